@@ -1,0 +1,43 @@
+// The kernels' front door: the only header that the layers above include. Plain structs and raw pointers in, numbers
+// out. Nothing here allocates, starts threads or knows a tensor library: the caller hands in a workspace of the size
+// that the plan states, and a way to run tasks side by side.
+#pragma once
+
+#include "instruction_set.h"
+#include "plan.h"
+#include "problem.h"
+
+namespace tapconv::kernels {
+
+// Runs body(argument, slot) once for every slot in [0, slots), on as many threads as the caller likes, and returns when
+// all have finished. A slot owns one part of the workspace; which thread runs it does not change any result.
+struct Parallel {
+  int slots;
+  void (*run)(int slots, void (*body)(void* argument, int slot), void* argument);
+};
+
+// Runs every slot on the calling thread, one after the other.
+Parallel serial();
+
+// Decides how to compute; the same problem, instruction set and slots give the same plan. The number of slots changes
+// how the work is divided, never a bit of the result.
+Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set, int slots);
+Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots);
+Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
+
+// output[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * padded input[n, c, t * stride + k * dilation].
+// `bias` is contiguous (out_channels) in the problem's data type, or null. `workspace` has plan.workspace_bytes, aligned
+// to 64 bytes. `output` overlaps no other argument. float32 and float64 are summed in their own type, bfloat16 and
+// float16 in float32 with one rounding at the end.
+void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
+             const Parallel& parallel);
+
+// grad_input[n, c, i] = the derivative of sum(output * grad_output) by input[n, c, i].
+void grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
+                const Parallel& parallel);
+
+// grad_weight[o, c, k] = the derivative of sum(output * grad_output) by weight[o, c, k].
+void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* workspace,
+                 const Parallel& parallel);
+
+}  // namespace tapconv::kernels
