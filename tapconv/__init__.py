@@ -1,0 +1,49 @@
+"""tapconv: torch.conv1d and torch.nn.Conv1d, hand-written for CPUs.
+
+`tapconv.conv1d` and `tapconv.Conv1d` mean what torch's mean. Importing this package loads `libtapconv.so`, which
+registers `torch.ops.tapconv.conv1d` for Python, TorchScript, torch.compile and torch.export.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from tapconv._library import PACKAGE_FOLDER
+from tapconv.functional import conv1d
+from tapconv.modules import Conv1d, LazyConv1d
+
+__version__: str = torch.ops.tapconv.version()
+
+#: Folder for CMAKE_PREFIX_PATH, so that `find_package(tapconv)` finds the C++ library inside this package.
+cmake_prefix_path: str = str(PACKAGE_FOLDER / "share" / "cmake")
+
+
+def isa() -> str:
+    """The instruction set in use: "avx512", "avx2" or "portable". The environment variable TAPCONV_ISA forces one.
+
+    Raises:
+        RuntimeError: if TAPCONV_ISA names an unknown instruction set or one that this machine lacks.
+    """
+    return torch.ops.tapconv.isa()
+
+
+def isa_available() -> list[str]:
+    """The instruction sets that the library has kernels for and this machine has, best first."""
+    return torch.ops.tapconv.isa_available()
+
+
+def isa_compiled() -> list[str]:
+    """The instruction sets that the library has kernels for, best first."""
+    return torch.ops.tapconv.isa_compiled()
+
+
+__all__ = [
+    "Conv1d",
+    "LazyConv1d",
+    "__version__",
+    "cmake_prefix_path",
+    "conv1d",
+    "isa",
+    "isa_available",
+    "isa_compiled",
+]

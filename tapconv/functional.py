@@ -1,0 +1,85 @@
+"""`tapconv.conv1d`, the operator as a Python function. It hands its arguments on and computes nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import torch
+from torch import Tensor
+
+from tapconv import _library
+
+_library.load()
+_conv1d = torch.ops.tapconv.conv1d
+
+Size = Union[int, Sequence[int]]
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    algorithm: str = "auto",
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    r"""Cross-correlates every channel of a signal with a bank of short filters and sums over the channels.
+
+    Means exactly what :func:`torch.conv1d` means, and adds paddings that it lacks:
+
+    .. math::
+        y[n, o, t] = \text{bias}[o] + \sum_{c, k} w[o, c, k] \; x[n, c, t \cdot \text{stride}
+                     + k \cdot \text{dilation} - \text{padding}_\text{left}]
+
+    with `c` running over the channels of the group that `o` belongs to. (Dumoulin and Visin, "A guide to convolution
+    arithmetic for deep learning", arXiv 1603.07285, explains stride, padding and dilation with pictures.)
+
+    Args:
+        input: the signal, shape (batch, in_channels, length) or (in_channels, length), with any strides.
+        weight: the filters, shape (out_channels, in_channels / groups, kernel_size).
+        bias: one number per output channel, shape (out_channels,), or None.
+        stride: samples between the starts of neighbouring outputs.
+        padding: samples added before the first and after the last; one number for both ends, a (left, right) pair,
+            "valid" (none), "same" (as many outputs as inputs; stride 1 only) or "causal" (dilation * (kernel_size - 1)
+            on the left, none on the right, so that no output sees a later input).
+        dilation: samples between neighbouring taps.
+        groups: output channels and input channels are split into this many groups that do not see each other;
+            groups = in_channels is a depthwise convolution.
+        padding_mode: what the added samples are: "zeros", "reflect", "replicate" or "circular", as in
+            :class:`torch.nn.Conv1d`.
+        algorithm: "auto", or "direct" to add the products up in plain order.
+        out: a tensor to write into; it is resized if its shape differs. Not differentiable.
+
+    Returns:
+        The output, shape (batch, out_channels, output_length) or (out_channels, output_length), where output_length =
+        (length + padding_left + padding_right - dilation * (kernel_size - 1) - 1) // stride + 1. float32 and float64
+        are summed in their own type, bfloat16 and float16 in float32 with one rounding at the end.
+
+    Raises:
+        RuntimeError, TypeError, ValueError: where :func:`torch.conv1d` raises them, with the same words.
+
+    Example:
+        >>> signal, filters = torch.randn(1, 2, 100), torch.randn(4, 2, 3)
+        >>> tapconv.conv1d(signal, filters, padding="causal").shape
+        torch.Size([1, 4, 100])
+    """
+    if out is None:
+        # An argument that is passed is an argument that is parsed: the defaults are left out.
+        if padding_mode == "zeros" and algorithm == "auto":
+            return _conv1d(input, weight, bias, stride, padding, dilation, groups)
+        return _conv1d(
+            input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
+        )
+    return _conv1d(
+        input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm, out=out
+    )
+
+
+# TorchScript compiles a call of this function straight into the operator, which has all the overloads.
+torch.jit._builtins._register_builtin(conv1d, "tapconv::conv1d")

@@ -1,0 +1,104 @@
+"""`tapconv.Conv1d` and `tapconv.LazyConv1d`: torch's modules, computed by tapconv."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from tapconv.functional import Size, conv1d
+
+
+class Conv1d(torch.nn.Conv1d):
+    r"""A :class:`torch.nn.Conv1d` whose forward and backward run on tapconv's kernels.
+
+    The constructor, the parameters and their initialisation, the `state_dict` and the printed form are those of
+    :class:`torch.nn.Conv1d`, so checkpoints go both ways. Two paddings are added.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: taps of each filter.
+        stride: samples between neighbouring outputs.
+        padding: samples added at both ends; or a (left, right) pair; or "valid", "same" or "causal" (all of it on the
+            left, so that no output sees a later input).
+        dilation: samples between neighbouring taps.
+        groups: groups of channels that do not see each other.
+        bias: learn one offset per output channel.
+        padding_mode: "zeros", "reflect", "replicate" or "circular".
+        device: where the parameters live.
+        dtype: data type of the parameters.
+
+    Shape:
+        - Input: (batch, in_channels, length) or (in_channels, length).
+        - Output: (batch, out_channels, output_length) or (out_channels, output_length), with output_length =
+          (length + padding_left + padding_right - dilation * (kernel_size - 1) - 1) // stride + 1.
+
+    Raises:
+        ValueError: where :class:`torch.nn.Conv1d` raises it, and for a padding of more than two numbers.
+
+    Example:
+        >>> module = tapconv.Conv1d(16, 33, 3, stride=2, padding=(2, 0))
+        >>> module(torch.randn(20, 16, 50)).shape
+        torch.Size([20, 33, 25])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        is_pair = not isinstance(padding, (str, int)) and len(padding) != 1
+        if is_pair and len(padding) != 2:
+            raise ValueError(f"padding must be one number or a (left, right) pair, but got padding={padding!r}")
+        extends_torch = is_pair or padding == "causal"
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            0 if extends_torch else padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device=device,
+            dtype=dtype,
+        )
+        if extends_torch:
+            self.padding = padding if isinstance(padding, str) else tuple(padding)
+            left, right = (self.dilation[0] * (self.kernel_size[0] - 1), 0) if padding == "causal" else padding
+            self._reversed_padding_repeated_twice = [left, right]
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:  # noqa: UP045 (TorchScript)
+        if self.padding_mode == "zeros":
+            return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        return conv1d(
+            input,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            padding_mode=self.padding_mode,
+        )
+
+
+class LazyConv1d(torch.nn.LazyConv1d, Conv1d):
+    r"""A :class:`tapconv.Conv1d` that learns `in_channels` from its first input, and becomes one then.
+
+    The arguments are those of :class:`tapconv.Conv1d` without `in_channels`; see :class:`torch.nn.LazyConv1d`.
+    """
+
+    cls_to_become = Conv1d
