@@ -1,0 +1,15 @@
+# What every target of this project compiles and links with.
+
+# tapconv_compile_options(<target>): warnings for our own code. They are private, and headers of torch and GoogleTest
+# come in as system headers, so neither users nor dependencies are held to them.
+function(tapconv_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra)
+  if(TAPCONV_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+if(TAPCONV_SANITIZE)
+  add_compile_options(-fsanitize=${TAPCONV_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TAPCONV_SANITIZE})
+endif()
