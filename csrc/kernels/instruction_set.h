@@ -24,6 +24,9 @@ std::span<const InstructionSet> instruction_sets();
 // never falls back in silence.
 const InstructionSet& current_instruction_set();
 
+// By name; throws std::runtime_error as above. What current_instruction_set() does with TAPCONV_ISA.
+const InstructionSet& require_instruction_set(const char* name);
+
 // By name; null if there is none of that name.
 const InstructionSet* find_instruction_set(const char* name);
 

@@ -1,0 +1,233 @@
+// The direct sum: rows are copied block by block, and register tiles (tap_tile.h) sweep over them.
+//
+// Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
+// stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all
+// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle.
+#pragma once
+
+#include <utility>
+
+#include "../kernel_table.h"
+#include "../register_tiles.h"
+#include "../rows.h"
+#include "tap_tile.h"
+#include "weight_packing.h"
+#include "tile_grid.h"
+
+namespace tapconv::kernels {
+namespace {
+
+template <class Scalar>
+using TileFunction = void (*)(const TileCall<Scalar>&);
+
+// All tiles of one number of rows, by number of columns.
+template <class Vector, int Rows, int... Columns>
+TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
+  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {&tap_tile<Vector, Rows, Columns + 1>...};
+  return tiles[columns - 1];
+}
+
+template <class Isa, class Vector, int Rows = 1>
+TileFunction<typename Vector::Scalar> tile_of(int rows, int columns) {
+  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
+  if constexpr (Rows < tiles.rows) {
+    if (rows != Rows) return tile_of<Isa, Vector, Rows + 1>(rows, columns);
+  }
+  return tile_of_columns<Vector, Rows>(columns, std::make_integer_sequence<int, tiles.columns[Rows]>());
+}
+
+// One block of output: some tiles of output channels of one sample and group, times [time, time + count).
+template <class Scalar>
+struct TapBlock {
+  int64_t first_tile;
+  int64_t last_tile;
+  int64_t count;
+  const Scalar* weight;  // of the group, packed
+  const Scalar* bias;    // of the group, or null
+  Scalar* sums;          // [output channel of the block][time]
+  int64_t sums_stride;
+};
+
+// Adds input channels [channel, channel + channels) of the group to a block.
+template <class Isa, class Vector>
+void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block, const typename Vector::Scalar* rows,
+                 const int32_t* offsets, int64_t channel, int64_t channels) {
+  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
+  const Problem& p = plan.problem;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t most_columns = tiles.columns[plan.tile_rows];
+  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+
+  TileCall<typename Vector::Scalar> call;
+  call.offsets = offsets;
+  call.pair_count = channels * p.kernel_size;
+  call.output_stride = block.sums_stride;
+  call.accumulate = channel > 0;
+  for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const int64_t time = columns.first * Vector::width;
+    const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
+    call.rows = rows + time;
+    call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
+    int known_rows = 0;
+    TileFunction<typename Vector::Scalar> run = nullptr;
+    for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
+      const Part part = part_of(tile, plan.tile_row_count, group_out);
+      if (part.size != known_rows) {
+        known_rows = part.size;
+        run = tile_of<Isa, Vector>(part.size, columns.size);
+      }
+      call.weight = block.weight + (part.first * group_in + channel * part.size) * p.kernel_size;
+      call.bias = block.bias ? block.bias + part.first : nullptr;
+      call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
+      run(call);
+    }
+  }
+}
+
+// Writes a finished block of sums to the output, narrowed and at the output's own distances.
+template <class Vector, class Storage>
+void write_output(const Problem& p, const typename Vector::Scalar* sums, int64_t sums_stride, int64_t out_channels,
+                  int64_t count, Storage* output) {
+  for (int64_t o = 0; o < out_channels; ++o) {
+    const typename Vector::Scalar* from = sums + o * sums_stride;
+    Storage* to = output + o * p.output_strides.channel;
+    if (p.output_strides.time == 1) {
+      int64_t t = 0;
+      for (; t + Vector::width <= count; t += Vector::width) Vector::store(to + t, Vector::load(from + t));
+      if (t < count) Vector::store_partial(to + t, Vector::load_partial(from + t, int(count - t)), int(count - t));
+    } else {
+      for (int64_t t = 0; t < count; ++t) narrow(from[t], &to[t * p.output_strides.time]);
+    }
+  }
+}
+
+template <class Storage>
+void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
+  using Scalar = ComputeType<Storage>;
+  const Storage* from = static_cast<const Storage*>(operands.bias);
+  Scalar* to = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.bias_at);
+  for (int64_t o = 0; o < plan.problem.out_channels; ++o) to[o] = widen(from[o]);
+}
+
+template <class Isa, class Storage>
+class TapRunner {
+  using Scalar = ComputeType<Storage>;
+  using Vector = typename Isa::template VectorOf<Scalar>::type;
+  static constexpr bool same_type = sizeof(Storage) == sizeof(Scalar);
+
+ public:
+  TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+      : plan_(plan), operands_(operands), group_out_(plan.problem.out_channels / plan.problem.groups),
+        group_in_(plan.problem.in_channels / plan.problem.groups) {
+    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    rows_ = reinterpret_cast<Scalar*>(own);
+    partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
+    weight_ = reinterpret_cast<const Scalar*>(plan.pack_weight ? workspace() + plan.packed_weight_at
+                                                               : static_cast<const char*>(operands.weight));
+    bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
+  }
+
+  void run(int64_t task) {
+    const Problem& p = plan_.problem;
+    const int64_t time_block = task % plan_.time_block_count;
+    task /= plan_.time_block_count;
+    const int64_t out_block = task % plan_.out_block_count;
+    task /= plan_.out_block_count;
+    const int64_t group = task % p.groups;
+    const int64_t sample = task / p.groups;
+
+    TapBlock<Scalar> block;
+    block.first_tile = out_block * plan_.out_block;
+    block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
+    const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
+    const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
+    block.weight = weight_ + group * group_out_ * group_in_ * p.kernel_size;
+    block.bias = bias_ == nullptr ? nullptr : bias_ + group * group_out_;
+
+    const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +
+                           group * group_in_ * p.input_strides.channel;
+    Storage* output = static_cast<Storage*>(operands_.output) + sample * p.output_strides.batch +
+                      (group * group_out_ + first_out) * p.output_strides.channel;
+    const int64_t begin = time_block * plan_.time_block;
+    const int64_t end = smaller(begin + plan_.time_block, p.output_length);
+
+    // Where rows may be read in place, only the outputs near the borders of the input need copied rows.
+    int64_t inner_begin = end;
+    int64_t inner_end = end;
+    if (plan_.in_place_rows) {
+      const int64_t reach = (p.kernel_size - 1) * p.dilation;
+      const int64_t first = p.padding_left > begin ? p.padding_left : begin;
+      const int64_t last = p.input_length + p.padding_left - reach;  // no whole vector begins after last - width
+      inner_begin = smaller(begin + round_up(first - begin, Vector::width), end);
+      const int64_t whole_vectors = last > inner_begin ? (smaller(last, end) - inner_begin) / Vector::width : 0;
+      inner_end = inner_begin + whole_vectors * Vector::width;
+    }
+    run_piece(block, input, output, last_out - first_out, begin, inner_begin, false);
+    run_piece(block, input, output, last_out - first_out, inner_begin, inner_end, true);
+    run_piece(block, input, output, last_out - first_out, inner_end, end, false);
+  }
+
+ private:
+  void run_piece(TapBlock<Scalar> block, const Storage* input, Storage* output, int64_t out_channels, int64_t begin,
+                 int64_t end, bool in_place) {
+    if (begin >= end) return;
+    const Problem& p = plan_.problem;
+    const int32_t* const offsets = reinterpret_cast<const int32_t*>(
+        workspace() + (in_place ? plan_.in_place_table_at : plan_.offset_table_at));
+    output += begin * p.output_strides.time;
+    block.count = end - begin;
+    block.sums = partial_;
+    block.sums_stride = plan_.partial_stride;
+    if constexpr (same_type) {
+      if (plan_.direct_output) {
+        block.sums = output;
+        block.sums_stride = p.output_strides.channel;
+      }
+    }
+    int64_t c = 0;
+    do {  // once at least: without input channels the output is the bias
+      const int64_t channels = smaller(plan_.channel_block, group_in_ - c);
+      const Storage* const first_channel = input + c * p.input_strides.channel;
+      const Scalar* rows = rows_;
+      if constexpr (same_type) {
+        if (in_place) rows = first_channel + (begin - p.padding_left);
+      }
+      if (!in_place) copy_rows<Vector>(plan_, first_channel, channels, begin, block.count, rows_);
+      sweep_tiles<Isa, Vector>(plan_, block, rows, offsets, c, channels);
+      c += channels;
+    } while (c < group_in_);
+    if (block.sums == partial_) {
+      write_output<Vector>(p, partial_, block.sums_stride, out_channels, block.count, output);
+    }
+  }
+
+  char* workspace() const { return static_cast<char*>(operands_.workspace); }
+  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+  const Plan& plan_;
+  const ForwardOperands& operands_;
+  const int64_t group_out_;
+  const int64_t group_in_;
+  Scalar* rows_;
+  Scalar* partial_;
+  const Scalar* weight_;
+  const Scalar* bias_;
+};
+
+template <class Isa, class Storage>
+void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+  TapRunner<Isa, Storage> runner(plan, operands, slot);
+  for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
+}
+
+template <class Isa, class Storage>
+constexpr ForwardKernels tap_kernels() {
+  return {&prepare_bias<Storage>, &pack_tile<Storage>, &run_tap<Isa, Storage>};
+}
+
+}  // namespace
+}  // namespace tapconv::kernels

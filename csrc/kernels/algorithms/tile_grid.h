@@ -1,0 +1,25 @@
+// How output channels and output times are cut into register tiles: evenly, so that the last tile is nearly as large as
+// the others and every size runs a kernel of its own instead of a scalar tail.
+#pragma once
+
+#include <cstdint>
+
+namespace tapconv::kernels {
+namespace {
+
+struct Part {
+  int64_t first;
+  int size;
+};
+
+// Part number `index` when `total` things are split evenly into `count` parts; index == count gives the end.
+inline Part part_of(int64_t index, int64_t count, int64_t total) {
+  const int64_t small = total / count;
+  const int64_t larger = total % count;  // the first `larger` parts have one more
+  return {index * small + (index < larger ? index : larger), static_cast<int>(small + (index < larger ? 1 : 0))};
+}
+
+inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+}  // namespace
+}  // namespace tapconv::kernels

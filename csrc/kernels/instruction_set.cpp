@@ -1,0 +1,85 @@
+#include "instruction_set.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace tapconv::kernels {
+
+const KernelTable* portable_kernels();
+#if TAPCONV_HAVE_X86
+const KernelTable* avx2_kernels();
+const KernelTable* avx512_kernels();
+#endif
+
+namespace {
+
+bool always() { return true; }
+
+#if TAPCONV_HAVE_X86
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+constexpr InstructionSet known_sets[] = {
+#if TAPCONV_HAVE_X86
+    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, &has_avx512, &avx512_kernels},
+    {"avx2", "AVX2, FMA and F16C", 32, 16, &has_avx2, &avx2_kernels},
+#endif
+    {"portable", "any processor", 16, 16, &always, &portable_kernels},
+};
+
+std::string names_of_sets(bool only_available) {
+  std::string names;
+  for (const InstructionSet& set : known_sets) {
+    if (only_available && !set.available()) continue;
+    if (!names.empty()) names += ", ";
+    names += set.name;
+  }
+  return names;
+}
+
+const InstructionSet& choose() {
+  const char* forced = std::getenv("TAPCONV_ISA");
+  if (forced != nullptr && forced[0] != '\0') return require_instruction_set(forced);
+  for (const InstructionSet& set : known_sets) {
+    if (set.available()) return set;
+  }
+  return known_sets[std::size(known_sets) - 1];
+}
+
+}  // namespace
+
+std::span<const InstructionSet> instruction_sets() { return known_sets; }
+
+const InstructionSet* find_instruction_set(const char* name) {
+  for (const InstructionSet& set : known_sets) {
+    if (std::strcmp(set.name, name) == 0) return &set;
+  }
+  return nullptr;
+}
+
+const InstructionSet& require_instruction_set(const char* name) {
+  const InstructionSet* set = find_instruction_set(name);
+  if (set == nullptr) {
+    throw std::runtime_error(std::string("TAPCONV_ISA=") + name + " names no instruction set of this library. It has " +
+                             names_of_sets(false) + "; unset TAPCONV_ISA to take the best one of this machine.");
+  }
+  if (!set->available()) {
+    throw std::runtime_error(std::string("TAPCONV_ISA=") + name + " needs " + set->description +
+                             ", which this machine lacks. It has " + names_of_sets(true) +
+                             "; unset TAPCONV_ISA to take the best of them.");
+  }
+  return *set;
+}
+
+const InstructionSet& current_instruction_set() {
+  static const InstructionSet& chosen = choose();
+  return chosen;
+}
+
+}  // namespace tapconv::kernels

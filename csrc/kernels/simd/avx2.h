@@ -1,0 +1,117 @@
+// AVX2 with FMA and F16C: 16 registers of 32 bytes. Float and double tails use the masked load and store; 16-bit tails
+// go through a small array.
+#pragma once
+
+#include <immintrin.h>
+
+#include "../storage.h"
+
+namespace tapconv::kernels {
+namespace {
+
+struct Avx2Float {
+  using Scalar = float;
+  using Register = __m256;
+  static constexpr int width = 8;
+
+  static __m256i first(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+
+  static Register zero() { return _mm256_setzero_ps(); }
+  static Register broadcast(float value) { return _mm256_set1_ps(value); }
+  static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
+  static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }
+  static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
+  static float sum(Register a) {
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
+  }
+
+  static Register load(const float* from) { return _mm256_loadu_ps(from); }
+  static Register load(const BFloat16* from) { return widen_bfloat16(load_16bit(from)); }
+  static Register load(const Float16* from) { return _mm256_cvtph_ps(load_16bit(from)); }
+
+  static Register load_partial(const float* from, int count) { return _mm256_maskload_ps(from, first(count)); }
+  static Register load_partial(const BFloat16* from, int count) { return widen_bfloat16(load_16bit(from, count)); }
+  static Register load_partial(const Float16* from, int count) { return _mm256_cvtph_ps(load_16bit(from, count)); }
+
+  static void store(float* to, Register a) { _mm256_storeu_ps(to, a); }
+  static void store(BFloat16* to, Register a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrow_bfloat16(a)); }
+  static void store(Float16* to, Register a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrow_float16(a)); }
+
+  static void store_partial(float* to, Register a, int count) { _mm256_maskstore_ps(to, first(count), a); }
+  static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), count); }
+  static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), count); }
+
+ private:
+  template <class Storage>
+  static __m128i load_16bit(const Storage* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  }
+  template <class Storage>
+  static __m128i load_16bit(const Storage* from, int count) {
+    alignas(16) Storage lanes[width] = {};
+    std::memcpy(lanes, from, sizeof(Storage) * static_cast<unsigned>(count));
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(lanes));
+  }
+  template <class Storage>
+  static void store_16bit(Storage* to, __m128i bits, int count) {
+    alignas(16) Storage lanes[width];
+    _mm_store_si128(reinterpret_cast<__m128i*>(lanes), bits);
+    std::memcpy(to, lanes, sizeof(Storage) * static_cast<unsigned>(count));
+  }
+  static Register widen_bfloat16(__m128i bits) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
+  static __m128i narrow_bfloat16(Register a) {
+    const __m256i bits = _mm256_castps_si256(a);
+    const __m256i even = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(even, _mm256_set1_epi32(0x7fff)));
+    const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+    const __m256i high = _mm256_blendv_epi8(_mm256_srli_epi32(rounded, 16), _mm256_set1_epi32(0x7fc0), is_nan);
+    return _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+  }
+  static __m128i narrow_float16(Register a) { return _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT); }
+};
+
+struct Avx2Double {
+  using Scalar = double;
+  using Register = __m256d;
+  static constexpr int width = 4;
+
+  static __m256i first(int count) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+
+  static Register zero() { return _mm256_setzero_pd(); }
+  static Register broadcast(double value) { return _mm256_set1_pd(value); }
+  static Register add(Register a, Register b) { return _mm256_add_pd(a, b); }
+  static Register multiply(Register a, Register b) { return _mm256_mul_pd(a, b); }
+  static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_pd(a, b, c); }
+  static double sum(Register a) {
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+  }
+
+  static Register load(const double* from) { return _mm256_loadu_pd(from); }
+  static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
+  static void store(double* to, Register a) { _mm256_storeu_pd(to, a); }
+  static void store_partial(double* to, Register a, int count) { _mm256_maskstore_pd(to, first(count), a); }
+};
+
+struct Avx2 {
+  static constexpr int register_count = 16;
+  template <class Scalar>
+  struct VectorOf {
+    using type = Avx2Float;
+  };
+};
+template <>
+struct Avx2::VectorOf<double> {
+  using type = Avx2Double;
+};
+
+}  // namespace
+}  // namespace tapconv::kernels

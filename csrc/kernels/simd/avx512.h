@@ -1,0 +1,103 @@
+// AVX-512 (F, BW, DQ, VL): 32 registers of 64 bytes. Tails are masked, so nothing is read or written past an end.
+#pragma once
+
+#include <immintrin.h>
+
+#include "../storage.h"
+
+namespace tapconv::kernels {
+namespace {
+
+struct Avx512Float {
+  using Scalar = float;
+  using Register = __m512;
+  static constexpr int width = 16;
+
+  static __mmask16 first(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
+
+  static Register zero() { return _mm512_setzero_ps(); }
+  static Register broadcast(float value) { return _mm512_set1_ps(value); }
+  static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
+  static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
+  static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
+  static float sum(Register a) { return _mm512_reduce_add_ps(a); }
+
+  static Register load(const float* from) { return _mm512_loadu_ps(from); }
+  static Register load(const BFloat16* from) { return widen_bfloat16(_mm256_loadu_si256(as_vector(from))); }
+  static Register load(const Float16* from) { return _mm512_cvtph_ps(_mm256_loadu_si256(as_vector(from))); }
+
+  static Register load_partial(const float* from, int count) { return _mm512_maskz_loadu_ps(first(count), from); }
+  static Register load_partial(const BFloat16* from, int count) {
+    return widen_bfloat16(_mm256_maskz_loadu_epi16(first(count), from));
+  }
+  static Register load_partial(const Float16* from, int count) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from));
+  }
+
+  static void store(float* to, Register a) { _mm512_storeu_ps(to, a); }
+  static void store(BFloat16* to, Register a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow_bfloat16(a));
+  }
+  static void store(Float16* to, Register a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow_float16(a)); }
+
+  static void store_partial(float* to, Register a, int count) { _mm512_mask_storeu_ps(to, first(count), a); }
+  static void store_partial(BFloat16* to, Register a, int count) {
+    _mm256_mask_storeu_epi16(to, first(count), narrow_bfloat16(a));
+  }
+  static void store_partial(Float16* to, Register a, int count) {
+    _mm256_mask_storeu_epi16(to, first(count), narrow_float16(a));
+  }
+
+ private:
+  template <class Storage>
+  static const __m256i* as_vector(const Storage* from) {
+    return reinterpret_cast<const __m256i*>(from);
+  }
+  static Register widen_bfloat16(__m256i bits) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+  static __m256i narrow_bfloat16(Register a) {
+    const __m512i bits = _mm512_castps_si512(a);
+    const __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff)));
+    const __mmask16 is_nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+    return _mm512_cvtepi32_epi16(
+        _mm512_mask_mov_epi32(_mm512_srli_epi32(rounded, 16), is_nan, _mm512_set1_epi32(0x7fc0)));
+  }
+  static __m256i narrow_float16(Register a) { return _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT); }
+};
+
+struct Avx512Double {
+  using Scalar = double;
+  using Register = __m512d;
+  static constexpr int width = 8;
+
+  static __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
+
+  static Register zero() { return _mm512_setzero_pd(); }
+  static Register broadcast(double value) { return _mm512_set1_pd(value); }
+  static Register add(Register a, Register b) { return _mm512_add_pd(a, b); }
+  static Register multiply(Register a, Register b) { return _mm512_mul_pd(a, b); }
+  static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_pd(a, b, c); }
+  static double sum(Register a) { return _mm512_reduce_add_pd(a); }
+
+  static Register load(const double* from) { return _mm512_loadu_pd(from); }
+  static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
+  static void store(double* to, Register a) { _mm512_storeu_pd(to, a); }
+  static void store_partial(double* to, Register a, int count) { _mm512_mask_storeu_pd(to, first(count), a); }
+};
+
+struct Avx512 {
+  static constexpr int register_count = 32;
+  template <class Scalar>
+  struct VectorOf {
+    using type = Avx512Float;
+  };
+};
+template <>
+struct Avx512::VectorOf<double> {
+  using type = Avx512Double;
+};
+
+}  // namespace
+}  // namespace tapconv::kernels

@@ -1,0 +1,62 @@
+// Any machine: 16-byte vectors in the compiler's own vector type, which it maps to SSE2, NEON or plain scalars.
+#pragma once
+
+#include "../storage.h"
+
+namespace tapconv::kernels {
+namespace {
+
+template <class ScalarType>
+struct PortableVector {
+  using Scalar = ScalarType;
+  using Register [[gnu::vector_size(16)]] = Scalar;
+  static constexpr int width = 16 / sizeof(Scalar);
+
+  static Register zero() { return Register{}; }
+  static Register broadcast(Scalar value) { return Register{} + value; }
+  static Register add(Register a, Register b) { return a + b; }
+  static Register multiply(Register a, Register b) { return a * b; }
+  static Register multiply_add(Register a, Register b, Register c) { return a * b + c; }
+  static Scalar sum(Register a) {
+    Scalar total = a[0];
+    for (int lane = 1; lane < width; ++lane) total += a[lane];
+    return total;
+  }
+
+  static Register load(const Scalar* from) {
+    Register a;
+    std::memcpy(&a, from, sizeof(a));
+    return a;
+  }
+  template <class Storage>
+  static Register load(const Storage* from) {
+    return load_partial(from, width);
+  }
+  template <class Storage>
+  static Register load_partial(const Storage* from, int count) {
+    Register a{};
+    for (int lane = 0; lane < count; ++lane) a[lane] = widen(from[lane]);
+    return a;
+  }
+
+  static void store(Scalar* to, Register a) { std::memcpy(to, &a, sizeof(a)); }
+  template <class Storage>
+  static void store(Storage* to, Register a) {
+    store_partial(to, a, width);
+  }
+  template <class Storage>
+  static void store_partial(Storage* to, Register a, int count) {
+    for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
+  }
+};
+
+struct Portable {
+  static constexpr int register_count = 16;
+  template <class Scalar>
+  struct VectorOf {
+    using type = PortableVector<Scalar>;
+  };
+};
+
+}  // namespace
+}  // namespace tapconv::kernels
