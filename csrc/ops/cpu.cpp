@@ -1,0 +1,100 @@
+// The operators on the CPU, below autograd: they check, allocate, and hand pointers to the kernels.
+#include "ops/cpu.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
+#include <torch/library.h>
+
+#include "kernels/conv1d.h"
+#include "ops/aten_gradients.h"
+#include "ops/delegate.h"
+#include "ops/huge_pages.h"
+
+namespace tapconv::ops {
+namespace {
+
+// Below this many multiply-adds and elements, waking another thread costs more than it saves.
+constexpr double worthwhile_work = 1 << 17;
+
+int slots_for(const kernels::Problem& problem) {
+  const int threads = at::get_num_threads();
+  if (threads == 1 || at::in_parallel_region()) return 1;
+  const double outputs = double(problem.batch) * double(problem.out_channels) * double(problem.output_length);
+  const double taps = double(problem.in_channels / problem.groups) * double(problem.kernel_size);
+  const double inputs = double(problem.batch) * double(problem.in_channels) * double(problem.input_length);
+  return outputs * (taps + 1) + inputs < worthwhile_work ? 1 : threads;
+}
+
+// at::parallel_for carries an exception thrown in any slot to the caller.
+void run_slots(int slots, void (*body)(void* argument, int slot), void* argument) {
+  at::parallel_for(0, slots, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t slot = begin; slot < end; ++slot) body(argument, static_cast<int>(slot));
+  });
+}
+
+kernels::Parallel parallel(int slots) {
+  return slots == 1 ? kernels::serial() : kernels::Parallel{.slots = slots, .run = &run_slots};
+}
+
+// CPU memory straight from torch's allocator, which aligns it to 64 bytes.
+at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
+  at::Tensor tensor = at::detail::empty_cpu(shape, type);
+  prefer_huge_pages(tensor.mutable_data_ptr(), tensor.nbytes());
+  return tensor;
+}
+
+at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                  std::string_view padding_mode, std::string_view algorithm) {
+  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const auto attributes = understand(raw);
+  const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
+  if (!sizes) return delegate(input, weight, bias, raw);
+  at::Tensor output = allocate(shape_of(Role::output, *sizes, *attributes), input.scalar_type());
+  conv1d_into(input, weight, bias, *sizes, *attributes, output);
+  return output;
+}
+
+at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, int64_t input_length,
+                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                             std::string_view padding_mode, std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
+  const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
+  if (sizes.batch == 0) return allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
+  return aten_grad_input(grad_output, weight, sizes, attributes);
+}
+
+at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, int64_t kernel_size,
+                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                              std::string_view padding_mode, std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
+  const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
+  if (sizes.batch == 0) return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
+  return aten_grad_weight(grad_output, input, sizes, attributes);
+}
+
+}  // namespace
+
+void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                 const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output) {
+  if (sizes.batch == 0) return;
+  const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
+  const int slots = slots_for(problem);
+  const kernels::Plan plan = kernels::plan_forward(problem, kernels::current_instruction_set(), slots);
+  const at::Tensor workspace = at::detail::empty_cpu({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
+  const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
+  kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
+                   dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),
+                   workspace.mutable_data_ptr(), parallel(slots));
+}
+
+TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
+  m.impl("conv1d", &conv1d);
+  m.impl("conv1d_grad_input", &conv1d_grad_input);
+  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
+}
+
+}  // namespace tapconv::ops

@@ -1,0 +1,17 @@
+// torch's own convolution, for what the kernels do not take: its results, and its errors.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "ops/attributes.h"
+
+namespace tapconv::ops {
+
+// at::conv1d; where the padding mode is not zeros, or the ends are padded differently, of at::pad's output, which is
+// how torch.nn.Conv1d does it. Goes through the dispatcher: under autograd, torch's own derivatives apply.
+at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                    const RawAttributes& attributes);
+
+}  // namespace tapconv::ops

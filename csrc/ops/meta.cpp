@@ -1,0 +1,51 @@
+// Shapes and types without data: for meta tensors, tracing, compilation and export.
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include "ops/arguments.h"
+#include "ops/delegate.h"
+
+namespace tapconv::ops {
+namespace {
+
+at::Tensor empty(const c10::SmallVector<c10::SymInt, 3>& shape, const at::Tensor& like) {
+  return at::empty_symint(shape, like.options());
+}
+
+at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                  std::string_view padding_mode, std::string_view algorithm) {
+  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const auto attributes = understand(raw);
+  const auto sizes = attributes ? forward_sizes<c10::SymInt>(input, weight, bias, *attributes) : std::nullopt;
+  if (!sizes) return delegate(input, weight, bias, raw);
+  return empty(shape_of(Role::output, *sizes, *attributes), input);
+}
+
+at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, c10::SymInt input_length,
+                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                             std::string_view padding_mode, std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
+  const auto sizes = grad_input_sizes<c10::SymInt>(grad_output, weight, input_length, attributes);
+  return empty(shape_of(Role::input, sizes, attributes), weight);
+}
+
+at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, c10::SymInt kernel_size,
+                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                              std::string_view padding_mode, std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
+  const auto sizes = grad_weight_sizes<c10::SymInt>(grad_output, input, kernel_size, attributes);
+  return empty(shape_of(Role::weight, sizes, attributes), input);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(tapconv, Meta, m) {
+  m.impl("conv1d", &conv1d);
+  m.impl("conv1d_grad_input", &conv1d_grad_input);
+  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
+}
+
+}  // namespace tapconv::ops

@@ -1,0 +1,58 @@
+// The operators as C++ functions that go through the dispatcher, as any caller's would.
+//
+// A convolution y = F(x, w) is linear in x and in w. With its two gradients, gx = X(gy, w) and gw = W(gy, x), it forms
+// a closed family: each takes two of the three roles output, input and weight and computes the third, and the
+// derivative of any of them by an argument is another of them. One derivative rule, one tangent rule and one fold for
+// vmap therefore serve all three; they speak of roles.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/SymInt.h>
+
+#include <array>
+#include <optional>
+
+#include "ops/attributes.h"
+
+namespace tapconv::ops {
+
+enum class Role : uint8_t { output, input, weight };
+
+// The roles of an operator's two tensor arguments, in the order of its schema.
+constexpr std::array<Role, 2> arguments_of(Role result) {
+  switch (result) {
+    case Role::output:
+      return {Role::input, Role::weight};
+    case Role::input:
+      return {Role::output, Role::weight};
+    case Role::weight:
+      break;
+  }
+  return {Role::output, Role::input};
+}
+
+// One of the three operators, and all that its result depends on beside its tensors. The two lengths are what cannot be
+// seen from the output: conv1d_grad_input is told the one, conv1d_grad_weight the other.
+struct Operator {
+  Role result;
+  c10::SymInt input_length;
+  c10::SymInt kernel_size;
+  Attributes attributes;
+
+  Operator computing(Role other) const { return {other, input_length, kernel_size, attributes}; }
+};
+
+// Calls it: `first` and `second` play the roles arguments_of(result).
+at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& second);
+
+// tapconv::conv1d, with its bias.
+at::Tensor call_conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                       const RawAttributes& attributes);
+
+at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
+                                  const c10::SymInt& input_length, const RawAttributes& attributes);
+
+at::Tensor call_conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input,
+                                   const c10::SymInt& kernel_size, const RawAttributes& attributes);
+
+}  // namespace tapconv::ops

@@ -1,0 +1,109 @@
+// What the operators are called and what they take; typed calls of them; and what the library says about itself.
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <tapconv/version.h>
+#include <torch/library.h>
+
+#include <string>
+#include <vector>
+
+#include "kernels/instruction_set.h"
+#include "ops/operator.h"
+
+namespace tapconv::ops {
+namespace {
+
+std::string isa() { return kernels::current_instruction_set().name; }
+
+std::vector<std::string> isa_compiled() {
+  std::vector<std::string> names;
+  for (const kernels::InstructionSet& set : kernels::instruction_sets()) names.emplace_back(set.name);
+  return names;
+}
+
+std::vector<std::string> isa_available() {
+  std::vector<std::string> names;
+  for (const kernels::InstructionSet& set : kernels::instruction_sets()) {
+    if (set.available()) names.emplace_back(set.name);
+  }
+  return names;
+}
+
+std::string version() { return TAPCONV_VERSION; }
+
+using Conv1d = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
+                          at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view);
+using Gradient = at::Tensor(const at::Tensor&, const at::Tensor&, c10::SymInt, at::IntArrayRef, at::IntArrayRef,
+                            at::IntArrayRef, int64_t, std::string_view, std::string_view);
+
+template <typename Signature>
+c10::TypedOperatorHandle<Signature> find(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+}  // namespace
+
+at::Tensor call_conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                       const RawAttributes& a) {
+  static const auto op = find<Conv1d>("tapconv::conv1d");
+  return op.call(input, weight, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, a.algorithm);
+}
+
+at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
+                                  const c10::SymInt& input_length, const RawAttributes& a) {
+  static const auto op = find<Gradient>("tapconv::conv1d_grad_input");
+  return op.call(grad_output, weight, input_length, a.stride, a.padding, a.dilation, a.groups, a.padding_mode,
+                 a.algorithm);
+}
+
+at::Tensor call_conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input,
+                                   const c10::SymInt& kernel_size, const RawAttributes& a) {
+  static const auto op = find<Gradient>("tapconv::conv1d_grad_weight");
+  return op.call(grad_output, input, kernel_size, a.stride, a.padding, a.dilation, a.groups, a.padding_mode,
+                 a.algorithm);
+}
+
+at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& second) {
+  const Spelled spelled(op.attributes);
+  switch (op.result) {
+    case Role::output:
+      return call_conv1d(first, second, std::nullopt, spelled.raw());
+    case Role::input:
+      return call_conv1d_grad_input(first, second, op.input_length, spelled.raw());
+    case Role::weight:
+      break;
+  }
+  return call_conv1d_grad_weight(first, second, op.kernel_size, spelled.raw());
+}
+
+// `int[1]` and not `SymInt[1]` for stride, padding and dilation: with the latter, torch.ops rejects a bare `padding=1`.
+TORCH_LIBRARY(tapconv, m) {
+  const std::vector<at::Tag> tags = {at::Tag::pt2_compliant_tag};
+  m.def(
+      "conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, "
+      "int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding=\"valid\", "
+      "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d.out(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, "
+      "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\", Tensor(a!) out) -> "
+      "Tensor(a!)",
+      tags);
+  m.def(
+      "conv1d_grad_input(Tensor grad_output, Tensor weight, SymInt input_length, int[1] stride=1, int[1] padding=0, "
+      "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d_grad_weight(Tensor grad_output, Tensor input, SymInt kernel_size, int[1] stride=1, int[1] padding=0, "
+      "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor",
+      tags);
+
+  m.def("isa() -> str", &isa);
+  m.def("isa_available() -> str[]", &isa_available);
+  m.def("isa_compiled() -> str[]", &isa_compiled);
+  m.def("version() -> str", &version);
+}
+
+}  // namespace tapconv::ops
