@@ -1,0 +1,297 @@
+#include "cases.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <sstream>
+#include <utility>
+
+namespace tapconv::kernels::test {
+namespace {
+
+constexpr std::array all_modes{PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate, PaddingMode::circular};
+
+const char* name_of(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::zeros:
+      return "zeros";
+    case PaddingMode::reflect:
+      return "reflect";
+    case PaddingMode::replicate:
+      return "replicate";
+    case PaddingMode::circular:
+      return "circular";
+  }
+  return "unknown";
+}
+
+int64_t span_of_taps(const Problem& problem) { return problem.dilation * (problem.kernel_size - 1) + 1; }
+
+void append_if_possible(std::vector<Problem>& problems, const Problem& problem) {
+  const Problem complete = with_contiguous_strides(problem);
+  if (is_possible(complete)) problems.push_back(complete);
+}
+
+}  // namespace
+
+Problem plain_problem() {
+  Problem problem{};
+  problem.data_type = DataType::float32;
+  problem.padding_mode = PaddingMode::zeros;
+  problem.algorithm = AlgorithmRequest::direct;
+  problem.batch = 2;
+  problem.in_channels = 3;
+  problem.input_length = 20;
+  problem.out_channels = 5;
+  problem.kernel_size = 3;
+  problem.stride = 1;
+  problem.padding_left = 1;
+  problem.padding_right = 1;
+  problem.dilation = 1;
+  problem.groups = 1;
+  return with_contiguous_strides(problem);
+}
+
+Problem with_contiguous_strides(Problem problem) {
+  const int64_t room = problem.input_length + problem.padding_left + problem.padding_right - span_of_taps(problem);
+  problem.output_length = room < 0 ? 0 : room / problem.stride + 1;
+  const auto contiguous = [](int64_t channels, int64_t length) {
+    return ActivationStrides{channels * length, length, 1};
+  };
+  problem.input_strides = contiguous(problem.in_channels, problem.input_length);
+  problem.output_strides = contiguous(problem.out_channels, problem.output_length);
+  const int64_t in_per_group = problem.in_channels / problem.groups;
+  problem.weight_strides = {in_per_group * problem.kernel_size, problem.kernel_size, 1};
+  return problem;
+}
+
+Problem with_output_length(Problem problem, int64_t output_length) {
+  problem.input_length =
+      (output_length - 1) * problem.stride + span_of_taps(problem) - problem.padding_left - problem.padding_right;
+  return with_contiguous_strides(problem);
+}
+
+bool is_possible(const Problem& problem) {
+  const int64_t length = problem.input_length;
+  const int64_t longest_padding = std::max(problem.padding_left, problem.padding_right);
+  if (length < 1 || length + problem.padding_left + problem.padding_right < span_of_taps(problem)) return false;
+  if (problem.padding_mode == PaddingMode::reflect) return longest_padding < length;
+  if (problem.padding_mode == PaddingMode::circular) return longest_padding <= length;
+  return true;
+}
+
+std::string describe(const Problem& problem) {
+  std::ostringstream text;
+  text << "input (" << problem.batch << ", " << problem.in_channels << ", " << problem.input_length << ") strides ("
+       << problem.input_strides.batch << ", " << problem.input_strides.channel << ", " << problem.input_strides.time
+       << "), weight (" << problem.out_channels << ", " << problem.in_channels / problem.groups << ", "
+       << problem.kernel_size << ") strides (" << problem.weight_strides.out_channel << ", "
+       << problem.weight_strides.in_channel << ", " << problem.weight_strides.tap << "), output length "
+       << problem.output_length << " strides (" << problem.output_strides.batch << ", "
+       << problem.output_strides.channel << ", " << problem.output_strides.time << "), stride " << problem.stride
+       << ", padding (" << problem.padding_left << ", " << problem.padding_right << ") "
+       << name_of(problem.padding_mode) << ", dilation " << problem.dilation << ", groups " << problem.groups;
+  return text.str();
+}
+
+std::vector<Problem> time_and_out_channel_tails() {
+  std::vector<Problem> problems;
+  Problem problem = plain_problem();
+  problem.batch = 1;
+  for (int64_t output_length = 1; output_length <= 67; ++output_length) {
+    for (problem.out_channels = 1; problem.out_channels <= 17; ++problem.out_channels) {
+      problems.push_back(with_output_length(problem, output_length));
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> in_channel_and_kernel_sizes() {
+  std::vector<Problem> problems;
+  Problem problem = plain_problem();
+  problem.batch = 1;
+  for (const int64_t in_channels : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 65}) {
+    for (const int64_t kernel_size : {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 17, 31, 65}) {
+      problem.in_channels = in_channels;
+      problem.kernel_size = kernel_size;
+      problem.padding_left = kernel_size / 2;
+      problem.padding_right = (kernel_size - 1) / 2;
+      append_if_possible(problems, problem);
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> geometries() {
+  constexpr std::array<std::pair<int64_t, int64_t>, 5> paddings{{{0, 0}, {1, 1}, {3, 0}, {0, 2}, {4, 7}}};
+  std::vector<Problem> problems;
+  Problem problem = plain_problem();
+  problem.out_channels = 4;
+  for (const PaddingMode mode : all_modes) {
+    for (const auto& [left, right] : paddings) {
+      for (const int64_t stride : {1, 2, 3, 4, 5, 8}) {
+        for (const int64_t dilation : {1, 2, 3, 4, 9}) {
+          for (const int64_t kernel_size : {1, 2, 3, 5, 8}) {
+            for (const int64_t input_length : {1, 8, 39}) {
+              problem.padding_mode = mode;
+              problem.padding_left = left;
+              problem.padding_right = right;
+              problem.stride = stride;
+              problem.dilation = dilation;
+              problem.kernel_size = kernel_size;
+              problem.input_length = input_length;
+              append_if_possible(problems, problem);
+            }
+          }
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> groups() {
+  constexpr std::array<std::pair<int64_t, int64_t>, 7> channels_per_group{
+      {{1, 1}, {1, 2}, {1, 5}, {2, 1}, {2, 3}, {5, 9}, {17, 8}}};
+  std::vector<Problem> problems;
+  Problem problem = plain_problem();
+  for (const int64_t group_count : {1, 2, 3, 8, 17}) {
+    for (const auto& [in_per_group, out_per_group] : channels_per_group) {
+      for (const int64_t kernel_size : {1, 3, 4, 31}) {
+        for (const int64_t stride : {1, 2}) {
+          for (const int64_t input_length : {7, 20, 67}) {
+            problem.groups = group_count;
+            problem.in_channels = group_count * in_per_group;
+            problem.out_channels = group_count * out_per_group;
+            problem.kernel_size = kernel_size;
+            problem.stride = stride;
+            problem.input_length = input_length;
+            problem.padding_left = kernel_size - 1;
+            problem.padding_right = kernel_size / 2;
+            append_if_possible(problems, problem);
+          }
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> batches() {
+  std::vector<Problem> problems;
+  Problem problem = plain_problem();
+  for (const int64_t batch : {0, 1, 2, 3, 7, 33}) {
+    for (const int64_t output_length : {0, 1, 2, 3, 5, 15, 17}) {
+      for (const int64_t group_count : {1, 4}) {
+        problem.batch = batch;
+        problem.groups = group_count;
+        problem.in_channels = problem.out_channels = 4;
+        problem.kernel_size = 4;
+        problems.push_back(with_output_length(problem, output_length));
+      }
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> layouts() {
+  std::vector<Problem> problems;
+  for (const int64_t group_count : {1, 2, 6}) {
+    for (const int64_t stride : {1, 2}) {
+      for (const int64_t input_length : {1, 19, 70}) {
+        Problem problem = plain_problem();
+        problem.groups = group_count;
+        problem.in_channels = problem.out_channels = 6;
+        problem.stride = stride;
+        problem.input_length = input_length;
+        problem = with_contiguous_strides(problem);
+        const auto channels_last = [](int64_t channels, int64_t length) {
+          return ActivationStrides{channels * length, 1, channels};
+        };
+        const auto with_gaps = [](ActivationStrides strides) {
+          return ActivationStrides{3 * strides.batch + 5, 3 * strides.channel + 1, 3 * strides.time};
+        };
+        const ActivationStrides input = problem.input_strides;
+        const ActivationStrides output = problem.output_strides;
+
+        Problem last = problem;
+        last.input_strides = channels_last(problem.in_channels, input_length);
+        problems.push_back(last);
+        last.output_strides = channels_last(problem.out_channels, problem.output_length);
+        problems.push_back(last);
+
+        Problem gaps = problem;
+        gaps.input_strides = with_gaps(input);
+        gaps.output_strides = with_gaps(output);
+        problems.push_back(gaps);
+
+        Problem batch_inside = problem;
+        batch_inside.input_strides = {1, problem.batch * input_length, problem.batch};
+        batch_inside.output_strides = {1, problem.batch * problem.output_length, problem.batch};
+        problems.push_back(batch_inside);
+
+        const int64_t in_per_group = problem.in_channels / group_count;
+        Problem transposed = problem;
+        transposed.weight_strides = {1, problem.out_channels * problem.kernel_size, problem.out_channels};
+        problems.push_back(transposed);
+        transposed.weight_strides = {in_per_group * problem.kernel_size * 2 + 3, 1, in_per_group + 2};
+        problems.push_back(transposed);
+      }
+    }
+  }
+  return problems;
+}
+
+std::vector<Problem> random_problems(uint64_t seed, int count) {
+  std::mt19937_64 generator(seed);
+  const auto number = [&](int64_t lowest, int64_t highest) {
+    return lowest + static_cast<int64_t>(generator() % static_cast<uint64_t>(highest - lowest + 1));
+  };
+  std::vector<Problem> problems;
+  while (static_cast<int>(problems.size()) < count) {
+    Problem problem = plain_problem();
+    problem.batch = number(1, 4);
+    problem.groups = number(0, 2) == 0 ? number(1, 9) : 1;
+    problem.in_channels = problem.groups * number(1, 12);
+    problem.out_channels = problem.groups * number(1, 20);
+    problem.kernel_size = number(1, 12);
+    problem.stride = number(0, 1) == 0 ? 1 : number(1, 7);
+    problem.dilation = number(0, 1) == 0 ? 1 : number(1, 9);
+    problem.padding_left = number(0, 12);
+    problem.padding_right = number(0, 12);
+    problem.padding_mode = all_modes[static_cast<size_t>(number(0, 3))];
+    problem.input_length = number(1, 150);
+    append_if_possible(problems, problem);
+  }
+  return problems;
+}
+
+std::vector<Problem> blocked() {
+  std::vector<Problem> problems;
+  const auto add = [&](int64_t batch, int64_t in_channels, int64_t input_length, int64_t out_channels,
+                       int64_t kernel_size, int64_t stride, int64_t dilation, int64_t group_count) {
+    Problem problem = plain_problem();
+    problem.batch = batch;
+    problem.in_channels = in_channels;
+    problem.input_length = input_length;
+    problem.out_channels = out_channels;
+    problem.kernel_size = kernel_size;
+    problem.stride = stride;
+    problem.dilation = dilation;
+    problem.groups = group_count;
+    problem.padding_left = problem.padding_right = dilation * (kernel_size - 1) / 2;
+    append_if_possible(problems, problem);
+  };
+  add(1, 3, 9001, 2, 3, 1, 1, 1);     // long
+  add(1, 3, 20011, 2, 10, 5, 1, 1);   // long with a stride
+  add(1, 300, 150, 9, 5, 1, 1, 1);    // many input channels
+  add(2, 9, 150, 300, 3, 1, 1, 1);    // many output channels
+  add(1, 130, 700, 70, 3, 1, 3, 1);   // both, dilated
+  add(1, 2, 300, 3, 129, 1, 1, 1);    // a long kernel
+  add(1, 64, 3001, 64, 7, 1, 1, 64);  // depthwise
+  add(3, 96, 131, 192, 3, 2, 1, 6);   // grouped, with a stride
+  add(1, 1, 40009, 1, 25, 1, 1, 1);   // one channel
+  return problems;
+}
+
+}  // namespace tapconv::kernels::test

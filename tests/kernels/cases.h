@@ -1,0 +1,51 @@
+// The problems that the kernels are tested on: edges and tails before middles.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/problem.h"
+
+namespace tapconv::kernels::test {
+
+// A small dense problem to vary: (2, 3, 20) -> 5 channels, 3 taps, padding 1, float32, plain order of summation.
+Problem plain_problem();
+
+// The same problem with the output length that its other sizes give, and contiguous tensors.
+Problem with_contiguous_strides(Problem problem);
+
+// Chooses the input length so that the output has `output_length` elements; 0 makes the output empty.
+Problem with_output_length(Problem problem, int64_t output_length);
+
+// False for sizes that no tensor can have: no input, a kernel longer than the padded input, or a border that the
+// padding mode cannot fill.
+bool is_possible(const Problem& problem);
+
+std::string describe(const Problem& problem);
+
+// Every number of outputs up to past the widest register tile, with every number of output channels up to past the
+// tallest one.
+std::vector<Problem> time_and_out_channel_tails();
+
+// Numbers of input channels against kernel sizes.
+std::vector<Problem> in_channel_and_kernel_sizes();
+
+// Stride, dilation, kernel size, unequal paddings and padding modes against each other.
+std::vector<Problem> geometries();
+
+// Grouped and depthwise problems, with and without a channel multiplier.
+std::vector<Problem> groups();
+
+// Many samples with few outputs, no samples, no outputs.
+std::vector<Problem> batches();
+
+// Tensors that are not contiguous: channels last, gaps in every dimension, transposed weights, expanded arguments.
+std::vector<Problem> layouts();
+
+// All sizes at once at random; the same seed gives the same problems.
+std::vector<Problem> random_problems(uint64_t seed, int count);
+
+// Of real extent, so that blocks over channels and over time have more than one part.
+std::vector<Problem> blocked();
+
+}  // namespace tapconv::kernels::test

@@ -1,0 +1,145 @@
+#include "harness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+#include "numbers.h"
+
+namespace tapconv::kernels::test {
+namespace {
+
+constexpr size_t workspace_alignment = 64;
+
+void store(DataType type, const std::vector<double>& values, void* to) {
+  const size_t bytes = format_of(type).bytes;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint64_t bits = encode(type, values[i]);
+    std::memcpy(static_cast<std::byte*>(to) + i * bytes, &bits, bytes);
+  }
+}
+
+std::vector<double> load(DataType type, const void* from, size_t count) {
+  const size_t bytes = format_of(type).bytes;
+  std::vector<double> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, static_cast<const std::byte*>(from) + i * bytes, bytes);
+    values[i] = decode(type, bits);
+  }
+  return values;
+}
+
+Arguments arguments_of(const Problem& problem, const std::function<double(double largest)>& number) {
+  Arguments arguments{empty_input(problem), empty_weight(problem), empty_output(problem), {}};
+  const auto fill = [&](Tensor& tensor, double largest) {
+    const std::vector<bool> reached = reached_elements(tensor);
+    for (size_t i = 0; i < reached.size(); ++i) {
+      if (reached[i]) tensor.storage[i] = number(largest);
+    }
+  };
+  fill(arguments.input, 4);
+  fill(arguments.weight, 3);
+  fill(arguments.output, 4);
+  arguments.bias.resize(static_cast<size_t>(problem.out_channels));
+  std::generate(arguments.bias.begin(), arguments.bias.end(), [&] { return number(8); });
+  return arguments;
+}
+
+// A copy of a tensor's storage, as the kernels read it.
+struct StoredTensor {
+  StoredTensor(DataType type, const std::vector<double>& values, Guard guard)
+      : buffer(values.size() * format_of(type).bytes, guard, format_of(type).bytes) {
+    store(type, values, buffer.data());
+  }
+  GuardedBuffer buffer;
+};
+
+}  // namespace
+
+std::vector<const InstructionSet*> instruction_sets_under_test() {
+  if (std::getenv("TAPCONV_ISA")) return {&current_instruction_set()};
+  std::vector<const InstructionSet*> sets;
+  for (const InstructionSet& set : instruction_sets()) {
+    if (set.available()) sets.push_back(&set);
+  }
+  return sets;
+}
+
+Parallel threads(int slots) {
+  return {slots, [](int count, void (*body)(void*, int), void* argument) {
+            std::vector<std::thread> pool;
+            for (int slot = 0; slot < count; ++slot) pool.emplace_back(body, argument, slot);
+            for (std::thread& thread : pool) thread.join();
+          }};
+}
+
+Arguments integer_arguments(const Problem& problem, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  return arguments_of(problem, [&](double largest) {
+    return static_cast<double>(generator() % static_cast<uint64_t>(2 * largest + 1)) - largest;
+  });
+}
+
+Arguments random_arguments(const Problem& problem, uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  return arguments_of(problem, [&](double) {
+    const double fraction = std::ldexp(static_cast<double>(generator() >> 11), -53);
+    return nearest(problem.data_type, 2 * fraction - 1);
+  });
+}
+
+RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
+              const Arguments& arguments, Guard guard, const Parallel& parallel) {
+  const DataType type = problem.data_type;
+  StoredTensor input(type, arguments.input.storage, guard);
+  StoredTensor weight(type, arguments.weight.storage, guard);
+  StoredTensor output(type, arguments.output.storage, guard);
+  StoredTensor bias(type, arguments.bias, guard);
+  Tensor result = empty_result(problem, direction);
+  GuardedBuffer stored_result(result.storage.size() * format_of(type).bytes, guard, format_of(type).bytes);
+
+  const auto plan_and_run = [&](auto make_plan, auto execute) {
+    const Plan plan = make_plan(problem, instruction_set, parallel.slots);
+    GuardedBuffer workspace(plan.workspace_bytes, guard, workspace_alignment);
+    execute(plan, workspace.data());
+    return workspace.margins_intact();
+  };
+  bool workspace_intact = false;
+  switch (direction) {
+    case Direction::forward:
+      workspace_intact = plan_and_run(plan_forward, [&](const Plan& plan, void* workspace) {
+        forward(plan, input.buffer.data(), weight.buffer.data(), arguments.bias.empty() ? nullptr : bias.buffer.data(),
+                stored_result.data(), workspace, parallel);
+      });
+      break;
+    case Direction::grad_input:
+      workspace_intact = plan_and_run(plan_grad_input, [&](const Plan& plan, void* workspace) {
+        grad_input(plan, output.buffer.data(), weight.buffer.data(), stored_result.data(), workspace, parallel);
+      });
+      break;
+    case Direction::grad_weight:
+      workspace_intact = plan_and_run(plan_grad_weight, [&](const Plan& plan, void* workspace) {
+        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), workspace, parallel);
+      });
+      break;
+  }
+
+  RunResult outcome{result, {stored_result.bytes().begin(), stored_result.bytes().end()}, false, true};
+  outcome.result.storage = load(type, stored_result.data(), result.storage.size());
+  outcome.margins_intact = workspace_intact && stored_result.margins_intact();
+  const std::vector<bool> reached = reached_elements(result);
+  const size_t bytes = format_of(type).bytes;
+  for (size_t i = 0; i < reached.size(); ++i) {
+    const auto first = outcome.bytes.begin() + static_cast<std::ptrdiff_t>(i * bytes);
+    const bool untouched = std::all_of(first, first + static_cast<std::ptrdiff_t>(bytes),
+                                       [](std::byte byte) { return byte == std::byte{0xFF}; });
+    if (!reached[i] && !untouched) outcome.gaps_intact = false;
+  }
+  return outcome;
+}
+
+}  // namespace tapconv::kernels::test

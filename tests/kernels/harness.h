@@ -1,0 +1,37 @@
+// Runs one direction of one problem the way a careful caller does, in memory that notices every stray access.
+#pragma once
+
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include "guarded_buffer.h"
+#include "kernels/conv1d.h"
+#include "oracle.h"
+
+namespace tapconv::kernels::test {
+
+// The instruction sets to test: the one that TAPCONV_ISA names, else every one that this machine has.
+std::vector<const InstructionSet*> instruction_sets_under_test();
+
+// Every slot on a thread of its own.
+Parallel threads(int slots);
+
+// Small integers, whose products and sums are exact in every data type's accumulator.
+Arguments integer_arguments(const Problem& problem, uint64_t seed);
+
+// Numbers of the data type, evenly spread over (-1, 1).
+Arguments random_arguments(const Problem& problem, uint64_t seed);
+
+struct RunResult {
+  Tensor result;                 // decoded
+  std::vector<std::byte> bytes;  // as stored, gaps included
+  bool margins_intact;           // nothing was written beside a buffer
+  bool gaps_intact;              // nor between the elements of the result
+};
+
+// Outputs and workspace start as NaN. `guard` says at which end of every buffer the inaccessible page lies.
+RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
+              const Arguments& arguments, Guard guard, const Parallel& parallel);
+
+}  // namespace tapconv::kernels::test
