@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
 
 import torch
 from torch import Tensor
@@ -13,7 +12,20 @@ from tapconv import _library
 _library.load()
 _conv1d = torch.ops.tapconv.conv1d
 
-Size = Union[int, Sequence[int]]
+Size = int | Sequence[int]
+
+
+def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1) -> tuple[int, int]:
+    """What a padding means: the samples added on the left and on the right."""
+    if isinstance(padding, int):
+        return padding, padding
+    if not isinstance(padding, str):
+        return padding[0], padding[-1]
+    reach = dilation * (kernel_size - 1)
+    named = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "causal": (reach, 0)}
+    if padding not in named:
+        raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(named)}")
+    return named[padding]
 
 
 def conv1d(
@@ -76,6 +88,11 @@ def conv1d(
         return _conv1d(
             input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
         )
+    if isinstance(padding, str):
+        one_stride, one_dilation = (size if isinstance(size, int) else size[0] for size in (stride, dilation))
+        if padding == "same" and one_stride != 1:
+            raise RuntimeError("padding='same' is not supported for strided convolutions")
+        padding = padding_in_samples(padding, weight.shape[-1], one_dilation)
     return _conv1d(
         input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm, out=out
     )

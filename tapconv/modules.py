@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from tapconv.functional import Size, conv1d
+from tapconv.functional import Size, conv1d, padding_in_samples
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -77,8 +77,8 @@ class Conv1d(torch.nn.Conv1d):
         )
         if extends_torch:
             self.padding = padding if isinstance(padding, str) else tuple(padding)
-            left, right = (self.dilation[0] * (self.kernel_size[0] - 1), 0) if padding == "causal" else padding
-            self._reversed_padding_repeated_twice = [left, right]
+            left_and_right = padding_in_samples(padding, self.kernel_size[0], self.dilation[0])
+            self._reversed_padding_repeated_twice = list(left_and_right)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:  # noqa: UP045 (TorchScript)
         if self.padding_mode == "zeros":

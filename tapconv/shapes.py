@@ -88,7 +88,7 @@ class Layer:
 
 
 def parse_padding(cell: str) -> tuple[int, int]:
-    """"3" -> (3, 3); "3:0" -> (3, 0)."""
+    """ "3" -> (3, 3); "3:0" -> (3, 0)."""
     left, _, right = cell.partition(":")
     return int(left), int(right or left)
 
@@ -111,9 +111,7 @@ def load_layers(path: Path | str = SHAPES_PATH, names: list[str] | None = None) 
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{path}, line {row_number}: not a layer ({error!r}): {row}") from error
     if names:
-        layers = [
-            layer for layer in layers if any(n.lower() in f"{layer.name} {layer.model}".lower() for n in names)
-        ]
+        layers = [layer for layer in layers if any(n.lower() in f"{layer.name} {layer.model}".lower() for n in names)]
     if not layers:
         raise ValueError(f"no layer in {path}" + (f" has a name or model containing any of {names}" if names else ""))
     return layers

@@ -1,0 +1,1 @@
+"""`python -m tapconv bench`: tapconv against torch, ONNX Runtime and OpenVINO on the layers of `shapes.csv`."""

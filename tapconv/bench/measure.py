@@ -1,0 +1,118 @@
+"""Timing of several candidates for one job, interleaved, and the machine's limits measured the same way."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Repeated measurements of one call, in seconds per call."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        return min(self.samples)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    @property
+    def spread(self) -> float:
+        """Half of the distance between the quartiles, as a fraction of the median: the noise of the machine."""
+        if len(self.samples) < 2:
+            return 0.0
+        lower, _, upper = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return (upper - lower) / 2 / self.median
+
+
+def _seconds_per_call(call: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - start) / calls
+
+
+def interleave(
+    candidates: dict[str, Callable[[], object]],
+    repetitions: int = 7,
+    budget: float = 3.0,
+    shortest_sample: float = 2e-3,
+) -> dict[str, Timing]:
+    """Times every candidate in turn, round after round, so that a change of the machine's pace meets all alike.
+
+    Args:
+        candidates: name and call. Each is called once before, to warm up.
+        repetitions: rounds.
+        budget: seconds after which no further round begins; there are always at least two.
+        shortest_sample: seconds; a faster call is repeated within a sample until it lasts this long.
+    """
+    calls = {}
+    for name, call in candidates.items():
+        call()
+        once = _seconds_per_call(call, 1)
+        calls[name] = max(1, round(shortest_sample / max(once, 1e-7)))
+    samples: dict[str, list[float]] = {name: [] for name in candidates}
+    names = list(candidates)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        deadline = time.perf_counter() + budget
+        for round_number in range(repetitions):
+            if round_number >= 2 and time.perf_counter() > deadline:
+                break
+            shift = round_number % len(names)
+            for name in names[shift:] + names[:shift]:
+                samples[name].append(_seconds_per_call(candidates[name], calls[name]))
+    finally:
+        if collects:
+            gc.enable()
+    return {name: Timing(tuple(values)) for name, values in samples.items()}
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """What this machine can do at most with the threads in use."""
+
+    flops_per_second: dict[str, float]  # by data type
+    bytes_per_second: dict[int, float]  # by the bytes read and written together
+
+    def seconds_at_least(self, flops: float, bytes_moved: int, dtype: str) -> tuple[float, str]:
+        """The shortest possible time of a plain sum, and what bounds it: "arithmetic" or "memory"."""
+        arithmetic = flops / self.flops_per_second[dtype]
+        nearest_size = min(self.bytes_per_second, key=lambda size: abs(size - bytes_moved))
+        memory = bytes_moved / self.bytes_per_second[nearest_size]
+        return (arithmetic, "arithmetic") if arithmetic >= memory else (memory, "memory")
+
+
+def measure_limits(dtype: torch.dtype) -> MachineLimits:
+    """Measures the arithmetic peak and the memory bandwidth with torch's current number of threads.
+
+    The peak is the best of large matrix products (`torch.mm`), which come within a few per cent of the fused
+    multiply-add peak; bfloat16 and float16 are held against the float32 peak, in which they are summed. The bandwidth
+    is that of `Tensor.copy_`, read and written bytes counted, for working sets from one that fits in L2 to one that
+    fits in no cache.
+    """
+    arithmetic_dtype = torch.float64 if dtype == torch.float64 else torch.float32
+    best = 0.0
+    for size in (512, 1024, 2048):
+        a, b = torch.randn(2, size, size, dtype=arithmetic_dtype)
+        out = torch.empty(size, size, dtype=arithmetic_dtype)
+        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, repetitions=7, budget=2.0)["mm"]
+        best = max(best, 2 * size**3 / timing.best)
+    bandwidth = {}
+    for megabytes in (0.5, 4, 16, 64, 256, 512):
+        source = torch.ones(int(megabytes * 2**20) // 8)
+        target = torch.ones_like(source)
+        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, repetitions=7, budget=1.0)["copy"]
+        moved = 2 * source.nbytes
+        bandwidth[moved] = moved / timing.best
+    return MachineLimits({str(dtype).removeprefix("torch."): best}, bandwidth)
