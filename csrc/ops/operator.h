@@ -49,6 +49,15 @@ at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& s
 at::Tensor call_conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                        const RawAttributes& attributes);
 
+// tapconv::conv1d.padding: "valid", "same" or "causal".
+at::Tensor call_conv1d_padding(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                               at::IntArrayRef stride, std::string_view padding, at::IntArrayRef dilation,
+                               int64_t groups, std::string_view padding_mode, std::string_view algorithm);
+
+// tapconv::conv1d.out
+at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                            const RawAttributes& attributes, at::Tensor& out);
+
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
                                   const c10::SymInt& input_length, const RawAttributes& attributes);
 

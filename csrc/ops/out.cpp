@@ -3,7 +3,6 @@
 // twice.
 #include <ATen/FunctionalTensorWrapper.h>
 #include <ATen/MemoryOverlap.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/native/Resize.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -14,16 +13,6 @@
 
 namespace tapconv::ops {
 namespace {
-
-using Conv1dOut = at::Tensor&(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
-                              at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view,
-                              at::Tensor&);
-
-void call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                     const RawAttributes& a, at::Tensor& out) {
-  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("tapconv::conv1d", "out").typed<Conv1dOut>();
-  op.call(input, weight, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, a.algorithm, out);
-}
 
 // torch's rules for out=, in its words.
 void check_out(const at::Tensor& out, const at::Tensor& result_like) {

@@ -32,12 +32,18 @@ std::string version() { return TAPCONV_VERSION; }
 
 using Conv1d = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
                           at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view);
+using Conv1dPadding = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                 at::IntArrayRef, std::string_view, at::IntArrayRef, int64_t, std::string_view,
+                                 std::string_view);
+using Conv1dOut = at::Tensor&(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
+                              at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view,
+                              at::Tensor&);
 using Gradient = at::Tensor(const at::Tensor&, const at::Tensor&, c10::SymInt, at::IntArrayRef, at::IntArrayRef,
                             at::IntArrayRef, int64_t, std::string_view, std::string_view);
 
 template <typename Signature>
-c10::TypedOperatorHandle<Signature> find(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+c10::TypedOperatorHandle<Signature> find(const char* name, const char* overload = "") {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
 }
 
 }  // namespace
@@ -46,6 +52,19 @@ at::Tensor call_conv1d(const at::Tensor& input, const at::Tensor& weight, const 
                        const RawAttributes& a) {
   static const auto op = find<Conv1d>("tapconv::conv1d");
   return op.call(input, weight, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, a.algorithm);
+}
+
+at::Tensor call_conv1d_padding(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                               at::IntArrayRef stride, std::string_view padding, at::IntArrayRef dilation,
+                               int64_t groups, std::string_view padding_mode, std::string_view algorithm) {
+  static const auto op = find<Conv1dPadding>("tapconv::conv1d", "padding");
+  return op.call(input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm);
+}
+
+at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                            const RawAttributes& a, at::Tensor& out) {
+  static const auto op = find<Conv1dOut>("tapconv::conv1d", "out");
+  return op.call(input, weight, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, a.algorithm, out);
 }
 
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,

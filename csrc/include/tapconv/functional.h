@@ -1,0 +1,70 @@
+// tapconv::conv1d: the convolution as a function.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <tapconv/export.h>
+#include <torch/nn/options/conv.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tapconv {
+
+/// Cross-correlates every channel of a signal with a bank of filters and sums over the channels, as
+/// `torch::nn::functional::conv1d` does, with the same options, the same result and the same errors:
+///
+///     output[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * input[n, c, t * stride + k * dilation - padding]
+///
+/// where `c` runs over the channels of the group that `o` belongs to. Differentiable.
+///
+/// @param input   (batch, in_channels, length) or (in_channels, length); any strides. Samples, whatever their unit.
+/// @param weight  (out_channels, in_channels / groups, kernel_size)
+/// @param options bias (out_channels), stride, padding (a number, `torch::kValid` or `torch::kSame`), dilation, groups
+/// @return (batch, out_channels, output_length) or (out_channels, output_length), contiguous, where output_length =
+///         (length + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1. float32 and float64 are summed in
+///         their own type, bfloat16 and float16 in float32 with one rounding at the end. Other types and devices are
+///         computed by torch's own convolution.
+/// @throws c10::Error where torch's convolution throws one, with the same words.
+///
+///     namespace F = torch::nn::functional;
+///     auto output = tapconv::conv1d(input, weight, F::Conv1dFuncOptions().bias(bias).padding(1));
+///
+/// Source of the definition: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv
+/// 1603.07285.
+TAPCONV_API at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight,
+                              const torch::nn::functional::Conv1dFuncOptions& options = {});
+
+/// The same with every argument of the operator, in its order.
+///
+/// @param padding      one number for both ends, or two: left and right
+/// @param padding_mode what the added samples are: "zeros", "reflect", "replicate" or "circular", as in
+/// torch::nn::Conv1d
+/// @param algorithm    "auto", or "direct" to add the products up in plain order
+/// @throws c10::ValueError for a padding mode or an algorithm that does not exist.
+TAPCONV_API at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                              at::IntArrayRef stride, at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1,
+                              int64_t groups = 1, std::string_view padding_mode = "zeros",
+                              std::string_view algorithm = "auto");
+
+/// Paddings by name.
+enum class Padding {
+  valid,   ///< none
+  same,    ///< as many outputs as inputs; stride 1 only; an odd sample goes to the right
+  causal,  ///< all of it on the left, dilation * (kernel_size - 1) samples: no output sees a later input
+};
+
+TAPCONV_API at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                              at::IntArrayRef stride, Padding padding, at::IntArrayRef dilation = 1, int64_t groups = 1,
+                              std::string_view padding_mode = "zeros", std::string_view algorithm = "auto");
+
+/// The same into `out`, which is resized if its shape differs, and returned. Not differentiable.
+///
+/// @throws c10::Error if `out` has another type or device than the result, shares memory with an argument, or if an
+///         argument requires a gradient while gradients are recorded.
+TAPCONV_API at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& weight,
+                                   const std::optional<at::Tensor>& bias = {}, at::IntArrayRef stride = 1,
+                                   at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
+                                   std::string_view padding_mode = "zeros", std::string_view algorithm = "auto");
+
+}  // namespace tapconv

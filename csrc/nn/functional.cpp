@@ -1,0 +1,57 @@
+#include <tapconv/functional.h>
+
+#include <variant>
+
+#include "ops/operator.h"
+
+namespace tapconv {
+namespace {
+
+std::string_view name_of(Padding padding) {
+  switch (padding) {
+    case Padding::valid:
+      return "valid";
+    case Padding::same:
+      return "same";
+    case Padding::causal:
+      break;
+  }
+  return "causal";
+}
+
+}  // namespace
+
+at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight,
+                  const torch::nn::functional::Conv1dFuncOptions& options) {
+  const at::IntArrayRef stride = *options.stride();
+  const at::IntArrayRef dilation = *options.dilation();
+  if (const auto* numbers = std::get_if<torch::ExpandingArray<1>>(&options.padding())) {
+    return tapconv::conv1d(input, weight, options.bias(), stride, at::IntArrayRef(**numbers), dilation,
+                           options.groups());
+  }
+  const bool same = std::holds_alternative<torch::enumtype::kSame>(options.padding());
+  return tapconv::conv1d(input, weight, options.bias(), stride, same ? Padding::same : Padding::valid, dilation,
+                         options.groups());
+}
+
+at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                  std::string_view padding_mode, std::string_view algorithm) {
+  return ops::call_conv1d(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm});
+}
+
+at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                  at::IntArrayRef stride, Padding padding, at::IntArrayRef dilation, int64_t groups,
+                  std::string_view padding_mode, std::string_view algorithm) {
+  return ops::call_conv1d_padding(input, weight, bias, stride, name_of(padding), dilation, groups, padding_mode,
+                                  algorithm);
+}
+
+at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& weight,
+                       const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
+                       at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
+                       std::string_view algorithm) {
+  return ops::call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
+}
+
+}  // namespace tapconv
