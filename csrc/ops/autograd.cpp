@@ -102,22 +102,20 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
 
     const auto needed = inputs_needed();
     PackedArgs packed;
-    packed.pack(needed);
     packed.pack(needed[1] ? a_.unpack() : at::Tensor());
     packed.pack(needed[0] ? b_.unpack() : at::Tensor());
     packed.pack(std::vector<c10::SymInt>{op_.input_length, op_.kernel_size});
-    packed.pack(attribute_numbers());
-    packed.pack(static_cast<int64_t>(num_outputs()));
+    packed.pack(numbers(needed));
 
     // A name is bound once per process: a second time it is an error.
     const auto& compiler = torch::dynamo::autograd::getPyCompilerInterface();
     static std::once_flag bound;
     static std::string bound_name;
     std::call_once(bound, [&] {
-      bound_name = compiler->bind_function(
-          saved.get_py_compiler(), "TapconvConv1dFamilyBackward", &apply_functional,
-          {packed_type<std::array<bool, 3>>(), packed_type<at::Tensor>(), packed_type<at::Tensor>(),
-           packed_type<std::vector<c10::SymInt>>(), packed_type<std::vector<int64_t>>(), packed_type<int64_t>()});
+      bound_name =
+          compiler->bind_function(saved.get_py_compiler(), "TapconvConv1dFamilyBackward", &apply_functional,
+                                  {packed_type<at::Tensor>(), packed_type<at::Tensor>(),
+                                   packed_type<std::vector<c10::SymInt>>(), packed_type<std::vector<int64_t>>()});
     });
     const auto metadata =
         torch::dynamo::autograd::IValuePacker<std::vector<std::optional<torch::autograd::InputMetadata>>>::pack(
@@ -139,9 +137,14 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
     return needed;
   }
 
-  std::vector<int64_t> attribute_numbers() const {
+  // Whatever is neither a tensor nor a size, for the way through a graph; apply_functional() reads it back.
+  std::vector<int64_t> numbers(const std::array<bool, 3>& needed) const {
     const Attributes& a = op_.attributes;
-    return {static_cast<int64_t>(op_.result),
+    return {static_cast<int64_t>(num_outputs()),
+            needed[0],
+            needed[1],
+            needed[2],
+            static_cast<int64_t>(op_.result),
             a.stride,
             a.padding_left,
             a.padding_right,
@@ -158,24 +161,22 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
 
   static variable_list apply_functional(const variable_list& grads, const ivalue_list& arguments) {
     PackedArgs packed(arguments);
-    const auto needed = packed.unpack<std::array<bool, 3>>();
     const auto a = packed.unpack<at::Tensor>();
     const auto b = packed.unpack<at::Tensor>();
     const auto lengths = packed.unpack<std::vector<c10::SymInt>>();
     const auto numbers = packed.unpack<std::vector<int64_t>>();
-    const auto outputs = packed.unpack<int64_t>();
-    const Operator op{.result = static_cast<Role>(numbers[0]),
+    const Operator op{.result = static_cast<Role>(numbers[4]),
                       .input_length = lengths[0],
                       .kernel_size = lengths[1],
-                      .attributes = {.stride = numbers[1],
-                                     .padding_left = numbers[2],
-                                     .padding_right = numbers[3],
-                                     .dilation = numbers[4],
-                                     .groups = numbers[5],
-                                     .padding_mode = static_cast<kernels::PaddingMode>(numbers[6]),
-                                     .algorithm = static_cast<kernels::AlgorithmRequest>(numbers[7])}};
-    auto gradients = derivatives(op, grads[0], a, b, needed);
-    gradients.resize(outputs);
+                      .attributes = {.stride = numbers[5],
+                                     .padding_left = numbers[6],
+                                     .padding_right = numbers[7],
+                                     .dilation = numbers[8],
+                                     .groups = numbers[9],
+                                     .padding_mode = static_cast<kernels::PaddingMode>(numbers[10]),
+                                     .algorithm = static_cast<kernels::AlgorithmRequest>(numbers[11])}};
+    auto gradients = derivatives(op, grads[0], a, b, {numbers[1] != 0, numbers[2] != 0, numbers[3] != 0});
+    gradients.resize(numbers[0]);
     return gradients;
   }
 
