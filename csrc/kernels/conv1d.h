@@ -26,9 +26,9 @@ Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_s
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
 // output[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * padded input[n, c, t * stride + k * dilation].
-// `bias` is contiguous (out_channels) in the problem's data type, or null. `workspace` has plan.workspace_bytes, aligned
-// to 64 bytes. `output` overlaps no other argument. float32 and float64 are summed in their own type, bfloat16 and
-// float16 in float32 with one rounding at the end.
+// `bias` is contiguous (out_channels) in the problem's data type, or null. `workspace` has plan.workspace_bytes,
+// aligned to 64 bytes. `output` overlaps no other argument. float32 and float64 are summed in their own type, bfloat16
+// and float16 in float32 with one rounding at the end.
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
              const Parallel& parallel);
 

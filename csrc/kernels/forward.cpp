@@ -1,6 +1,7 @@
 // Carries out a forward plan: tables and bias first, then the weights, then the tasks.
 #include "conv1d.h"
 #include "kernel_table.h"
+#include "offset_table.h"
 #include "planner.h"
 #include "tasks.h"
 
@@ -10,23 +11,8 @@ namespace {
 // Below this a second thread costs more than packing on one.
 constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 
-void fill_offset_tables(const Plan& plan, char* workspace) {
+void fill_in_place_table(const Plan& plan, int32_t* offset) {
   const Problem& p = plan.problem;
-  const RowLayout& rows = plan.rows;
-  int32_t* offset = reinterpret_cast<int32_t*>(workspace + plan.offset_table_at);
-  for (int64_t c = 0; c < plan.channel_block; ++c) {
-    int64_t segment = 0;
-    int64_t element = 0;
-    for (int64_t k = 0; k < p.kernel_size; ++k) {
-      *offset++ = static_cast<int32_t>(c * rows.row_length + segment * rows.segment_length + element);
-      if (++segment == rows.segment_count) {
-        segment = 0;
-        element += rows.tap_distance;
-      }
-    }
-  }
-  if (!plan.in_place_rows) return;
-  offset = reinterpret_cast<int32_t*>(workspace + plan.in_place_table_at);
   for (int64_t c = 0; c < plan.channel_block; ++c) {
     for (int64_t k = 0; k < p.kernel_size; ++k) {
       *offset++ = static_cast<int32_t>(c * p.input_strides.channel + k * p.dilation);
@@ -53,7 +39,8 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
   const ForwardKernels& kernels = plan.instruction_set->table()->tap[static_cast<int>(plan.problem.data_type)];
   const ForwardOperands operands{input, weight, bias, output, workspace};
   char* const memory = static_cast<char*>(workspace);
-  fill_offset_tables(plan, memory);
+  fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
+  if (plan.in_place_rows) fill_in_place_table(plan, reinterpret_cast<int32_t*>(memory + plan.in_place_table_at));
   if (bias != nullptr) kernels.prepare_bias(plan, operands);
   if (plan.pack_weight) {
     const Problem& p = plan.problem;
@@ -64,9 +51,8 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
       for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
     });
   }
-  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
-    kernels.run_tasks(plan, operands, first, last, slot);
-  });
+  run_tasks(parallel, plan.slots, plan.task_count, memory,
+            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
 }
 
 }  // namespace tapconv::kernels

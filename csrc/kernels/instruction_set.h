@@ -8,11 +8,11 @@ namespace tapconv::kernels {
 struct KernelTable;
 
 struct InstructionSet {
-  const char* name;             // "avx512", "avx2", "portable": what TAPCONV_ISA takes
-  const char* description;      // the processor features it needs, for people
-  int vector_bytes;             // one register
-  int register_count;           // vector registers
-  bool (*available)();          // does this machine have it?
+  const char* name;               // "avx512", "avx2", "portable": what TAPCONV_ISA takes
+  const char* description;        // the processor features it needs, for people
+  int vector_bytes;               // one register
+  int register_count;             // vector registers
+  bool (*available)();            // does this machine have it?
   const KernelTable* (*table)();  // entry points
 };
 
@@ -20,8 +20,8 @@ struct InstructionSet {
 std::span<const InstructionSet> instruction_sets();
 
 // The one in use: the best available, or the one that the environment variable TAPCONV_ISA names, chosen once per
-// process. Throws std::runtime_error if TAPCONV_ISA names an unknown set or one that this machine lacks: a forced choice
-// never falls back in silence.
+// process. Throws std::runtime_error if TAPCONV_ISA names an unknown set or one that this machine lacks: a forced
+// choice never falls back in silence.
 const InstructionSet& current_instruction_set();
 
 // By name; throws std::runtime_error as above. What current_instruction_set() does with TAPCONV_ISA.

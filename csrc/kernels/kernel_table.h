@@ -24,8 +24,22 @@ struct ForwardKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-struct KernelTable {
-  ForwardKernels tap[4];  // by DataType
+struct GradWeightOperands {
+  const void* grad_output;
+  const void* input;
+  void* grad_weight;
+  void* workspace;
+};
+
+struct GradWeightKernels {
+  void (*run_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
+  // Adds up the parts of output channels [first, last), if there are several.
+  void (*add_parts)(const Plan&, const GradWeightOperands&, int64_t first, int64_t last);
+};
+
+struct KernelTable {  // by DataType
+  ForwardKernels tap[4];
+  GradWeightKernels grad_weight[4];
 };
 
 }  // namespace tapconv::kernels

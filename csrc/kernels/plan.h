@@ -10,7 +10,7 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-enum class Algorithm : uint8_t { empty, tap };
+enum class Algorithm : uint8_t { empty, tap, grad_weight };
 
 constexpr const char* name_of(Algorithm algorithm) {
   switch (algorithm) {
@@ -18,6 +18,8 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "empty";
     case Algorithm::tap:
       return "tap";
+    case Algorithm::grad_weight:
+      return "grad_weight";
   }
   return "unknown";
 }
@@ -34,6 +36,19 @@ struct RowLayout {
   int64_t row_length;        // all segments; an odd number of cache lines, so that rows spread over all cache sets
 };
 
+// How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
+// group, for one part of the (sample, time block) sequence.
+struct GradWeightBlocks {
+  bool channel_lanes;      // lanes are output channels; else they are times
+  int64_t parts;           // of the sums over samples and times; depends on the problem alone
+  int64_t steps;           // (sample, time block) pairs, divided evenly among the parts
+  int64_t gradient_block;  // outputs whose gradient lies transposed in L1 (channel lanes)
+  int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
+  size_t slot_gradient_at;
+  size_t slot_sums_at;
+  size_t parts_at;  // [part][out_channel][in_channel][tap], in the compute type
+};
+
 struct Plan {
   Problem problem;
   int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
@@ -48,6 +63,7 @@ struct Plan {
   // Blocks: a task is one sample, one group, `out_block` tile rows and `time_block` outputs; it walks over its input
   // channels `channel_block` at a time.
   int64_t channel_block;
+  int64_t channel_block_count;
   int64_t time_block;
   int64_t time_block_count;
   int64_t out_block;
@@ -55,10 +71,12 @@ struct Plan {
   int64_t task_count;
   RowLayout rows;
 
-  bool pack_weight;     // false: the weight already lies as the tile wants it
+  bool pack_weight;        // false: the weight already lies as the tile wants it
   int64_t partial_stride;  // between the rows of a block of partial sums
-  bool direct_output;   // tiles are written straight into the output, without a block of partial sums
-  bool in_place_rows;   // blocks away from the borders read the input where it lies
+  bool direct_output;      // tiles are written straight into the output, without a block of partial sums
+  bool in_place_rows;      // blocks away from the borders read the input where it lies
+
+  GradWeightBlocks grad_weight;  // here out_block counts output channels
 
   // Offsets into the workspace, in bytes, and its parts.
   size_t offset_table_at;
@@ -68,6 +86,7 @@ struct Plan {
   size_t slots_at;
   size_t slot_bytes;
   size_t slot_partial_at;  // within a slot: the block of partial sums (rows come first)
+  size_t border_bytes;     // gradients of padded positions (grad_input only)
   size_t workspace_bytes;
 
   const char* algorithm_name() const { return name_of(algorithm); }

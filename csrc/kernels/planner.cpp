@@ -1,36 +1,23 @@
 #include "planner.h"
 
 #include <algorithm>
-#include <numeric>
+#include <cstdlib>
 
+#include "blocking.h"
 #include "instruction_set.h"
 #include "register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {
 
-constexpr int64_t cache_line_bytes = 64;
-
-// Shares of the caches, safe on every x86-64 server of the last ten years (32 KiB of L1, 512 KiB of L2 or more).
-constexpr int64_t l1_rows_bytes = 20 * 1024;       // what one register tile reads of the rows, for all its channels
-constexpr int64_t l2_rows_bytes = 160 * 1024;      // the rows of a block
-constexpr int64_t l2_weight_bytes = 256 * 1024;    // the packed weights that one block of channels sweeps over
-constexpr int64_t l2_partial_bytes = 256 * 1024;   // a block of partial sums
+constexpr int64_t l1_rows_bytes = 20 * 1024;      // what one register tile reads of the rows, for all its channels
+constexpr int64_t l2_weight_bytes = 256 * 1024;   // the packed weights that one block of channels sweeps over
+constexpr int64_t l2_partial_bytes = 256 * 1024;  // a block of partial sums
 // A register tile loads and stores its sums once for each block of channels: this many (channel, tap) pairs make that
 // small beside the multiplications.
 constexpr int64_t least_pairs_per_block = 96;
-// Work below this is done faster than a second thread wakes up.
-constexpr double least_operations_per_slot = 2e5;
-// With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
-constexpr int64_t tasks_per_slot = 4;
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
-
-int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
-bool computes_in_own_type(DataType data_type) {
-  return data_type == DataType::float32 || data_type == DataType::float64;
-}
+// Copying costs a load and a store for each sample: worth avoiding only where so few products use it.
+constexpr int64_t most_uses_in_place = 12;
 
 class Decision {
  public:
@@ -70,26 +57,13 @@ class Decision {
     tile_time_ = tiles_.columns[plan_.tile_rows] * width_;
   }
 
-  // Taps k and k + period read the same stride phase. One segment for each phase is compact while the taps are close;
-  // when they are so far apart that the samples between them outweigh what a block reads, each tap gets its own.
   void choose_row_layout() {
-    const int64_t taps = std::max<int64_t>(p_.kernel_size, 1);
-    const int64_t period = p_.stride / std::gcd(p_.stride, p_.dilation);
-    RowLayout& rows = plan_.rows;
-    rows.segment_count = std::min(taps, period);
-    rows.taps_per_segment = divide_up(taps, rows.segment_count);
-    rows.tap_distance = period * p_.dilation / p_.stride;
-    const int64_t likely_block = std::min<int64_t>(p_.output_length, 4 * tile_time_);
-    if (rows.taps_per_segment > 1 && rows.tap_distance > likely_block + width_) {
-      rows.segment_count = taps;
-      rows.taps_per_segment = 1;
-      rows.tap_distance = 0;
-    }
-    span_ = (rows.taps_per_segment - 1) * rows.tap_distance;
+    plan_.rows = choose_segments(p_, std::min<int64_t>(p_.output_length, 4 * tile_time_) + width_);
+    span_ = span_of(plan_.rows);
   }
 
   int64_t row_bytes(int64_t time_block) const {
-    return plan_.rows.segment_count * (round_up(time_block, width_) + span_) * element_;
+    return plan_.rows.segment_count * (rounded_up(time_block, width_) + span_) * element_;
   }
 
   void choose_channel_block() {
@@ -100,15 +74,14 @@ class Decision {
     int64_t block = l1_rows_bytes / footprint;
     block = std::max(block, divide_up(least_pairs_per_block, taps));
     block = std::clamp<int64_t>(block, 1, std::max<int64_t>(group_in_, 1));
-    const int64_t blocks = std::max<int64_t>(divide_up(group_in_, block), 1);
-    plan_.channel_block = std::max<int64_t>(divide_up(group_in_, blocks), 1);
+    plan_.channel_block = group_in_ > 0 ? even_block(group_in_, block) : 1;
   }
 
   void choose_time_and_out_blocks() {
     const int64_t taps = std::max<int64_t>(p_.kernel_size, 1);
     const int64_t weight_bytes_per_tile = plan_.tile_rows * plan_.channel_block * taps * element_;
     plan_.out_block = std::clamp<int64_t>(l2_weight_bytes / weight_bytes_per_tile, 1, plan_.tile_row_count);
-    plan_.out_block = divide_up(plan_.tile_row_count, divide_up(plan_.tile_row_count, plan_.out_block));
+    plan_.out_block = even_block(plan_.tile_row_count, plan_.out_block);
 
     // As many outputs as keep the rows of a block of channels, and its partial sums, in L2.
     int64_t time = (l2_rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_);
@@ -119,22 +92,19 @@ class Decision {
     time = std::max(time / tile_time_, int64_t(1)) * tile_time_;
     plan_.time_block = std::min(time, p_.output_length);
 
-    const double operations = 2.0 * static_cast<double>(p_.batch) * static_cast<double>(p_.out_channels) *
-                              static_cast<double>(p_.output_length) *
-                              static_cast<double>(std::max<int64_t>(group_in_, 1)) * static_cast<double>(taps);
-    const double worth = operations / least_operations_per_slot;
-    if (worth < plan_.slots) plan_.slots = std::max(static_cast<int>(worth), 1);
+    plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
     // Too few tasks: cut time first, down to two tiles, since that repeats only the overlap of the rows; then channels.
     int64_t others = p_.batch * p_.groups * divide_up(plan_.tile_row_count, plan_.out_block);
     if (others * divide_up(p_.output_length, plan_.time_block) < enough) {
       const int64_t wanted = divide_up(enough, others);
-      const int64_t shorter = round_up(divide_up(p_.output_length, wanted), tile_time_);
+      const int64_t shorter = rounded_up(divide_up(p_.output_length, wanted), tile_time_);
       plan_.time_block = std::min(plan_.time_block, std::max({shorter, 2 * tile_time_, 2 * span_}));
     }
     plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
     // Equal blocks, in whole vectors.
-    plan_.time_block = std::min(round_up(divide_up(p_.output_length, plan_.time_block_count), width_), p_.output_length);
+    plan_.time_block =
+        std::min(rounded_up(divide_up(p_.output_length, plan_.time_block_count), width_), p_.output_length);
     plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
     others = p_.batch * p_.groups * plan_.time_block_count;
     if (others * divide_up(plan_.tile_row_count, plan_.out_block) < enough) {
@@ -145,13 +115,7 @@ class Decision {
     plan_.task_count = others * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
 
-    RowLayout& rows = plan_.rows;
-    rows.segment_length = round_up(plan_.time_block, width_) + span_;
-    const int64_t line = cache_line_bytes / element_;
-    rows.segment_length = round_up(rows.segment_length, line);
-    int64_t lines = rows.segment_count * rows.segment_length / line;
-    lines += 1 - lines % 2;
-    rows.row_length = lines * line;
+    choose_row_length(plan_.rows, plan_.time_block, width_, element_);
   }
 
   bool writes_directly() const { return computes_in_own_type(p_.data_type) && p_.output_strides.time == 1; }
@@ -159,36 +123,35 @@ class Decision {
   void choose_data_paths() {
     const bool own_type = computes_in_own_type(p_.data_type);
     plan_.direct_output = writes_directly();
-    plan_.partial_stride = round_up(plan_.time_block, width_) + cache_line_bytes / element_;
+    plan_.partial_stride = rounded_up(plan_.time_block, width_) + cache_line_bytes / element_;
     const bool weight_is_packed = group_out_ == 1 && own_type && p_.weight_strides.tap == 1 &&
                                   (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size) &&
                                   (p_.groups == 1 || plan_.weight_group_stride == group_in_ * p_.kernel_size);
     plan_.pack_weight = !weight_is_packed;
-    // Copying costs a load and a store for each sample: worth avoiding only where few products use it.
     const int64_t uses = group_out_ * p_.kernel_size * group_in_;
-    const int64_t farthest = (plan_.channel_block - 1) * std::abs(p_.input_strides.channel) + p_.kernel_size * p_.dilation;
-    plan_.in_place_rows = own_type && p_.stride == 1 && p_.input_strides.time == 1 && uses <= 12 &&
+    const int64_t farthest =
+        (plan_.channel_block - 1) * std::abs(p_.input_strides.channel) + p_.kernel_size * p_.dilation;
+    plan_.in_place_rows = own_type && p_.stride == 1 && p_.input_strides.time == 1 && uses <= most_uses_in_place &&
                           p_.input_strides.channel >= 0 && farthest < INT32_MAX;
   }
 
   void lay_out_workspace() {
-    const auto aligned = [](int64_t bytes) { return static_cast<size_t>(round_up(bytes, cache_line_bytes)); };
     const int64_t pairs = plan_.channel_block * p_.kernel_size;
     size_t at = cache_line_bytes;  // the task counter comes first
     plan_.offset_table_at = at;
-    at += aligned(pairs * 4);
+    at += aligned_bytes(pairs * 4);
     plan_.in_place_table_at = at;
-    if (plan_.in_place_rows) at += aligned(pairs * 4);
+    if (plan_.in_place_rows) at += aligned_bytes(pairs * 4);
     plan_.bias_at = at;
-    at += aligned(p_.out_channels * element_);
+    at += aligned_bytes(p_.out_channels * element_);
     plan_.packed_weight_at = at;
-    if (plan_.pack_weight) at += aligned(p_.out_channels * group_in_ * p_.kernel_size * element_);
+    if (plan_.pack_weight) at += aligned_bytes(p_.out_channels * group_in_ * p_.kernel_size * element_);
     plan_.slots_at = at;
-    const size_t rows = aligned(plan_.channel_block * plan_.rows.row_length * element_);
+    const size_t rows = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
     plan_.slot_partial_at = rows;
     plan_.slot_bytes = rows;
     if (!plan_.direct_output) {
-      plan_.slot_bytes += aligned(plan_.out_block * plan_.tile_rows * plan_.partial_stride * element_);
+      plan_.slot_bytes += aligned_bytes(plan_.out_block * plan_.tile_rows * plan_.partial_stride * element_);
     }
     plan_.slot_bytes += cache_line_bytes;  // neighbouring slots never share a line that the prefetcher pairs
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;

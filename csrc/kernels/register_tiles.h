@@ -8,8 +8,8 @@ inline constexpr int largest_tile_rows = 8;
 inline constexpr int largest_tile_columns = 8;
 
 struct RegisterTiles {
-  int rows;                              // of the full tile
-  int columns[largest_tile_rows + 1];    // by number of rows; [0] is unused
+  int rows;                            // of the full tile
+  int columns[largest_tile_rows + 1];  // by number of rows; [0] is unused
 };
 
 // rows * columns accumulators + columns loaded vectors + 1 broadcast weight must fit; with one row the loaded vectors
@@ -20,6 +20,25 @@ inline constexpr RegisterTiles tiles_of_16_registers{6, {0, 8, 5, 3, 3, 2, 2, 0,
 
 constexpr const RegisterTiles& register_tiles(int register_count) {
   return register_count >= 32 ? tiles_of_32_registers : tiles_of_16_registers;
+}
+
+// Tiles of the weight gradient: how many (in_channel, tap) pairs go with so many columns (vectors of output channels)
+// or rows (output channels one by one); [0] is unused. Each pair keeps a pointer in a general register, so 8 is the
+// most.
+inline constexpr int largest_tile_pairs = 8;
+
+struct GradWeightTiles {
+  int columns;  // of the widest tile with channel lanes
+  int pairs_of_columns[4];
+  int rows;  // of the tallest tile with time lanes
+  int pairs_of_rows[5];
+};
+
+inline constexpr GradWeightTiles grad_weight_tiles_of_32_registers{3, {0, 8, 8, 8}, 4, {0, 8, 8, 7, 6}};
+inline constexpr GradWeightTiles grad_weight_tiles_of_16_registers{2, {0, 8, 6, 0}, 3, {0, 8, 5, 4, 0}};
+
+constexpr const GradWeightTiles& grad_weight_tiles(int register_count) {
+  return register_count >= 32 ? grad_weight_tiles_of_32_registers : grad_weight_tiles_of_16_registers;
 }
 
 }  // namespace tapconv::kernels

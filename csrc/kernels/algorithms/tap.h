@@ -11,8 +11,8 @@
 #include "../register_tiles.h"
 #include "../rows.h"
 #include "tap_tile.h"
-#include "weight_packing.h"
 #include "tile_grid.h"
+#include "weight_packing.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -121,7 +121,9 @@ class TapRunner {
 
  public:
   TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
-      : plan_(plan), operands_(operands), group_out_(plan.problem.out_channels / plan.problem.groups),
+      : plan_(plan),
+        operands_(operands),
+        group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     rows_ = reinterpret_cast<Scalar*>(own);
@@ -176,8 +178,8 @@ class TapRunner {
                  int64_t end, bool in_place) {
     if (begin >= end) return;
     const Problem& p = plan_.problem;
-    const int32_t* const offsets = reinterpret_cast<const int32_t*>(
-        workspace() + (in_place ? plan_.in_place_table_at : plan_.offset_table_at));
+    const int32_t* const offsets =
+        reinterpret_cast<const int32_t*>(workspace() + (in_place ? plan_.in_place_table_at : plan_.offset_table_at));
     output += begin * p.output_strides.time;
     block.count = end - begin;
     block.sums = partial_;

@@ -3,10 +3,10 @@
 //   output[o][t .. t + Columns vectors) += sum over j of weight[j][o] * row[offset[j] + t ..]
 //
 // where j runs over all (channel, tap) pairs of a block. Register budget: Rows * Columns accumulators, Columns loaded
-// row vectors and one broadcast weight; instruction_set.h states how many columns fit for each number of rows. Each step
-// loads Columns + Rows times and multiplies Rows * Columns times, so a full tile is bound by the multipliers, not by the
-// loads. The (channel, tap) pairs are one flat list, so that kernels of one tap run as smoothly as long ones. The sum
-// over j is in plain order in one accumulator for each output: every tile shape gives the same bits.
+// row vectors and one broadcast weight; instruction_set.h states how many columns fit for each number of rows. Each
+// step loads Columns + Rows times and multiplies Rows * Columns times, so a full tile is bound by the multipliers, not
+// by the loads. The (channel, tap) pairs are one flat list, so that kernels of one tap run as smoothly as long ones.
+// The sum over j is in plain order in one accumulator for each output: every tile shape gives the same bits.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +19,15 @@ namespace {
 
 template <class Scalar>
 struct TileCall {
-  const Scalar* rows;         // row elements of the tile's first output
-  const int32_t* offsets;     // one for each (channel, tap) pair
+  const Scalar* rows;      // row elements of the tile's first output
+  const int32_t* offsets;  // one for each (channel, tap) pair
   int64_t pair_count;
-  const Scalar* weight;       // [pair][tile row]
-  const Scalar* bias;         // one for each tile row, or null
-  Scalar* output;             // [tile row][time]
-  ptrdiff_t output_stride;    // between tile rows
-  int last_count;             // outputs in the last vector, 1 to the vector's width
-  bool accumulate;            // add to what the output holds, instead of starting from the bias
+  const Scalar* weight;     // [pair][tile row]
+  const Scalar* bias;       // one for each tile row, or null
+  Scalar* output;           // [tile row][time]
+  ptrdiff_t output_stride;  // between tile rows
+  int last_count;           // outputs in the last vector, 1 to the vector's width
+  bool accumulate;          // add to what the output holds, instead of starting from the bias
 };
 
 template <class Vector, int Rows, int Columns>

@@ -45,6 +45,29 @@ struct Avx2Float {
   static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), count); }
   static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), count); }
 
+  static void transpose(Register (&rows)[width]) {
+    Register t[width];
+#pragma GCC unroll 4
+    for (int i = 0; i < width; i += 2) {
+      t[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+      t[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < width; i += 4) {
+      rows[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+      rows[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+      rows[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+      rows[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      t[j] = _mm256_permute2f128_ps(rows[j], rows[j + 4], 0x20);
+      t[j + 4] = _mm256_permute2f128_ps(rows[j], rows[j + 4], 0x31);
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < width; ++j) rows[j] = t[j];
+  }
+
  private:
   template <class Storage>
   static __m128i load_16bit(const Storage* from) {
@@ -99,6 +122,17 @@ struct Avx2Double {
   static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
   static void store(double* to, Register a) { _mm256_storeu_pd(to, a); }
   static void store_partial(double* to, Register a, int count) { _mm256_maskstore_pd(to, first(count), a); }
+
+  static void transpose(Register (&rows)[width]) {
+    const Register low01 = _mm256_unpacklo_pd(rows[0], rows[1]);
+    const Register high01 = _mm256_unpackhi_pd(rows[0], rows[1]);
+    const Register low23 = _mm256_unpacklo_pd(rows[2], rows[3]);
+    const Register high23 = _mm256_unpackhi_pd(rows[2], rows[3]);
+    rows[0] = _mm256_permute2f128_pd(low01, low23, 0x20);
+    rows[1] = _mm256_permute2f128_pd(high01, high23, 0x20);
+    rows[2] = _mm256_permute2f128_pd(low01, low23, 0x31);
+    rows[3] = _mm256_permute2f128_pd(high01, high23, 0x31);
+  }
 };
 
 struct Avx2 {

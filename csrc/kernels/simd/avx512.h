@@ -48,7 +48,43 @@ struct Avx512Float {
     _mm256_mask_storeu_epi16(to, first(count), narrow_float16(a));
   }
 
+  // Rows become columns: pairs of elements, pairs of pairs, then 128-bit lanes.
+  static void transpose(Register (&rows)[width]) {
+    Register t[width];
+#pragma GCC unroll 16
+    for (int i = 0; i < width; i += 2) {
+      t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+      t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < width; i += 4) {
+      rows[i] = unpack_low_pairs(t[i], t[i + 2]);
+      rows[i + 1] = unpack_high_pairs(t[i], t[i + 2]);
+      rows[i + 2] = unpack_low_pairs(t[i + 1], t[i + 3]);
+      rows[i + 3] = unpack_high_pairs(t[i + 1], t[i + 3]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < width; i += 8) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        t[i + j] = _mm512_shuffle_f32x4(rows[i + j], rows[i + j + 4], 0x88);
+        t[i + j + 4] = _mm512_shuffle_f32x4(rows[i + j], rows[i + j + 4], 0xdd);
+      }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      rows[j] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0x88);
+      rows[j + 8] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0xdd);
+    }
+  }
+
  private:
+  static Register unpack_low_pairs(Register a, Register b) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
+  static Register unpack_high_pairs(Register a, Register b) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
   template <class Storage>
   static const __m256i* as_vector(const Storage* from) {
     return reinterpret_cast<const __m256i*>(from);
@@ -85,6 +121,30 @@ struct Avx512Double {
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
   static void store(double* to, Register a) { _mm512_storeu_pd(to, a); }
   static void store_partial(double* to, Register a, int count) { _mm512_mask_storeu_pd(to, first(count), a); }
+
+  static void transpose(Register (&rows)[width]) {
+    Register t[width];
+#pragma GCC unroll 4
+    for (int i = 0; i < width; i += 2) {
+      t[i] = _mm512_unpacklo_pd(rows[i], rows[i + 1]);
+      t[i + 1] = _mm512_unpackhi_pd(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < width; i += 4) {
+#pragma GCC unroll 2
+      for (int j = 0; j < 2; ++j) {
+        rows[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);
+        rows[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xdd);
+      }
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      t[j] = _mm512_shuffle_f64x2(rows[j], rows[j + 4], 0x88);
+      t[j + 4] = _mm512_shuffle_f64x2(rows[j], rows[j + 4], 0xdd);
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < width; ++j) rows[j] = t[j];
+  }
 };
 
 struct Avx512 {

@@ -48,6 +48,16 @@ struct PortableVector {
   static void store_partial(Storage* to, Register a, int count) {
     for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
   }
+
+  static void transpose(Register (&rows)[width]) {
+    for (int i = 0; i < width; ++i) {
+      for (int j = 0; j < i; ++j) {
+        const Scalar swapped = rows[i][j];
+        rows[i][j] = rows[j][i];
+        rows[j][i] = swapped;
+      }
+    }
+  }
 };
 
 struct Portable {

@@ -1,6 +1,7 @@
 // Fills the table of entry points for one instruction set.
 #pragma once
 
+#include "../algorithms/grad_weight.h"
 #include "../algorithms/tap.h"
 #include "../kernel_table.h"
 
@@ -10,6 +11,8 @@ namespace {
 template <class Isa>
 inline constexpr KernelTable kernel_table_of{
     {tap_kernels<Isa, float>(), tap_kernels<Isa, double>(), tap_kernels<Isa, BFloat16>(), tap_kernels<Isa, Float16>()},
+    {grad_weight_kernels<Isa, float>(), grad_weight_kernels<Isa, double>(), grad_weight_kernels<Isa, BFloat16>(),
+     grad_weight_kernels<Isa, Float16>()},
 };
 
 }  // namespace

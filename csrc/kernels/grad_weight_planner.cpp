@@ -1,0 +1,147 @@
+#include "blocking.h"
+#include "instruction_set.h"
+#include "planner.h"
+#include "register_tiles.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr int64_t l2_sums_bytes = 192 * 1024;     // the sums of a task
+constexpr int64_t l1_gradient_bytes = 24 * 1024;  // transposed gradient of one panel of output channels
+constexpr int64_t panels_per_task = 2;            // panels that share one copy of the rows
+constexpr int64_t time_lane_block = 1024;         // outputs: four rows of gradient and one of input fit L1
+// Below this many tasks the sums over samples and times are split too, for the threads' sake; as that changes the order
+// of summation it may depend on the problem only.
+constexpr int64_t wanted_tasks = 8;
+constexpr double least_operations_per_part = 2e6;
+constexpr int64_t most_parts_bytes = 2 * 1024 * 1024;
+
+class Decision {
+ public:
+  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots)
+      : p_(problem),
+        tiles_(grad_weight_tiles(instruction_set.register_count)),
+        element_(compute_bytes(problem.data_type)),
+        width_(instruction_set.vector_bytes / element_),
+        group_out_(problem.out_channels / problem.groups),
+        group_in_(problem.in_channels / problem.groups) {
+    plan_ = Plan{};
+    plan_.problem = problem;
+    plan_.instruction_set = &instruction_set;
+    plan_.algorithm = Algorithm::grad_weight;
+    plan_.slots = slots_worth(problem, std::max(slots, 1));
+  }
+
+  Plan decide() {
+    if (p_.out_channels == 0 || group_in_ == 0 || p_.kernel_size == 0) {
+      plan_.algorithm = Algorithm::empty;
+      return plan_;
+    }
+    choose_lanes();
+    choose_task();
+    choose_time_block();
+    choose_parts();
+    divide_among_slots();
+    lay_out_workspace();
+    return plan_;
+  }
+
+ private:
+  // Channel lanes unless most of them would stay empty.
+  void choose_lanes() { blocks_.channel_lanes = 2 * group_out_ >= rounded_up(group_out_, width_); }
+
+  int64_t lanes_of(int64_t out_channels) const {
+    return blocks_.channel_lanes ? rounded_up(out_channels, width_) : out_channels;
+  }
+  // Bytes of one sum while it is in the making.
+  int64_t sum_bytes() const { return blocks_.channel_lanes ? element_ : element_ * width_; }
+
+  void choose_task() {
+    const int64_t most_out = blocks_.channel_lanes ? panels_per_task * tiles_.columns * width_ : 2 * tiles_.rows;
+    plan_.out_block = even_block(group_out_, std::min(group_out_, most_out));
+    if (blocks_.channel_lanes) plan_.out_block = std::min(rounded_up(plan_.out_block, width_), group_out_);
+    const int64_t channel_bytes = p_.kernel_size * lanes_of(plan_.out_block) * sum_bytes();
+    plan_.channel_block = std::clamp<int64_t>(l2_sums_bytes / channel_bytes, 1, group_in_);
+    plan_.channel_block = even_block(group_in_, plan_.channel_block);
+  }
+
+  void choose_time_block() {
+    const int64_t columns = std::min(tiles_.columns, static_cast<int>(divide_up(plan_.out_block, width_)));
+    blocks_.gradient_block = blocks_.channel_lanes
+                                 ? std::max(l1_gradient_bytes / (columns * width_ * element_) / width_ * width_, width_)
+                                 : time_lane_block;
+    plan_.rows = choose_segments(p_, std::min(p_.output_length, blocks_.gradient_block) + width_);
+    const int64_t span = span_of(plan_.rows);
+    const int64_t fitting = l2_rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span;
+    const int64_t most = blocks_.channel_lanes ? std::max(fitting, 4 * span) : time_lane_block;
+    const int64_t blocks = std::max<int64_t>(most / blocks_.gradient_block, 1);
+    plan_.time_block = std::min(blocks * blocks_.gradient_block, std::max<int64_t>(p_.output_length, 1));
+    plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
+    choose_row_length(plan_.rows, plan_.time_block, width_, element_);
+    blocks_.steps = p_.batch * plan_.time_block_count;
+  }
+
+  void choose_parts() {
+    const int64_t tasks =
+        p_.groups * divide_up(group_out_, plan_.out_block) * divide_up(group_in_, plan_.channel_block);
+    const int64_t weight_bytes = p_.out_channels * group_in_ * p_.kernel_size * element_;
+    int64_t parts = divide_up(wanted_tasks, tasks);
+    parts = std::min(parts, static_cast<int64_t>(operations_of(p_) / least_operations_per_part));
+    parts = std::min({parts, blocks_.steps, most_parts_bytes / weight_bytes});
+    blocks_.parts = std::max<int64_t>(parts, 1);
+  }
+
+  void divide_among_slots() {
+    const int64_t others = blocks_.parts * p_.groups * divide_up(group_out_, plan_.out_block);
+    const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
+    if (others * divide_up(group_in_, plan_.channel_block) < enough) {
+      const int64_t wanted = std::min(divide_up(enough, others), group_in_);
+      plan_.channel_block = std::min(plan_.channel_block, divide_up(group_in_, wanted));
+    }
+    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    plan_.out_block_count = divide_up(group_out_, plan_.out_block);
+    plan_.task_count = others * plan_.channel_block_count;
+    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
+    blocks_.out_lanes = lanes_of(plan_.out_block);
+  }
+
+  void lay_out_workspace() {
+    size_t at = cache_line_bytes;  // the task counter comes first
+    plan_.offset_table_at = at;
+    at += aligned_bytes(plan_.channel_block * p_.kernel_size * 4);
+    blocks_.parts_at = at;
+    if (blocks_.parts > 1) {
+      at += aligned_bytes(blocks_.parts * p_.out_channels * group_in_ * p_.kernel_size * element_);
+    }
+    plan_.slots_at = at;
+    size_t within = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
+    blocks_.slot_gradient_at = within;
+    const int64_t gradient = blocks_.channel_lanes
+                                 ? rounded_up(blocks_.gradient_block, width_) * tiles_.columns * width_
+                                 : plan_.out_block * rounded_up(plan_.time_block, width_);
+    within += aligned_bytes(gradient * element_);
+    blocks_.slot_sums_at = within;
+    // One vector more than the sums, which are zeroed in whole vectors.
+    const int64_t sums = plan_.channel_block * p_.kernel_size * blocks_.out_lanes;
+    within += aligned_bytes(sums * sum_bytes()) + cache_line_bytes;
+    plan_.slot_bytes = within;
+    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+  }
+
+  const Problem& p_;
+  const GradWeightTiles& tiles_;
+  const int64_t element_;
+  const int64_t width_;
+  const int64_t group_out_;
+  const int64_t group_in_;
+  Plan plan_;
+  GradWeightBlocks& blocks_ = plan_.grad_weight;
+};
+
+}  // namespace
+
+Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  return Decision(problem, instruction_set, slots).decide();
+}
+
+}  // namespace tapconv::kernels

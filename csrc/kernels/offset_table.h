@@ -1,0 +1,13 @@
+// Where each (channel, tap) pair of a block of channels begins in the copied rows.
+#pragma once
+
+#include <cstdint>
+
+#include "plan.h"
+
+namespace tapconv::kernels {
+
+// Writes channel_block * kernel_size offsets, in row elements, channels outermost.
+void fill_offset_table(const Plan& plan, int32_t* table);
+
+}  // namespace tapconv::kernels
