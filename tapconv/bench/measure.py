@@ -82,12 +82,12 @@ def interleave(
 class MachineLimits:
     """What this machine can do at most with the threads in use."""
 
-    flops_per_second: dict[str, float]  # by data type
+    flops_per_second: float  # of the data type that was measured
     bytes_per_second: dict[int, float]  # by the bytes read and written together
 
-    def seconds_at_least(self, flops: float, bytes_moved: int, dtype: str) -> tuple[float, str]:
+    def seconds_at_least(self, flops: float, bytes_moved: int) -> tuple[float, str]:
         """The shortest possible time of a plain sum, and what bounds it: "arithmetic" or "memory"."""
-        arithmetic = flops / self.flops_per_second[dtype]
+        arithmetic = flops / self.flops_per_second
         nearest_size = min(self.bytes_per_second, key=lambda size: abs(size - bytes_moved))
         memory = bytes_moved / self.bytes_per_second[nearest_size]
         return (arithmetic, "arithmetic") if arithmetic >= memory else (memory, "memory")
@@ -96,23 +96,27 @@ class MachineLimits:
 def measure_limits(dtype: torch.dtype) -> MachineLimits:
     """Measures the arithmetic peak and the memory bandwidth with torch's current number of threads.
 
-    The peak is the best of large matrix products (`torch.mm`), which come within a few per cent of the fused
-    multiply-add peak; bfloat16 and float16 are held against the float32 peak, in which they are summed. The bandwidth
-    is that of `Tensor.copy_`, read and written bytes counted, for working sets from one that fits in L2 to one that
-    fits in no cache.
+    The peak is the best of large matrix products (`torch.mm`) and of a large dense `torch.conv2d`: the library behind
+    one or the other comes within a few per cent of the fused multiply-add peak. bfloat16 and float16 are held against
+    the float32 peak, in which they are summed. The bandwidth is that of `Tensor.copy_`, read and written bytes counted,
+    for working sets from one that fits in L2 to one that fits in no cache.
     """
     arithmetic_dtype = torch.float64 if dtype == torch.float64 else torch.float32
     best = 0.0
     for size in (512, 1024, 2048):
         a, b = torch.randn(2, size, size, dtype=arithmetic_dtype)
         out = torch.empty(size, size, dtype=arithmetic_dtype)
-        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, repetitions=7, budget=2.0)["mm"]
+        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, repetitions=9, budget=2.0)["mm"]
         best = max(best, 2 * size**3 / timing.best)
+    image, filters = torch.randn(1, 256, 56, 56).to(arithmetic_dtype), torch.randn(256, 256, 3, 3).to(arithmetic_dtype)
+    with torch.inference_mode():
+        timing = interleave({"conv2d": lambda: torch.conv2d(image, filters)}, repetitions=9, budget=2.0)["conv2d"]
+    best = max(best, 2 * 54 * 54 * filters.numel() / timing.best)
     bandwidth = {}
-    for megabytes in (0.5, 4, 16, 64, 256, 512):
-        source = torch.ones(int(megabytes * 2**20) // 8)
+    for megabytes in (0.25, 1, 4, 16, 64, 256):
+        source = torch.ones(int(megabytes * 2**20) // 4)
         target = torch.ones_like(source)
-        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, repetitions=7, budget=1.0)["copy"]
+        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, repetitions=9, budget=1.0)["copy"]
         moved = 2 * source.nbytes
         bandwidth[moved] = moved / timing.best
-    return MachineLimits({str(dtype).removeprefix("torch."): best}, bandwidth)
+    return MachineLimits(best, bandwidth)

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 import tapconv
 from tapconv.demo import denoiser, ecg, layers, pictures, worked_examples
-from tapconv.demo.report import Block, Code, Heading, Paragraph, Picture, Table, markdown_table, write_report
+from tapconv.demo.report import Block, Code, Heading, Paragraph, Picture, Table, write_report
 from tapconv.shapes import load_layers
+from tapconv.tables import geometric_mean, markdown_table
 
 
 def run(folder: Path, quick: bool) -> bool:
@@ -178,7 +179,7 @@ def _layers(blocks: list[Block], folder: Path, repetitions: int, budget: float) 
     _say(
         f"Float32, {len(results)} layers, medians, interleaved. Outputs have unit variance; the largest error against "
         f"torch is {worst.error:.1e} ({worst.layer.name}). Geometric mean of the speed ratios "
-        f"{layers.geometric_mean([result.ratio for result in results]):.2f}, smallest {slowest.ratio:.2f} "
+        f"{geometric_mean([result.ratio for result in results]):.2f}, smallest {slowest.ratio:.2f} "
         f"({slowest.layer.name}). The shapes come from the sources listed in tapconv/shapes.csv.",
         blocks,
     )

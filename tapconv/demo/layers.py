@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -74,12 +74,8 @@ def measure_layer(layer: Layer, repetitions: int, budget: float) -> LayerResult:
     return LayerResult(layer, error, timings["tapconv"], timings["torch"])
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
 def shortened(layer: Layer, flops: float) -> Layer:
-    """The layer with a smaller batch, then fewer groups, then a shorter input, until it takes about this many operations.
+    """The layer with a smaller batch, then fewer groups, then a shorter input, down to about this many operations.
     What makes it hard for a kernel stays: channels per group, kernel, stride, dilation and padding."""
     layer = dataclasses.replace(layer, batch=_scaled(layer.batch, flops / layer.flops))
     groups = _scaled(layer.groups, flops / layer.flops)

@@ -8,41 +8,18 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from tapconv.demo.denoiser import Comparison
 from tapconv.demo.ecg import SAMPLING_RATE, Heartbeats
-from tapconv.demo.layers import LayerResult, geometric_mean
+from tapconv.demo.layers import LayerResult
 from tapconv.demo.worked_examples import ExampleResult
-
-BLUE, ORANGE, GREEN, RED, GREY = "#2f6fb0", "#e08a1e", "#3a9a5b", "#c8442f", "#8a8f98"
-
-STYLE = {
-    "figure.dpi": 130,
-    "savefig.bbox": "tight",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e6ea",
-    "grid.linewidth": 0.8,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-}
-
-
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
+from tapconv.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, RED, STYLE, draw_ratio_bars, new_figure
 
 
 def draw_signal_and_outputs(result: ExampleResult, path: Path) -> None:
     """The two-channel signal and the four output channels, torch's as dots on tapconv's lines."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure(9, 5.6)
+        figure = new_figure(9, 5.6)
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.4])
         for row, name, color in zip(result.example.input[0], ("sin", "cos"), (BLUE, ORANGE), strict=True):
             top.plot(row, color=color, label=name)
@@ -65,7 +42,7 @@ def draw_heartbeats(heartbeats: Heartbeats, path: Path) -> None:
     """The recording with its R-peaks, the band-passed signal, and the energy that the peaks were found by."""
     seconds = np.arange(len(heartbeats.recording)) / SAMPLING_RATE
     with matplotlib.rc_context(STYLE):
-        figure = _figure(9, 6.4)
+        figure = new_figure(9, 6.4)
         recording, band_passed, energy = figure.subplots(3, 1, sharex=True, height_ratios=[1.5, 1, 1])
         recording.plot(seconds, heartbeats.recording, color=BLUE, linewidth=1.3)
         peaks = heartbeats.peaks
@@ -80,7 +57,7 @@ def draw_heartbeats(heartbeats: Heartbeats, path: Path) -> None:
                 arrowprops={"arrowstyle": "<->", "color": GREY, "shrinkA": 6, "shrinkB": 6},
             )
             recording.text(
-                middle, height + 8, f"{(second - first) / SAMPLING_RATE:.3f} s", ha="center", color="#50555e"
+                middle, height + 8, f"{(second - first) / SAMPLING_RATE:.3f} s", ha="center", color=DARK_GREY
             )
         recording.set(
             title=f"Electrocardiogram: {len(peaks)} beats, {heartbeats.beats_per_minute:.0f} per minute",
@@ -105,7 +82,7 @@ def draw_heartbeats(heartbeats: Heartbeats, path: Path) -> None:
 def draw_training(comparison: Comparison, path: Path) -> None:
     """Both loss curves, and the held-out beat noisy, denoised and clean."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure(11, 4.2)
+        figure = new_figure(11, 4.2)
         losses, signal = figure.subplots(1, 2, width_ratios=[1, 1.5])
         for run, color, style, width in zip(comparison.runs, (ORANGE, BLUE), ("-", "--"), (3.2, 1.3), strict=True):
             label = f"{run.name}: {run.seconds:.1f} s"
@@ -130,31 +107,9 @@ def draw_training(comparison: Comparison, path: Path) -> None:
 
 def draw_speed_ratios(results: Sequence[LayerResult], threads: int, path: Path) -> None:
     """One bar per layer: how many times faster than torch."""
-    results = sorted(results, key=lambda result: result.ratio)
-    ratios = [result.ratio for result in results]
-    mean = geometric_mean(ratios)
-    with matplotlib.rc_context(STYLE):
-        figure = _figure(9, 1.4 + 0.235 * len(results))
-        axes = figure.subplots()
-        colors = [GREEN if ratio >= 1.05 else GREY if ratio >= 0.95 else RED for ratio in ratios]
-        axes.barh(range(len(ratios)), [ratio - 1 for ratio in ratios], left=1, color=colors, height=0.72)
-        axes.set_xscale("log")
-        low, high = min(0.5, min(ratios) * 0.7), max(2.0, max(ratios) * 1.6)
-        ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if low <= tick <= high]
-        axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
-        axes.minorticks_off()
-        axes.set_yticks(range(len(results)), [result.layer.name for result in results], fontsize=8)
-        for position, ratio in enumerate(ratios):
-            outside = 1.05 if ratio >= 1 else 1 / 1.05
-            side = "left" if ratio >= 1 else "right"
-            axes.text(ratio * outside, position, f"{ratio:.2f}x", va="center", ha=side, fontsize=7.5)
-        axes.axvline(1, color="#50555e", linewidth=1)
-        axes.axvline(mean, color=BLUE, linestyle="--", linewidth=1.2)
-        axes.text(mean * 1.03, -1.15, f"geometric mean {mean:.2f}x", color=BLUE, fontsize=8.5, va="center")
-        axes.set(
-            title=f"Speed relative to torch.conv1d, float32, {threads} thread{'s' if threads > 1 else ''}",
-            xlim=(low, high),
-            ylim=(-1.8, len(results) - 0.3),
-        )
-        axes.grid(axis="y", visible=False)
-        figure.savefig(path)
+    draw_ratio_bars(
+        [result.layer.name for result in results],
+        [result.ratio for result in results],
+        f"Speed relative to torch.conv1d, float32, {threads} thread{'s' if threads > 1 else ''}",
+        path,
+    )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import jinja2
 
+from tapconv.tables import markdown_table
+
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 
 
@@ -59,14 +61,6 @@ def to_markdown(title: str, blocks: Sequence[Block]) -> str:
             case Picture(file_name, caption):
                 parts.append(f"![{caption}]({file_name})")
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The table with its columns padded, so that it reads well as plain text too."""
-    lines = [[cell.replace("|", "\\|") for cell in line] for line in (headers, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
 
 
 def to_html(title: str, blocks: Sequence[Block], folder: Path) -> str:

@@ -1,0 +1,99 @@
+"""One row of the benchmark: all implementations on one layer, checked against each other and timed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tapconv.bench import peers
+from tapconv.bench.measure import MachineLimits, Timing, interleave
+from tapconv.shapes import Layer
+
+# Peers that write into an output bound in advance are held against tapconv with out=; torch, which allocates, against
+# tapconv allocating.
+PAIRED_WITH = {"torch": "tapconv", "onnxruntime": "tapconv out=", "openvino": "tapconv out="}
+
+# A peer whose output is further from tapconv's than this has not computed the same layer; outputs have unit variance.
+LARGEST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-9, torch.bfloat16: 0.1, torch.float16: 2e-2}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The timings of one layer, by candidate: "tapconv", "tapconv out=" and the peers."""
+
+    layer: Layer
+    dtype: torch.dtype
+    train: bool
+    timings: dict[str, Timing]
+    left_out: dict[str, str]  # peers that could not run this layer, and why
+
+    @property
+    def flops(self) -> int:
+        """Of a plain sum; the two gradients take as many each as the output."""
+        return self.layer.flops * (3 if self.train else 1)
+
+    @property
+    def bytes_moved(self) -> int:
+        """Training reads input, weight and grad_output and writes both gradients, beside the forward pass."""
+        return self.layer.bytes_moved(self.dtype.itemsize) * (3 if self.train else 1)
+
+    def ratio(self, peer: str, statistic: str = "median") -> float | None:
+        """How many times faster tapconv is than the peer; None if the peer was left out."""
+        if peer not in self.timings:
+            return None
+        ours = self.timings[PAIRED_WITH[peer]]
+        return getattr(self.timings[peer], statistic) / getattr(ours, statistic)
+
+    def ratio_to_best_peer(self, statistic: str = "median") -> tuple[float, str]:
+        """The smallest of the ratios, and the peer it belongs to."""
+        ratios = [(self.ratio(peer, statistic), peer) for peer in PAIRED_WITH if peer in self.timings]
+        return min(ratios)
+
+    def fraction_of_limit(self, limits: MachineLimits, candidate: str = "tapconv out=") -> tuple[float, str]:
+        """The shortest time that the machine allows a plain sum over the time taken, and what bounds it. Above one when
+        an algorithm multiplies less than a plain sum does."""
+        timing = self.timings.get(candidate, self.timings["tapconv"])
+        at_least, bound = limits.seconds_at_least(self.flops, self.bytes_moved)
+        return at_least / timing.best, bound
+
+
+def compare(
+    layer: Layer, dtype: torch.dtype, peer_names: Sequence[str], train: bool, repetitions: int, seconds: float
+) -> Row:
+    """Times all candidates on one layer with torch's current number of threads. A peer that cannot run the layer is
+    left out with its reason; one that computes something else raises RuntimeError."""
+    tensors = layer.make_tensors(dtype)
+    candidates: dict[str, peers.Call] = {"tapconv": peers.tapconv_call(layer, tensors)}
+    left_out: dict[str, str] = {}
+    with torch.no_grad():
+        expected = candidates["tapconv"]()
+        if not train:
+            candidates["tapconv out="] = peers.tapconv_out_call(layer, tensors)
+        if "torch" in peer_names:
+            candidates["torch"] = peers.torch_call(layer, tensors)
+            _check("torch", candidates["torch"](), expected)
+        for name, make_call in (("onnxruntime", peers.onnxruntime_call), ("openvino", peers.openvino_call)):
+            if name not in peer_names:
+                continue
+            try:
+                call = make_call(layer, tensors, torch.get_num_threads())
+                output = call()
+            except Exception as error:  # whatever a runtime raises for a layer that it lacks
+                left_out[name] = " ".join(str(error).split())[-160:]
+                continue
+            _check(name, output, expected)
+            candidates[name] = call
+        del expected
+    if train:
+        candidates = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
+        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds), left_out)
+    with torch.inference_mode():
+        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds), left_out)
+
+
+def _check(name: str, output: torch.Tensor, expected: torch.Tensor) -> None:
+    difference = torch.sub(output.to(torch.promote_types(output.dtype, torch.float32)), expected).abs_().max().item()
+    if not difference <= LARGEST_DIFFERENCE[expected.dtype]:
+        raise RuntimeError(f"{name} and tapconv disagree by {difference:.2e} on outputs of unit variance")

@@ -1,0 +1,157 @@
+"""The implementations that the benchmark compares: each makes a call that computes one layer again and again."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import tapconv
+from tapconv.reference import torch_layer
+from tapconv.shapes import Layer
+
+Call = Callable[[], object]  # returns the output, and keeps alive whatever it reads and writes
+Tensors = tuple[Tensor, Tensor, Tensor | None]
+
+
+def layer_arguments(layer: Layer) -> tuple:
+    """The layer's positional arguments for `tapconv.conv1d` after input, weight and bias. A symmetric padding is one
+    number, and zero padding is not spelled out, as a user would write it."""
+    padding = layer.padding[0] if layer.has_symmetric_padding else layer.padding
+    arguments = (layer.stride, padding, layer.dilation, layer.groups)
+    return arguments if layer.padding_mode == "zeros" else (*arguments, layer.padding_mode)
+
+
+def torch_call(layer: Layer, tensors: Tensors) -> Call:
+    return lambda: torch_layer(layer, *tensors)
+
+
+def tapconv_call(layer: Layer, tensors: Tensors) -> Call:
+    """A new output at every call, as torch makes one."""
+    arguments = layer_arguments(layer)
+    return lambda: tapconv.conv1d(*tensors, *arguments)
+
+
+def tapconv_out_call(layer: Layer, tensors: Tensors) -> Call:
+    """Into an output given in advance, as ONNX Runtime and OpenVINO write."""
+    out = torch.empty(layer.output_shape, dtype=tensors[0].dtype)
+    arguments = layer_arguments(layer)
+
+    def call() -> Tensor:
+        return tapconv.conv1d(*tensors, *arguments, out=out)
+
+    return call
+
+
+def training_call(forward: Callable[..., Tensor], layer: Layer, tensors: Tensors) -> Call:
+    """Forward and backward: gradients for input, weight and bias from a fixed gradient of the output."""
+    wanted = [tensor.requires_grad_() for tensor in tensors if tensor is not None]
+    grad_output = torch.randn(layer.output_shape).to(tensors[0].dtype)
+
+    def call() -> object:
+        with torch.enable_grad():
+            return torch.autograd.grad(forward(), wanted, grad_output)
+
+    return call
+
+
+def onnx_model(layer: Layer, tensors: Tensors) -> bytes:
+    """The layer as an ONNX model: one Conv node, after one Pad node where the padding mode needs it. Weight and bias
+    are constants, so that a runtime may pack them ahead of time."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    input, weight, bias = tensors
+    constants = [numpy_helper.from_array(weight.numpy(), "weight")]
+    conv_inputs = ["input", "weight"]
+    if bias is not None:
+        constants.append(numpy_helper.from_array(bias.numpy(), "bias"))
+        conv_inputs.append("bias")
+    nodes, conv_padding = [], list(layer.padding)
+    if layer.padding_mode != "zeros":
+        mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[layer.padding_mode]
+        left, right = layer.padding
+        constants.append(numpy_helper.from_array(np.array([0, 0, left, 0, 0, right], dtype=np.int64), "pads"))
+        nodes.append(helper.make_node("Pad", ["input", "pads"], ["padded"], mode=mode))
+        conv_inputs[0], conv_padding = "padded", [0, 0]
+    nodes.append(
+        helper.make_node(
+            "Conv",
+            conv_inputs,
+            ["output"],
+            kernel_shape=[layer.kernel_size],
+            strides=[layer.stride],
+            dilations=[layer.dilation],
+            group=layer.groups,
+            pads=conv_padding,
+        )
+    )
+    graph = helper.make_graph(
+        nodes,
+        layer.name,
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, input.shape)],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, layer.output_shape)],
+        constants,
+    )
+    opset = helper.make_opsetid("", 19)  # the first with Pad's "wrap"
+    return helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString()
+
+
+def onnxruntime_call(layer: Layer, tensors: Tensors, threads: int) -> Call:
+    """ONNX Runtime on float32 with input and output bound in advance."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Its idle threads would otherwise spin on while the next candidate is being timed.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(onnx_model(layer, tensors), options, providers=["CPUExecutionProvider"])
+    out = torch.empty(layer.output_shape)
+    binding = session.io_binding()
+    for bind, name, tensor in ((binding.bind_input, "input", tensors[0]), (binding.bind_output, "output", out)):
+        bind(name, "cpu", 0, np.float32, tuple(tensor.shape), tensor.data_ptr())
+
+    def call() -> Tensor:
+        session.run_with_iobinding(binding)
+        return out
+
+    return call
+
+
+def openvino_call(layer: Layer, tensors: Tensors, threads: int) -> Call:
+    """OpenVINO on float32 with input and output bound in advance."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(model=onnx_model(layer, tensors), weights=b"")
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,
+    }
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    out = torch.empty(layer.output_shape)
+    request.set_input_tensor(openvino.Tensor(tensors[0].numpy(), shared_memory=True))
+    request.set_output_tensor(openvino.Tensor(out.numpy(), shared_memory=True))
+
+    def call() -> Tensor:
+        request.infer(share_outputs=True)
+        return out
+
+    return call
+
+
+def installed_version(peer: str) -> str | None:
+    """The version of a peer, or None if it, or the onnx package that describes layers to it, is not installed."""
+    try:
+        if peer != "torch":
+            importlib.import_module("onnx")
+        return importlib.import_module(peer).__version__
+    except ModuleNotFoundError:
+        return None

@@ -1,0 +1,187 @@
+"""The benchmark's results: as a table for people, as JSON for programs, and as a plot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import tapconv
+from tapconv.bench.compare import PAIRED_WITH, Row
+from tapconv.bench.measure import MachineLimits
+from tapconv.info import processor_name
+from tapconv.tables import geometric_mean, markdown_table
+
+
+@dataclass(frozen=True)
+class Run:
+    """All rows for one number of threads and one data type."""
+
+    threads: int
+    dtype: str
+    train: bool
+    limits: MachineLimits
+    rows: Sequence[Row]
+
+    @property
+    def title(self) -> str:
+        work = "forward and backward" if self.train else "forward"
+        return f"{self.dtype}, {work}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def peers(self) -> list[str]:
+        return [peer for peer in PAIRED_WITH if any(peer in row.timings for row in self.rows)]
+
+    def ratios(self, peer: str, statistic: str = "median") -> list[float]:
+        return [ratio for row in self.rows if (ratio := row.ratio(peer, statistic)) is not None]
+
+
+def table(run: Run) -> str:
+    """One line for each layer: times in milliseconds (median and best for tapconv), speed, and ratios of medians."""
+    candidates = [name for name in ("tapconv", "tapconv out=") if any(name in row.timings for row in run.rows)]
+    headers = ["layer", "shape"]
+    for name in candidates:
+        headers += [f"{name} ms", "best"]
+    headers += [f"{peer} ms" for peer in run.peers]
+    headers += ["spread", "GFLOP/s", "of limit", "bound by", "to torch", "to best peer", "best peer"]
+    lines = []
+    for row in run.rows:
+        line = [row.layer.name, row.layer.describe()]
+        for name in candidates:
+            line += [f"{row.timings[name].median * 1e3:.3f}", f"{row.timings[name].best * 1e3:.3f}"]
+        for peer in run.peers:
+            line.append(f"{row.timings[peer].median * 1e3:.3f}" if peer in row.timings else "-")
+        fastest = min(row.timings[name].best for name in candidates)
+        fraction, bound = row.fraction_of_limit(run.limits)
+        line += [
+            f"{max(timing.spread for timing in row.timings.values()):.0%}",
+            f"{row.flops / fastest / 1e9:.1f}",
+            f"{fraction:.0%}",
+            bound,
+        ]
+        to_torch = row.ratio("torch")
+        line.append("-" if to_torch is None else f"{to_torch:.2f}")
+        if run.peers:
+            ratio, peer = row.ratio_to_best_peer()
+            line += [f"{ratio:.2f}", peer]
+        else:
+            line += ["-", "-"]
+        lines.append(line)
+    return markdown_table(headers, lines)
+
+
+def summary(run: Run) -> list[str]:
+    """What the machine can do, the geometric means, and the worst rows, a sentence each."""
+    peak = run.limits.flops_per_second
+    bandwidths = ", ".join(
+        f"{size / 2**20:g} MiB {rate / 1e9:.0f}" for size, rate in sorted(run.limits.bytes_per_second.items())
+    )
+    lines = [
+        f"Measured limits: {peak / 1e9:.0f} GFLOP/s (the best of torch.mm and of a dense torch.conv2d, float32 for the "
+        f"16-bit types); copying, by bytes read and written, GB/s: {bandwidths}."
+    ]
+    for peer in run.peers:
+        medians, bests = run.ratios(peer), run.ratios(peer, "best")
+        lines.append(
+            f"Against {peer} ({PAIRED_WITH[peer]}, {len(medians)} layers): geometric mean "
+            f"{geometric_mean(medians):.2f} by medians, {geometric_mean(bests):.2f} by the best times; "
+            f"smallest {min(medians):.2f}."
+        )
+    if run.peers:
+        by_best_peer = sorted((row.ratio_to_best_peer(), row.layer.name) for row in run.rows)
+        mean = geometric_mean([ratio for (ratio, _), _ in by_best_peer])
+        worst = "; ".join(f"{name} {ratio:.2f} ({peer})" for (ratio, peer), name in by_best_peer[:5])
+        lines.append(f"Against the best peer of each layer: geometric mean {mean:.2f}. Worst rows: {worst}.")
+    for row in run.rows:
+        lines += [f"{peer} was left out of {row.layer.name}: {reason}" for peer, reason in row.left_out.items()]
+    return lines
+
+
+def to_text(run: Run) -> str:
+    return f"\n{run.title}\n\n{table(run)}\n\n" + "\n".join(summary(run)) + "\n"
+
+
+def to_markdown(runs: Sequence[Run], peer_versions: dict[str, str], picture_names: Sequence[str]) -> str:
+    parts = ["# tapconv benchmark", machine(peer_versions), f"Command: `{command()}`"]
+    parts.append(
+        "Times are medians unless called best, all candidates interleaved in one process. torch allocates its output "
+        "and is held against tapconv allocating; ONNX Runtime and OpenVINO write into an output bound in advance, have "
+        "packed the weights ahead of time, and are held against tapconv with out=. The spread is the largest half "
+        "distance between quartiles of any candidate. The limit is the shortest time that the measured peak and "
+        "bandwidth allow a plain sum; an algorithm that multiplies less can pass it."
+    )
+    for run, picture in zip(runs, picture_names, strict=True):
+        parts += [f"## {run.title}", f"![{run.title}]({picture})", table(run), *summary(run)]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine(peer_versions: dict[str, str]) -> str:
+    versions = ", ".join(f"{peer} {version}" for peer, version in peer_versions.items() if peer != "torch")
+    return (
+        f"{processor_name()}, {torch.get_num_threads()} processors used by default; tapconv {tapconv.__version__} "
+        f"({tapconv.isa()}), torch {torch.__version__}" + (f", {versions}" if versions else "") + "."
+    )
+
+
+def command() -> str:
+    return " ".join(["python -m tapconv", *sys.argv[1:]])
+
+
+def to_json(runs: Sequence[Run], peer_versions: dict[str, str]) -> str:
+    """Every sample in seconds, so that any statistic can be taken later."""
+    return json.dumps(
+        {
+            "machine": processor_name(),
+            "tapconv": tapconv.__version__,
+            "isa": tapconv.isa(),
+            "torch": torch.__version__,
+            "peers": peer_versions,
+            "command": command(),
+            "runs": [_run_as_dict(run) for run in runs],
+        },
+        indent=1,
+    )
+
+
+def _run_as_dict(run: Run) -> dict:
+    return {
+        "threads": run.threads,
+        "dtype": run.dtype,
+        "train": run.train,
+        "flops_per_second": run.limits.flops_per_second,
+        "bytes_per_second": {str(size): rate for size, rate in run.limits.bytes_per_second.items()},
+        "rows": [
+            {
+                "layer": row.layer.name,
+                "flops": row.flops,
+                "bytes": row.bytes_moved,
+                "fraction_of_limit": row.fraction_of_limit(run.limits)[0],
+                "bound": row.fraction_of_limit(run.limits)[1],
+                "ratios": {peer: row.ratio(peer) for peer in run.peers},
+                "ratios_of_best": {peer: row.ratio(peer, "best") for peer in run.peers},
+                "left_out": row.left_out,
+                "seconds": {name: list(timing.samples) for name, timing in row.timings.items()},
+            }
+            for row in run.rows
+        ],
+    }
+
+
+def write(runs: Sequence[Run], peer_versions: dict[str, str], folder: Path) -> list[Path]:
+    """Writes bench.json, bench.md and a plot for each run, and returns the paths."""
+    from tapconv.bench.plot import draw_ratios
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for run in runs:
+        suffix = "_train" if run.train else ""
+        pictures.append(folder / f"ratios_{run.dtype}_{run.threads}{suffix}.png")
+        draw_ratios(run, pictures[-1])
+    markdown, json_path = folder / "bench.md", folder / "bench.json"
+    markdown.write_text(to_markdown(runs, peer_versions, [picture.name for picture in pictures]), encoding="utf-8")
+    json_path.write_text(to_json(runs, peer_versions), encoding="utf-8")
+    return [markdown, json_path, *pictures]
