@@ -1,12 +1,13 @@
-# Finds torch: where CMAKE_PREFIX_PATH or Torch_DIR says, else the one of the Python in use. Sets TAPCONV_TORCH_VERSION
-# (with its local part, such as 2.13.0+cpu) and defines the target tapconv_openmp.
+# Finds torch: in CMAKE_PREFIX_PATH or Torch_DIR, else the one of the Python in use. Defines the targets `torch` and
+# tapconv_openmp, and sets TAPCONV_TORCH_VERSION, with its local part, such as 2.13.0+cpu, and TAPCONV_TORCH_CONFIG_DIR,
+# where TorchConfig.cmake lies.
 
-# TorchConfig.cmake warns that it finds no libkineto, which wheels do not ship. It wants the library only for the
-# variable TORCH_LIBRARIES, and this project links targets.
-set(kineto_LIBRARY unused)
-
-find_package(Torch CONFIG QUIET)
-if(NOT Torch_FOUND)
+set(TAPCONV_TORCH_CONFIG_DIR "${Torch_DIR}")
+if(NOT TAPCONV_TORCH_CONFIG_DIR)
+  find_path(TAPCONV_TORCH_CONFIG_DIR TorchConfig.cmake NO_CACHE NO_DEFAULT_PATH HINTS ${CMAKE_PREFIX_PATH} ENV CMAKE_PREFIX_PATH
+            PATH_SUFFIXES share/cmake/Torch Torch)
+endif()
+if(NOT TAPCONV_TORCH_CONFIG_DIR)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   execute_process(
     COMMAND "${Python3_EXECUTABLE}" -c "import torch; print(torch.utils.cmake_prefix_path)"
@@ -21,25 +22,32 @@ if(NOT Torch_FOUND)
         "Install torch for that Python, or choose another with -DPython3_EXECUTABLE=..., "
         "or unpack LibTorch and pass -DCMAKE_PREFIX_PATH=/where/it/is/libtorch.")
   endif()
-  find_package(Torch CONFIG REQUIRED PATHS "${torch_prefix_path}" NO_DEFAULT_PATH)
+  set(TAPCONV_TORCH_CONFIG_DIR "${torch_prefix_path}/Torch")
 endif()
-unset(kineto_LIBRARY)
+get_filename_component(torch_root "${TAPCONV_TORCH_CONFIG_DIR}/../../.." ABSOLUTE)
 
-if(Torch_VERSION VERSION_LESS 2.11)
-  message(FATAL_ERROR "tapconv needs torch 2.11 or newer; found ${Torch_VERSION} in ${Torch_DIR}.")
-endif()
-
-get_filename_component(torch_root "${Torch_DIR}/../../.." ABSOLUTE)
-set(TAPCONV_TORCH_VERSION "${Torch_VERSION}")
 if(EXISTS "${torch_root}/version.py")
   file(STRINGS "${torch_root}/version.py" torch_version_line REGEX "^__version__")
-  if(torch_version_line MATCHES "'([^']+)'")
-    set(TAPCONV_TORCH_VERSION "${CMAKE_MATCH_1}")
-  endif()
+  string(REGEX MATCH "[0-9][^']*" TAPCONV_TORCH_VERSION "${torch_version_line}")
 elseif(EXISTS "${torch_root}/build-version")
   file(STRINGS "${torch_root}/build-version" TAPCONV_TORCH_VERSION LIMIT_COUNT 1)
 endif()
+string(REGEX MATCH "^[0-9.]+" torch_release "${TAPCONV_TORCH_VERSION}")
 message(STATUS "Torch ${TAPCONV_TORCH_VERSION}: ${torch_root}")
+if(torch_release VERSION_LESS 2.11)
+  message(FATAL_ERROR "tapconv needs torch 2.11 or newer; found '${TAPCONV_TORCH_VERSION}' in ${torch_root}.")
+endif()
+
+# Torch's own package config would do the same, but with a CUDA build of torch it wants the whole CUDA toolkit, of which
+# nothing is used here. The target has the name that the config gives it, since programs that link tapconv use that one.
+if(NOT TARGET torch)
+  add_library(torch INTERFACE IMPORTED)
+  target_include_directories(torch INTERFACE "${torch_root}/include"
+                                             "${torch_root}/include/torch/csrc/api/include")
+  foreach(library torch torch_cpu c10)
+    target_link_libraries(torch INTERFACE "${torch_root}/lib/lib${library}.so")
+  endforeach()
+endif()
 
 # at::parallel_for is a template over "#pragma omp parallel": without -fopenmp here it would run on one thread. The
 # runtime must be the very one that libtorch loads, which its wheels bring along; a second would keep a second pool of

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Checks what the compiler and the linker made: scripts/check_binary.sh BUILD_DIR. Run by ctest.
+set -euo pipefail
+export LC_ALL=C
+
+build=${1:?usage: check_binary.sh BUILD_DIR}
+failures=0
+
+# complain WHAT OFFENDERS: one failure, unless there are no offenders.
+complain() {
+  [ -n "$2" ] || return 0
+  printf 'FAILED: %s\n%s\n' "$1" "$2"
+  failures=$((failures + 1))
+}
+
+# A weak symbol (an inline function, a template) in an object built with -mavx* may be the copy that the linker keeps
+# for everyone, and then a processor without AVX stops at it. So such objects define weak symbols only in a namespace
+# that bears their own instruction set's name.
+checked=0
+for name in portable avx2 avx512; do
+  object=$(find "$build" -path "*tapconv_kernels_$name.dir*" -name "$name.cpp.o")
+  [ -n "$object" ] || continue
+  checked=$((checked + 1))
+  offenders=$(nm --defined-only "$object" | awk '$2 ~ /^[WVu]$/ {print $3}' | c++filt |
+    grep -vE "(^|[ (&*<])tapconv::kernels::$name::" || true)
+  complain "$object has weak symbols outside tapconv::kernels::$name" "$offenders"
+  if [ "$name" = portable ]; then
+    complain "$object uses AVX registers" "$(objdump -d "$object" | grep -E '%[yz]mm' | head -3 || true)"
+  fi
+done
+[ "$checked" -gt 0 ] || complain "objects of the instruction sets" "none found in $build"
+
+library=$build/libtapconv.so
+if [ -f "$library" ]; then
+  headers=$(readelf -lW "$library")
+  dynamic=$(readelf -dW "$library")
+  grep -q GNU_RELRO <<<"$headers" || complain "$library" "has no RELRO segment"
+  grep -qE 'BIND_NOW|FLAGS_1.*NOW' <<<"$dynamic" || complain "$library" "does not bind its symbols at load time"
+  complain "$library has an executable stack" "$(grep -E 'GNU_STACK.* RWE ' <<<"$headers" || true)"
+  complain "$library has relocations in its code" "$(grep TEXTREL <<<"$dynamic" || true)"
+  complain "$library exports kernels" "$(nm -DC --defined-only "$library" | grep 'tapconv::kernels' | head -5 || true)"
+fi
+
+[ "$failures" = 0 ] || exit 1
+echo "checked $checked objects$([ -f "$library" ] && echo " and $library")"

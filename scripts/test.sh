@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Sets up all that is needed, builds tapconv and runs its tests; fails on any failure.
+#
+#   scripts/test.sh                 everything
+#   scripts/test.sh STAGE...        some of: lint kernels ops python package
+#
+# Every test runs once for each instruction set of this machine, forced by TAPCONV_ISA. scripts/common.sh lists the
+# environment variables that choose Python, the virtual environment and torch.
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+all_stages=(lint kernels ops python package)
+stages=("$@")
+[ $# -gt 0 ] || stages=("${all_stages[@]}")
+for stage in "${stages[@]}"; do
+  [[ " ${all_stages[*]} " == *" $stage "* ]] || fail "unknown stage '$stage'; the stages are: ${all_stages[*]}"
+done
+
+wants() { [[ " ${stages[*]} " == *" $1 "* ]]; }
+
+build=build/release
+# Inductor's cache knows nothing of a library's schemas: it would hand back code made for an older build.
+export TORCHINDUCTOR_FORCE_DISABLE_CACHES=1
+unset TAPCONV_ISA
+
+run_lint() {
+  say "Lint"
+  ruff check .
+  ruff format --check .
+  find csrc tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
+  for script in scripts/*.sh .ci/run; do bash -n "$script"; done
+}
+
+set_up_googletest() {
+  echo '#include <gtest/gtest.h>' | "${CXX:-c++}" -E -x c++ - >/dev/null 2>&1 || apt_install libgtest-dev ||
+    echo "GoogleTest is not installed; CMake will try to fetch it"
+}
+
+configure_and_build() {
+  say "Build"
+  # Torch may have changed since the tree was configured.
+  rm -f "$build/CMakeCache.txt"
+  cmake --preset release -G Ninja -DPython3_EXECUTABLE="$venv/bin/python"
+  cmake --build "$build"
+}
+
+# ctest over the tests with one of the labels.
+run_ctest() {
+  say "ctest: $*"
+  local pattern
+  pattern=$(IFS='|' && echo "$*")
+  ctest --test-dir "$build" --output-on-failure --no-tests=error -L "^($pattern)\$"
+}
+
+run_pytest() {
+  say "Editable install"
+  TAPCONV_BUILD_DIR=$build python -m pip install --quiet --no-deps --no-build-isolation -e .
+  local instruction_sets instruction_set
+  instruction_sets=$(python -c 'import tapconv, torch; print(*torch.ops.tapconv.isa_available())')
+  for instruction_set in $instruction_sets; do
+    say "pytest with TAPCONV_ISA=$instruction_set"
+    TAPCONV_ISA=$instruction_set python -m pytest -q
+  done
+}
+
+# The built wheel, unpacked away from the sources, works from Python and from CMake.
+run_package() {
+  say "Wheel"
+  local site torch_cmake
+  site=$(mktemp -d)
+  torch_cmake=$(python -c 'import torch; print(torch.utils.cmake_prefix_path)')/Torch
+  TAPCONV_BUILD_DIR=$build python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$site" .
+  python -m pip install --quiet --no-deps --target "$site" "$site"/tapconv-*.whl
+  (cd / && PYTHONPATH=$site python -m tapconv info)
+  bash tests/consumer/run.sh "$site/tapconv" "$site/consumer" "$torch_cmake" -G Ninja
+  rm -rf "$site"
+}
+
+set_up_compiler
+set_up_venv
+if wants lint; then
+  set_up_python_packages lint
+  run_lint
+fi
+if wants kernels || wants ops || wants python || wants package; then
+  set_up_build_tools
+  set_up_googletest
+  set_up_python_packages demo test
+  configure_and_build
+fi
+if wants kernels; then run_ctest kernels hygiene; fi
+if wants ops; then run_ctest ops consumer; fi
+if wants python; then run_pytest; fi
+if wants package; then run_package; fi
+say "All passed: ${stages[*]}"

@@ -1,0 +1,2 @@
+# Stands for an installation of torch that tapconv was not built for.
+set(Torch_FOUND TRUE)
