@@ -7,7 +7,6 @@
 #include <torch/library.h>
 
 #include "kernels/conv1d.h"
-#include "ops/aten_gradients.h"
 #include "ops/delegate.h"
 #include "ops/huge_pages.h"
 
@@ -37,6 +36,15 @@ kernels::Parallel parallel(int slots) {
   return slots == 1 ? kernels::serial() : kernels::Parallel{.slots = slots, .run = &run_slots};
 }
 
+// Plans with `plan_of`, then has `run` compute with the plan, a workspace and threads.
+template <typename PlanOf, typename Run>
+void launch(const kernels::Problem& problem, PlanOf plan_of, Run run) {
+  const int slots = slots_for(problem);
+  const kernels::Plan plan = plan_of(problem, kernels::current_instruction_set(), slots);
+  const at::Tensor workspace = at::detail::empty_cpu({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
+  run(plan, workspace.mutable_data_ptr(), parallel(slots));
+}
+
 // CPU memory straight from torch's allocator, which aligns it to 64 bytes.
 at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
   at::Tensor tensor = at::detail::empty_cpu(shape, type);
@@ -62,8 +70,14 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   const Attributes attributes =
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
   const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
-  if (sizes.batch == 0) return allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
-  return aten_grad_input(grad_output, weight, sizes, attributes);
+  at::Tensor grad_input = allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
+  if (sizes.batch == 0) return grad_input;
+  launch(problem_of(sizes, attributes, grad_output, grad_input, weight), kernels::plan_grad_input,
+         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+           kernels::grad_input(plan, grad_output.const_data_ptr(), weight.const_data_ptr(),
+                               grad_input.mutable_data_ptr(), workspace, parallel);
+         });
+  return grad_input;
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, int64_t kernel_size,
@@ -73,7 +87,13 @@ at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& i
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
   const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
   if (sizes.batch == 0) return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
-  return aten_grad_weight(grad_output, input, sizes, attributes);
+  at::Tensor grad_weight = allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
+  launch(problem_of(sizes, attributes, grad_output, input, grad_weight), kernels::plan_grad_weight,
+         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+           kernels::grad_weight(plan, grad_output.const_data_ptr(), input.const_data_ptr(),
+                                grad_weight.mutable_data_ptr(), workspace, parallel);
+         });
+  return grad_weight;
 }
 
 }  // namespace
@@ -81,14 +101,13 @@ at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& i
 void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                  const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output) {
   if (sizes.batch == 0) return;
-  const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
-  const int slots = slots_for(problem);
-  const kernels::Plan plan = kernels::plan_forward(problem, kernels::current_instruction_set(), slots);
-  const at::Tensor workspace = at::detail::empty_cpu({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
-  kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
-                   dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),
-                   workspace.mutable_data_ptr(), parallel(slots));
+  launch(problem_of(sizes, attributes, output, input, weight), kernels::plan_forward,
+         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+           kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
+                            dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),
+                            workspace, parallel);
+         });
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
