@@ -11,15 +11,6 @@ namespace {
 // Below this a second thread costs more than packing on one.
 constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 
-void fill_in_place_table(const Plan& plan, int32_t* offset) {
-  const Problem& p = plan.problem;
-  for (int64_t c = 0; c < plan.channel_block; ++c) {
-    for (int64_t k = 0; k < p.kernel_size; ++k) {
-      *offset++ = static_cast<int32_t>(c * p.input_strides.channel + k * p.dilation);
-    }
-  }
-}
-
 }  // namespace
 
 Parallel serial() {
@@ -40,7 +31,6 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
   const ForwardOperands operands{input, weight, bias, output, workspace};
   char* const memory = static_cast<char*>(workspace);
   fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
-  if (plan.in_place_rows) fill_in_place_table(plan, reinterpret_cast<int32_t*>(memory + plan.in_place_table_at));
   if (bias != nullptr) kernels.prepare_bias(plan, operands);
   if (plan.pack_weight) {
     const Problem& p = plan.problem;

@@ -71,16 +71,15 @@ struct Plan {
   int64_t task_count;
   RowLayout rows;
 
+  bool window_tiles;       // groups of one output channel whose taps share loaded vectors
   bool pack_weight;        // false: the weight already lies as the tile wants it
   int64_t partial_stride;  // between the rows of a block of partial sums
   bool direct_output;      // tiles are written straight into the output, without a block of partial sums
-  bool in_place_rows;      // blocks away from the borders read the input where it lies
 
   GradWeightBlocks grad_weight;  // here out_block counts output channels
 
   // Offsets into the workspace, in bytes, and its parts.
   size_t offset_table_at;
-  size_t in_place_table_at;
   size_t bias_at;
   size_t packed_weight_at;
   size_t slots_at;

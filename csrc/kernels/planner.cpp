@@ -16,8 +16,6 @@ constexpr int64_t l2_partial_bytes = 256 * 1024;  // a block of partial sums
 // A register tile loads and stores its sums once for each block of channels: this many (channel, tap) pairs make that
 // small beside the multiplications.
 constexpr int64_t least_pairs_per_block = 96;
-// Copying costs a load and a store for each sample: worth avoiding only where so few products use it.
-constexpr int64_t most_uses_in_place = 12;
 
 class Decision {
  public:
@@ -84,7 +82,8 @@ class Decision {
     plan_.out_block = even_block(plan_.tile_row_count, plan_.out_block);
 
     // As many outputs as keep the rows of a block of channels, and its partial sums, in L2.
-    int64_t time = (l2_rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_);
+    const int64_t rows_bytes = group_in_ == 1 && plan_.tile_row_count == 1 ? l1_rows_bytes : l2_rows_bytes;
+    int64_t time = std::max(rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_, 2 * span_);
     if (!writes_directly()) {
       const int64_t out_channels = plan_.out_block * plan_.tile_rows;
       time = std::min(time, l2_partial_bytes / (out_channels * element_));
@@ -128,11 +127,9 @@ class Decision {
                                   (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size) &&
                                   (p_.groups == 1 || plan_.weight_group_stride == group_in_ * p_.kernel_size);
     plan_.pack_weight = !weight_is_packed;
-    const int64_t uses = group_out_ * p_.kernel_size * group_in_;
-    const int64_t farthest =
-        (plan_.channel_block - 1) * std::abs(p_.input_strides.channel) + p_.kernel_size * p_.dilation;
-    plan_.in_place_rows = own_type && p_.stride == 1 && p_.input_strides.time == 1 && uses <= most_uses_in_place &&
-                          p_.input_strides.channel >= 0 && farthest < INT32_MAX;
+    // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
+    plan_.window_tiles = group_out_ == 1 && plan_.rows.segment_count == 1 && plan_.rows.tap_distance == p_.dilation &&
+                         width_ % p_.dilation == 0 && p_.kernel_size >= 5;
   }
 
   void lay_out_workspace() {
@@ -140,8 +137,6 @@ class Decision {
     size_t at = cache_line_bytes;  // the task counter comes first
     plan_.offset_table_at = at;
     at += aligned_bytes(pairs * 4);
-    plan_.in_place_table_at = at;
-    if (plan_.in_place_rows) at += aligned_bytes(pairs * 4);
     plan_.bias_at = at;
     at += aligned_bytes(p_.out_channels * element_);
     plan_.packed_weight_at = at;

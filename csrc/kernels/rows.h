@@ -27,6 +27,12 @@ inline int64_t source_of(int64_t position, const Problem& problem) {
   return -1;
 }
 
+template <class Vector>
+void fill_zeros(typename Vector::Scalar* to, int64_t count) {
+  for (; count >= Vector::width; count -= Vector::width, to += Vector::width) Vector::store(to, Vector::zero());
+  if (count > 0) Vector::store_partial(to, Vector::zero(), static_cast<int>(count));
+}
+
 // Row elements [0, count) take positions first, first + step, ...; only [0, length) of the channel is ever read.
 template <class Vector, class Storage>
 void copy_segment(const Problem& problem, const Storage* channel, int64_t first, int64_t count,
@@ -42,6 +48,7 @@ void copy_segment(const Problem& problem, const Storage* channel, int64_t first,
   if (to < from) to = from;
 
   const auto copy_border = [&](int64_t begin, int64_t end) {
+    if (problem.padding_mode == PaddingMode::zeros) return fill_zeros<Vector>(row + begin, end - begin);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t source = source_of(first + i * step, problem);
       row[i] = source < 0 ? typename Vector::Scalar(0) : widen(channel[source * distance]);
@@ -76,7 +83,7 @@ void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t
       typename Vector::Scalar* segment = rows + c * layout.row_length + s * layout.segment_length;
       const int64_t first = time * problem.stride + s * problem.dilation - problem.padding_left;
       copy_segment<Vector>(problem, channel, first, used, segment);
-      for (int64_t i = used; i < slack_end; ++i) segment[i] = 0;
+      fill_zeros<Vector>(segment + used, slack_end - used);
     }
   }
 }

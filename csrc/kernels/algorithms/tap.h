@@ -13,6 +13,7 @@
 #include "tap_tile.h"
 #include "tile_grid.h"
 #include "weight_packing.h"
+#include "window_tile.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -34,6 +35,13 @@ TileFunction<typename Vector::Scalar> tile_of(int rows, int columns) {
     if (rows != Rows) return tile_of<Isa, Vector, Rows + 1>(rows, columns);
   }
   return tile_of_columns<Vector, Rows>(columns, std::make_integer_sequence<int, tiles.columns[Rows]>());
+}
+
+template <class Vector, int... Columns>
+auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
+  using WindowFunction = void (*)(const WindowCall<typename Vector::Scalar>&);
+  static constexpr WindowFunction tiles[] = {&window_tile<Vector, Columns + 1>...};
+  return tiles[columns - 1];
 }
 
 // One block of output: some tiles of output channels of one sample and group, times [time, time + count).
@@ -88,6 +96,33 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
   }
 }
 
+// The same for a group of one output channel whose taps can share loads (window_tile.h).
+template <class Isa, class Vector>
+void sweep_windows(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+                   const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
+  constexpr int most_columns = register_tiles(Isa::register_count).columns[1];
+  const Problem& p = plan.problem;
+  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+  WindowCall<typename Vector::Scalar> call;
+  call.row_length = plan.rows.row_length;
+  call.channels = channels;
+  call.taps = p.kernel_size;
+  call.dilation = p.dilation;
+  call.weight = block.weight + channel * p.kernel_size;
+  call.start = block.bias ? *block.bias : typename Vector::Scalar(0);
+  call.accumulate = channel > 0;
+  for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const int64_t time = columns.first * Vector::width;
+    const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
+    call.rows = rows + time;
+    call.output = block.sums + time;
+    call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
+    window_tile_of<Vector>(columns.size, std::make_integer_sequence<int, most_columns>())(call);
+  }
+}
+
 // Writes a finished block of sums to the output, narrowed and at the output's own distances.
 template <class Vector, class Storage>
 void write_output(const Problem& p, const typename Vector::Scalar* sums, int64_t sums_stride, int64_t out_channels,
@@ -126,6 +161,7 @@ class TapRunner {
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
     weight_ = reinterpret_cast<const Scalar*>(plan.pack_weight ? workspace() + plan.packed_weight_at
@@ -155,33 +191,8 @@ class TapRunner {
     Storage* output = static_cast<Storage*>(operands_.output) + sample * p.output_strides.batch +
                       (group * group_out_ + first_out) * p.output_strides.channel;
     const int64_t begin = time_block * plan_.time_block;
-    const int64_t end = smaller(begin + plan_.time_block, p.output_length);
-
-    // Where rows may be read in place, only the outputs near the borders of the input need copied rows.
-    int64_t inner_begin = end;
-    int64_t inner_end = end;
-    if (plan_.in_place_rows) {
-      const int64_t reach = (p.kernel_size - 1) * p.dilation;
-      const int64_t first = p.padding_left > begin ? p.padding_left : begin;
-      const int64_t last = p.input_length + p.padding_left - reach;  // no whole vector begins after last - width
-      inner_begin = smaller(begin + round_up(first - begin, Vector::width), end);
-      const int64_t whole_vectors = last > inner_begin ? (smaller(last, end) - inner_begin) / Vector::width : 0;
-      inner_end = inner_begin + whole_vectors * Vector::width;
-    }
-    run_piece(block, input, output, last_out - first_out, begin, inner_begin, false);
-    run_piece(block, input, output, last_out - first_out, inner_begin, inner_end, true);
-    run_piece(block, input, output, last_out - first_out, inner_end, end, false);
-  }
-
- private:
-  void run_piece(TapBlock<Scalar> block, const Storage* input, Storage* output, int64_t out_channels, int64_t begin,
-                 int64_t end, bool in_place) {
-    if (begin >= end) return;
-    const Problem& p = plan_.problem;
-    const int32_t* const offsets =
-        reinterpret_cast<const int32_t*>(workspace() + (in_place ? plan_.in_place_table_at : plan_.offset_table_at));
     output += begin * p.output_strides.time;
-    block.count = end - begin;
+    block.count = smaller(plan_.time_block, p.output_length - begin);
     block.sums = partial_;
     block.sums_stride = plan_.partial_stride;
     if constexpr (same_type) {
@@ -193,20 +204,20 @@ class TapRunner {
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
       const int64_t channels = smaller(plan_.channel_block, group_in_ - c);
-      const Storage* const first_channel = input + c * p.input_strides.channel;
-      const Scalar* rows = rows_;
-      if constexpr (same_type) {
-        if (in_place) rows = first_channel + (begin - p.padding_left);
+      copy_rows<Vector>(plan_, input + c * p.input_strides.channel, channels, begin, block.count, rows_);
+      if (plan_.window_tiles) {
+        sweep_windows<Isa, Vector>(plan_, block, rows_, c, channels);
+      } else {
+        sweep_tiles<Isa, Vector>(plan_, block, rows_, offsets_, c, channels);
       }
-      if (!in_place) copy_rows<Vector>(plan_, first_channel, channels, begin, block.count, rows_);
-      sweep_tiles<Isa, Vector>(plan_, block, rows, offsets, c, channels);
       c += channels;
     } while (c < group_in_);
     if (block.sums == partial_) {
-      write_output<Vector>(p, partial_, block.sums_stride, out_channels, block.count, output);
+      write_output<Vector>(p, partial_, block.sums_stride, last_out - first_out, block.count, output);
     }
   }
 
+ private:
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -214,6 +225,7 @@ class TapRunner {
   const ForwardOperands& operands_;
   const int64_t group_out_;
   const int64_t group_in_;
+  const int32_t* offsets_;
   Scalar* rows_;
   Scalar* partial_;
   const Scalar* weight_;

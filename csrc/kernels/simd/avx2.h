@@ -13,6 +13,7 @@ struct Avx2Float {
   using Scalar = float;
   using Register = __m256;
   static constexpr int width = 8;
+  static constexpr bool has_shift = false;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -103,6 +104,7 @@ struct Avx2Double {
   using Scalar = double;
   using Register = __m256d;
   static constexpr int width = 4;
+  static constexpr bool has_shift = false;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));

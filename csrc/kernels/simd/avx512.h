@@ -12,6 +12,7 @@ struct Avx512Float {
   using Scalar = float;
   using Register = __m512;
   static constexpr int width = 16;
+  static constexpr bool has_shift = true;
 
   static __mmask16 first(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
 
@@ -21,6 +22,16 @@ struct Avx512Float {
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
   static float sum(Register a) { return _mm512_reduce_add_ps(a); }
+
+  // `width` elements of low and high, side by side, from element `count` of low.
+  using Shift = __m512i;
+  static Shift shift_of(int count) {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_add_epi32(lanes, _mm512_set1_epi32(count));
+  }
+  static Register shifted(Register low, Register high, Shift shift) {
+    return _mm512_permutex2var_ps(low, shift, high);
+  }
 
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static Register load(const BFloat16* from) { return widen_bfloat16(_mm256_loadu_si256(as_vector(from))); }
@@ -107,6 +118,7 @@ struct Avx512Double {
   using Scalar = double;
   using Register = __m512d;
   static constexpr int width = 8;
+  static constexpr bool has_shift = true;
 
   static __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
 
@@ -116,6 +128,14 @@ struct Avx512Double {
   static Register multiply(Register a, Register b) { return _mm512_mul_pd(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_pd(a, b, c); }
   static double sum(Register a) { return _mm512_reduce_add_pd(a); }
+
+  using Shift = __m512i;
+  static Shift shift_of(int count) {
+    return _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(count));
+  }
+  static Register shifted(Register low, Register high, Shift shift) {
+    return _mm512_permutex2var_pd(low, shift, high);
+  }
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
