@@ -32,7 +32,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "info":
         from tapconv.info import describe
 
-        print(describe())
+        try:
+            print(describe())
+        except RuntimeError as error:  # TAPCONV_ISA names what is not there
+            print(f"python -m tapconv info: {error}", file=sys.stderr)
+            return 1
         return 0
     if options.command == "demo":
         from tapconv.demo.command import run

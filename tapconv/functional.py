@@ -13,6 +13,7 @@ _library.load()
 _conv1d = torch.ops.tapconv.conv1d
 
 Size = int | Sequence[int]
+NAMED_PADDINGS = ("valid", "same", "causal")
 
 
 def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1) -> tuple[int, int]:
@@ -21,11 +22,10 @@ def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1)
         return padding, padding
     if not isinstance(padding, str):
         return padding[0], padding[-1]
+    if padding not in NAMED_PADDINGS:
+        raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(NAMED_PADDINGS)}")
     reach = dilation * (kernel_size - 1)
-    named = {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "causal": (reach, 0)}
-    if padding not in named:
-        raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(named)}")
-    return named[padding]
+    return {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "causal": (reach, 0)}[padding]
 
 
 def conv1d(

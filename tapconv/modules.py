@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from tapconv.functional import Size, conv1d, padding_in_samples
+from tapconv.functional import NAMED_PADDINGS, Size, conv1d, padding_in_samples
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -61,6 +61,8 @@ class Conv1d(torch.nn.Conv1d):
         is_pair = not isinstance(padding, (str, int)) and len(padding) != 1
         if is_pair and len(padding) != 2:
             raise ValueError(f"padding must be one number or a (left, right) pair, but got padding={padding!r}")
+        if isinstance(padding, str) and padding not in NAMED_PADDINGS:
+            raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(NAMED_PADDINGS)}")
         extends_torch = is_pair or padding == "causal"
         super().__init__(
             in_channels,

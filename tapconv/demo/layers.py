@@ -86,7 +86,7 @@ def shortened(layer: Layer, flops: float) -> Layer:
         groups=groups,
     )
     reach = layer.dilation * (layer.kernel_size - 1) + 1
-    shortest = max(max(layer.padding) + 1, reach - sum(layer.padding)) + 16
+    shortest = max(max(layer.padding) + 1, reach - sum(layer.padding)) + 16 * layer.stride
     return dataclasses.replace(
         layer, length=min(layer.length, max(shortest, _scaled(layer.length, flops / layer.flops)))
     )

@@ -1,0 +1,125 @@
+"""Problems to test with, an oracle in double precision, and the error that a right answer may have."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from tapconv.functional import padding_in_samples
+from tapconv.reference import torch_conv1d
+
+DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+PADDING_MODES = ["zeros", "reflect", "replicate", "circular"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One call of conv1d. `shape` is (batch, in_channels, length); without a batch where `batch` is None."""
+
+    shape: tuple[int | None, int, int]
+    out_channels: int
+    kernel_size: int
+    stride: int = 1
+    padding: int | tuple[int, int] | str = 0
+    dilation: int = 1
+    groups: int = 1
+    padding_mode: str = "zeros"
+    bias: bool = True
+
+    @property
+    def arguments(self) -> dict:
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+            "padding_mode": self.padding_mode,
+        }
+
+    def tensors(self, dtype: torch.dtype = torch.float32, integers: bool = False) -> tuple:
+        """Input, weight and bias; with `integers`, small ones, so that sums are exact in every type."""
+        batch, in_channels, length = self.shape
+        shape = (in_channels, length) if batch is None else (batch, in_channels, length)
+        weight_shape = (self.out_channels, in_channels // self.groups, self.kernel_size)
+        if integers:
+            bound = 1 if dtype == torch.bfloat16 else 3
+            input, weight = (torch.randint(-bound, bound + 1, size).to(dtype) for size in (shape, weight_shape))
+            bias = torch.randint(-bound, bound + 1, (self.out_channels,)).to(dtype)
+        else:
+            input, weight = (torch.randn(size).to(dtype) for size in (shape, weight_shape))
+            bias = torch.randn(self.out_channels).to(dtype)
+        return input, weight, bias if self.bias else None
+
+    def reference(self, input, weight, bias):
+        """By torch, in the tensors' own type."""
+        padding = padding_in_samples(self.padding, self.kernel_size, self.dilation)
+        return torch_conv1d(input, weight, bias, self.stride, padding, self.dilation, self.groups, self.padding_mode)
+
+    def oracle(self, input, weight, bias):
+        """The exact output to double precision, and for each output the sum of the magnitudes of its products."""
+        wide = [None if tensor is None else tensor.double() for tensor in (input, weight, bias)]
+        magnitudes = [None if tensor is None else tensor.abs() for tensor in wide]
+        return self.reference(*wide), self.reference(*magnitudes)
+
+
+def assert_within_bound(output, expected, magnitude) -> None:
+    """A sum in the accumulation type may be off by a small multiple of its unit times the sum of the magnitudes;
+    bfloat16 and float16 are rounded once more, to nearest, when stored."""
+    assert output.shape == expected.shape
+    accumulation = torch.float64 if output.dtype == torch.float64 else torch.float32
+    bound = 4 * torch.finfo(accumulation).eps * magnitude
+    if output.dtype != accumulation:
+        info = torch.finfo(output.dtype)
+        bound = 1.01 * (bound + 0.5 * info.eps * expected.abs()) + info.smallest_normal * info.eps
+    excess = ((output.double() - expected).abs() - bound).max().item() if output.numel() else -1.0
+    assert excess <= 0, f"error exceeds the bound by {excess:.3g}"
+
+
+def grid() -> Iterator[Problem]:
+    """Every combination of stride, dilation, kernel, groups and padding on a short odd length, then edges."""
+    for stride, dilation, kernel_size, groups, padding in itertools.product(
+        (1, 2, 3), (1, 2, 5), (1, 2, 3, 4), ((1, 3, 5), (2, 4, 6), (3, 3, 3), (3, 3, 6)), (0, 3, (4, 1), (0, 5))
+    ):
+        group_count, in_channels, out_channels = groups
+        yield Problem((2, in_channels, 23), out_channels, kernel_size, stride, padding, dilation, group_count)
+
+
+def mode_grid() -> Iterator[Problem]:
+    """Padding modes, with paddings up to the longest that each allows."""
+    for mode, stride, dilation, padding in itertools.product(
+        PADDING_MODES, (1, 2), (1, 3), (0, 2, (3, 1), (0, 4), (11, 11), "same", "causal", "valid")
+    ):
+        if padding == "same" and stride != 1:
+            continue
+        for groups in (1, 2):
+            yield Problem((3, 4, 12), 6, 3, stride, padding, dilation, groups, mode)
+
+
+def edges() -> list[Problem]:
+    """Shapes that fall off tiles and vectors: few and odd channels, short and odd lengths, long kernels."""
+    problems = [
+        Problem((1, channels, length), out_channels, kernel_size, padding=kernel_size // 2)
+        for channels, out_channels in ((1, 1), (1, 33), (15, 15), (25, 1), (7, 17))
+        for length in (1, 2, 7, 16, 31, 65)
+        for kernel_size in (1, 3, 9)
+    ]
+    problems += [
+        Problem((1, 8, length), 8, kernel_size, padding=kernel_size // 2, groups=8)
+        for length in (1, 15, 16, 17, 100)
+        for kernel_size in (1, 4, 31)
+    ]
+    problems += [
+        Problem((None, 3, 20), 4, 3, padding=1),
+        Problem((5, 1, 40), 6, 40),
+        Problem((1, 2, 300), 3, 128, padding=64),
+        Problem((1, 1, 400), 16, 80, stride=16),
+        Problem((64, 2, 5), 3, 5),
+        Problem((2, 64, 4), 64, 5, padding=2),
+        Problem((1, 4, 1000), 8, 3, padding=(256, 0), dilation=128),
+        Problem((2, 6, 50), 12, 4, padding="causal", groups=6, bias=False),
+        Problem((2, 6, 50), 12, 4, padding="same", dilation=3),
+    ]
+    return problems
