@@ -20,8 +20,7 @@ Parallel serial() {
 }
 
 Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  const int64_t group_out = problem.groups > 0 ? problem.out_channels / problem.groups : 0;
-  return decide_forward(problem, group_out * problem.weight_strides.out_channel, instruction_set, slots);
+  return decide_forward(problem, plain_variant(problem), instruction_set, slots);
 }
 
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,

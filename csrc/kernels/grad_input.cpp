@@ -1,12 +1,11 @@
-// The gradient by the input is a forward problem with flipped, transposed weights. Where a stride skipped positions,
-// the input positions of one residue (modulo the stride) form one such problem each, with the taps that reach them, so
-// no zero-stuffed gradient is ever made. With a padding mode other than zeros the gradients of the padded positions,
-// found in the same way, are added to the samples that they were copied from.
+// The gradient by the input is a forward problem with flipped, transposed weights (input_gradient.h). With a padding
+// mode other than zeros the gradients of the padded positions, found in the same way, are added to the samples that
+// they were copied from.
 #include <algorithm>
-#include <cstdlib>
-#include <numeric>
+#include <cstring>
 
 #include "conv1d.h"
+#include "input_gradient.h"
 #include "planner.h"
 #include "rows.h"
 #include "tasks.h"
@@ -14,7 +13,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Samples per channel block of border gradients held at a time.
+// Gradients of padded positions that are held at a time.
 constexpr int64_t border_bytes = 1024 * 1024;
 constexpr size_t alignment = 64;
 
@@ -31,134 +30,160 @@ int64_t element_bytes(DataType data_type) {
   return 0;
 }
 
-const void* advance(const void* base, int64_t elements, DataType data_type) {
-  return static_cast<const char*>(base) + elements * element_bytes(data_type);
-}
-void* advance(void* base, int64_t elements, DataType data_type) {
-  return static_cast<char*>(base) + elements * element_bytes(data_type);
-}
+int64_t wide_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
 
-// Input positions [begin, end) of samples [first_sample, first_sample + samples), written at `strides`.
-struct Range {
-  int64_t begin;
-  int64_t end;
-  int64_t samples;
-  ActivationStrides strides;
-};
-
-// The forward problem for the positions begin + residue, begin + residue + stride, ... of a range.
-struct Residue {
-  Problem problem;
-  int64_t weight_group_stride;
-  int64_t weight_offset;  // elements from the weight's start to the first tap used, which is the last of the original
-};
-
-Residue residue_of(const Problem& p, const Range& range, int64_t residue) {
-  const int64_t first = range.begin + residue;
-  const int64_t period = p.stride / std::gcd(p.stride, p.dilation);
-  // Tap k reaches position `first` from output (first + padding_left - k * dilation) / stride, if that is whole.
-  const int64_t candidates = std::min(period, p.kernel_size);
-  int64_t first_tap = 0;
-  while (first_tap < candidates && (first + p.padding_left - first_tap * p.dilation) % p.stride != 0) ++first_tap;
-  const int64_t taps = first_tap < candidates ? (p.kernel_size - 1 - first_tap) / period + 1 : 0;
-  const int64_t last_tap = first_tap + (taps - 1) * period;
-
-  Residue result;
-  Problem& q = result.problem;
-  q.data_type = p.data_type;
-  q.padding_mode = PaddingMode::zeros;
-  q.algorithm = p.algorithm;
-  q.batch = range.samples;
-  q.in_channels = p.out_channels;
-  q.input_length = p.output_length;
-  q.out_channels = p.in_channels;
-  q.kernel_size = taps;
-  q.stride = 1;
-  q.dilation = period * p.dilation / p.stride;
-  q.padding_left = taps > 0 ? -(first + p.padding_left - last_tap * p.dilation) / p.stride : 0;
-  q.groups = p.groups;
-  q.output_length = (range.end - first + p.stride - 1) / p.stride;
-  q.padding_right = 0;
-  q.input_strides = p.output_strides;
-  q.output_strides = {range.strides.batch, range.strides.channel, range.strides.time * p.stride};
-  q.weight_strides = {p.weight_strides.in_channel, p.weight_strides.out_channel, -period * p.weight_strides.tap};
-  result.weight_group_stride = p.out_channels / p.groups * p.weight_strides.out_channel;
-  result.weight_offset = taps > 0 ? last_tap * p.weight_strides.tap : 0;
-  return result;
-}
-
-int64_t residue_count(const Problem& p, const Range& range) {
-  return std::min(p.stride, std::max<int64_t>(range.end - range.begin, 0));
-}
-
-Plan plan_residue(const Residue& residue, const InstructionSet& instruction_set, int slots) {
-  return decide_forward(residue.problem, residue.weight_group_stride, instruction_set, slots);
-}
-
-size_t range_workspace(const Problem& p, const Range& range, const InstructionSet& instruction_set, int slots) {
+size_t range_workspace(const Problem& p, const InputRange& range, const InstructionSet& instruction_set, int slots) {
   size_t most = 0;
-  for (int64_t r = 0; r < residue_count(p, range); ++r) {
-    most = std::max(most, plan_residue(residue_of(p, range, r), instruction_set, slots).workspace_bytes);
+  for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
+    const ForwardProblem forward = forward_problem(p, range, i);
+    most = std::max(most, decide_forward(forward.problem, forward.variant, instruction_set, slots).workspace_bytes);
   }
   return most;
 }
 
-void compute_range(const Plan& plan, const Range& range, const void* grad_output, const void* weight, void* to,
+// Computes the gradients of a range, for `range.samples` samples beginning at `grad_output`.
+void compute_range(const Plan& plan, const InputRange& range, const char* grad_output, const void* weight, char* to,
                    void* workspace, const Parallel& parallel) {
   const Problem& p = plan.problem;
-  for (int64_t r = 0; r < residue_count(p, range); ++r) {
-    const Residue residue = residue_of(p, range, r);
-    forward(plan_residue(residue, *plan.instruction_set, plan.slots), grad_output,
-            advance(weight, residue.weight_offset, p.data_type), nullptr,
-            advance(to, r * range.strides.time, p.data_type), workspace, parallel);
+  const int64_t to_bytes = range.wide ? wide_bytes(p.data_type) : element_bytes(p.data_type);
+  if (!reaches_all(p, range)) fill_zeros(p, range, to_bytes, to);
+  for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
+    const ForwardProblem lowered = forward_problem(p, range, i);
+    forward(decide_forward(lowered.problem, lowered.variant, *plan.instruction_set, plan.slots), grad_output,
+            static_cast<const char*>(weight) + lowered.weight_offset * element_bytes(p.data_type), nullptr,
+            to + lowered.output_offset * to_bytes, workspace, parallel);
   }
 }
 
-Range whole_input(const Problem& p) { return {0, p.input_length, p.batch, p.input_strides}; }
+InputRange whole_input(const Problem& p) { return {0, p.input_length, p.batch, p.input_strides, false}; }
 
-// The padded positions on one side, for as many samples as fit the border buffer.
-Range border(const Problem& p, bool left) {
-  const int64_t length = left ? p.padding_left : p.padding_right;
-  const int64_t begin = left ? -p.padding_left : p.input_length;
-  const int64_t sample_bytes = std::max<int64_t>(length * p.in_channels * element_bytes(p.data_type), 1);
-  const int64_t samples = std::clamp<int64_t>(border_bytes / sample_bytes, 1, std::max<int64_t>(p.batch, 1));
-  return {begin, begin + std::max<int64_t>(length, 0), samples, {p.in_channels * length, length, 1}};
+// Positions [begin, end) of a channel, packed, in the compute type.
+InputRange packed_range(const Problem& p, int64_t begin, int64_t end, int64_t samples) {
+  const int64_t length = end - begin;
+  return {begin, end, samples, {p.in_channels * length, length, 1}, true};
 }
 
-size_t border_size(const Problem& p, const Range& range) {
-  const size_t bytes = static_cast<size_t>(range.samples * range.strides.batch * element_bytes(p.data_type));
+bool has_borders(const Problem& p) {
+  return p.padding_mode != PaddingMode::zeros && p.input_length > 0 && p.padding_left + p.padding_right > 0;
+}
+
+// What the borders of a block of samples need: the padded positions on both sides, and the samples they are copies of.
+// With 16-bit types those samples are computed once more, in the wider type, so that the sum is rounded once.
+struct Borders {
+  InputRange left;
+  InputRange right;
+  InputRange targets[2];
+  int target_count;
+  int64_t samples;
+};
+
+InputRange targets_of(const Problem& p, bool left) {
+  const int64_t length = p.input_length;
+  switch (p.padding_mode) {
+    case PaddingMode::reflect:
+      return left ? packed_range(p, 1, p.padding_left + 1, 0)
+                  : packed_range(p, length - 1 - p.padding_right, length - 1, 0);
+    case PaddingMode::replicate:
+      return left ? packed_range(p, 0, 1, 0) : packed_range(p, length - 1, length, 0);
+    case PaddingMode::circular:
+      return left ? packed_range(p, length - p.padding_left, length, 0) : packed_range(p, 0, p.padding_right, 0);
+    case PaddingMode::zeros:
+      break;
+  }
+  return packed_range(p, 0, 0, 0);
+}
+
+size_t range_bytes(const Problem& p, const InputRange& range) {
+  const size_t bytes = static_cast<size_t>(range.samples * range.strides.batch * wide_bytes(p.data_type));
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-template <class Storage>
-void add_border(const Problem& p, const Range& range, const void* border_gradient, void* grad_input) {
-  for (int64_t n = 0; n < range.samples; ++n) {
+Borders borders_of(const Problem& p) {
+  Borders b{packed_range(p, -p.padding_left, 0, 0),
+            packed_range(p, p.input_length, p.input_length + p.padding_right, 0),
+            {targets_of(p, true), targets_of(p, false)},
+            0,
+            0};
+  if (p.data_type == DataType::bfloat16 || p.data_type == DataType::float16) {
+    b.target_count = 2;
+    if (b.targets[0].begin < b.targets[1].end && b.targets[1].begin < b.targets[0].end) {
+      b.targets[0] = packed_range(p, std::min(b.targets[0].begin, b.targets[1].begin),
+                                  std::max(b.targets[0].end, b.targets[1].end), 0);
+      b.target_count = 1;
+    }
+  }
+  int64_t positions = p.padding_left + p.padding_right;
+  for (int i = 0; i < b.target_count; ++i) positions += b.targets[i].end - b.targets[i].begin;
+  const int64_t sample_bytes = std::max<int64_t>(positions * p.in_channels * wide_bytes(p.data_type), 1);
+  b.samples = std::clamp<int64_t>(border_bytes / sample_bytes, 1, std::max<int64_t>(p.batch, 1));
+  b.left.samples = b.right.samples = b.targets[0].samples = b.targets[1].samples = b.samples;
+  return b;
+}
+
+// to[source of position] += border gradient of position, for the sources inside `target`.
+template <class Wide, class To>
+void add_border(const Problem& p, const InputRange& border, const Wide* gradient, const InputRange& target, To* to) {
+  for (int64_t n = 0; n < border.samples; ++n) {
     for (int64_t c = 0; c < p.in_channels; ++c) {
-      const Storage* from =
-          static_cast<const Storage*>(border_gradient) + n * range.strides.batch + c * range.strides.channel;
-      Storage* to = static_cast<Storage*>(grad_input) + n * p.input_strides.batch + c * p.input_strides.channel;
-      for (int64_t i = range.begin; i < range.end; ++i) {
-        Storage& sample = to[source_of(i, p) * p.input_strides.time];
-        narrow(widen(sample) + widen(from[i - range.begin]), &sample);
+      const Wide* from = gradient + n * border.strides.batch + c * border.strides.channel;
+      To* channel = to + n * target.strides.batch + c * target.strides.channel;
+      for (int64_t i = border.begin; i < border.end; ++i) {
+        const int64_t source = source_of(i, p);
+        if (source < target.begin || source >= target.end) continue;
+        channel[(source - target.begin) * target.strides.time] += from[i - border.begin];
       }
     }
   }
 }
 
-void add_border(const Problem& p, const Range& range, const void* border_gradient, void* grad_input) {
-  switch (p.data_type) {
-    case DataType::float32:
-      return add_border<float>(p, range, border_gradient, grad_input);
-    case DataType::float64:
-      return add_border<double>(p, range, border_gradient, grad_input);
-    case DataType::bfloat16:
-      return add_border<BFloat16>(p, range, border_gradient, grad_input);
-    case DataType::float16:
-      return add_border<Float16>(p, range, border_gradient, grad_input);
+template <class Storage>
+void write_target(const Problem& p, const InputRange& target, const ComputeType<Storage>* gradient, Storage* to) {
+  for (int64_t n = 0; n < target.samples; ++n) {
+    for (int64_t c = 0; c < p.in_channels; ++c) {
+      const ComputeType<Storage>* from = gradient + n * target.strides.batch + c * target.strides.channel;
+      Storage* channel = to + n * p.input_strides.batch + c * p.input_strides.channel;
+      for (int64_t i = target.begin; i < target.end; ++i) {
+        narrow(from[i - target.begin], &channel[i * p.input_strides.time]);
+      }
+    }
   }
 }
 
-bool has_borders(const Problem& p) { return p.padding_mode != PaddingMode::zeros && p.input_length > 0; }
+// Adds the gradients of the padded positions to those of the samples, block by block of samples.
+template <class Storage>
+void fold_borders(const Plan& plan, const char* grad_output, const void* weight, Storage* grad_input, char* workspace,
+                  const Parallel& parallel) {
+  using Wide = ComputeType<Storage>;
+  const Problem& p = plan.problem;
+  Borders b = borders_of(p);
+  char* const forward_workspace = workspace + plan.border_bytes;
+  Wide* const left = reinterpret_cast<Wide*>(workspace);
+  Wide* const right = reinterpret_cast<Wide*>(workspace + range_bytes(p, b.left));
+  Wide* const sums = reinterpret_cast<Wide*>(workspace + range_bytes(p, b.left) + range_bytes(p, b.right));
+  for (int64_t n = 0; n < p.batch; n += b.samples) {
+    const int64_t samples = std::min(b.samples, p.batch - n);
+    b.left.samples = b.right.samples = b.targets[0].samples = b.targets[1].samples = samples;
+    const char* const gradient = grad_output + n * p.output_strides.batch * static_cast<int64_t>(sizeof(Storage));
+    Storage* const to = grad_input + n * p.input_strides.batch;
+    const auto compute = [&](const InputRange& range, Wide* where) {
+      compute_range(plan, range, gradient, weight, reinterpret_cast<char*>(where), forward_workspace, parallel);
+    };
+    compute(b.left, left);
+    compute(b.right, right);
+    if constexpr (sizeof(Storage) == sizeof(Wide)) {
+      const InputRange all = whole_input(p);
+      add_border(p, b.left, left, all, to);
+      add_border(p, b.right, right, all, to);
+    } else {
+      for (int i = 0; i < b.target_count; ++i) {
+        compute(b.targets[i], sums);
+        add_border(p, b.left, left, b.targets[i], sums);
+        add_border(p, b.right, right, b.targets[i], sums);
+        write_target<Storage>(p, b.targets[i], sums, to);
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -168,35 +193,41 @@ Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_s
   plan.instruction_set = &instruction_set;
   plan.algorithm = Algorithm::tap;
   plan.slots = slots;
-  size_t borders = 0;
   size_t workspace = range_workspace(problem, whole_input(problem), instruction_set, slots);
   if (has_borders(problem)) {
-    for (const bool left : {true, false}) {
-      const Range range = border(problem, left);
-      borders = std::max(borders, border_size(problem, range));
-      workspace = std::max(workspace, range_workspace(problem, range, instruction_set, slots));
+    const Borders b = borders_of(problem);
+    size_t sums = 0;
+    for (int i = 0; i < b.target_count; ++i) {
+      sums = std::max(sums, range_bytes(problem, b.targets[i]));
+      workspace = std::max(workspace, range_workspace(problem, b.targets[i], instruction_set, slots));
     }
+    for (const InputRange& side : {b.left, b.right}) {
+      plan.border_bytes += range_bytes(problem, side);
+      workspace = std::max(workspace, range_workspace(problem, side, instruction_set, slots));
+    }
+    plan.border_bytes += sums;
   }
-  plan.border_bytes = borders;
-  plan.workspace_bytes = borders + workspace;
+  plan.workspace_bytes = plan.border_bytes + workspace;
   return plan;
 }
 
 void grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
                 const Parallel& parallel) {
   const Problem& p = plan.problem;
-  char* const rest = static_cast<char*>(workspace) + plan.border_bytes;
-  compute_range(plan, whole_input(p), grad_output, weight, grad_input, rest, parallel);
+  const char* const gradient = static_cast<const char*>(grad_output);
+  char* const memory = static_cast<char*>(workspace);
+  compute_range(plan, whole_input(p), gradient, weight, static_cast<char*>(grad_input), memory + plan.border_bytes,
+                parallel);
   if (!has_borders(p)) return;
-  for (const bool left : {true, false}) {
-    Range range = border(p, left);
-    if (range.begin == range.end) continue;
-    for (int64_t n = 0; n < p.batch; n += range.samples) {
-      range.samples = std::min(range.samples, p.batch - n);
-      compute_range(plan, range, advance(grad_output, n * p.output_strides.batch, p.data_type), weight, workspace, rest,
-                    parallel);
-      add_border(p, range, workspace, advance(grad_input, n * p.input_strides.batch, p.data_type));
-    }
+  switch (p.data_type) {
+    case DataType::float32:
+      return fold_borders(plan, gradient, weight, static_cast<float*>(grad_input), memory, parallel);
+    case DataType::float64:
+      return fold_borders(plan, gradient, weight, static_cast<double*>(grad_input), memory, parallel);
+    case DataType::bfloat16:
+      return fold_borders(plan, gradient, weight, static_cast<BFloat16*>(grad_input), memory, parallel);
+    case DataType::float16:
+      return fold_borders(plan, gradient, weight, static_cast<Float16*>(grad_input), memory, parallel);
   }
 }
 

@@ -36,6 +36,27 @@ struct RowLayout {
   int64_t row_length;        // all segments; an odd number of cache lines, so that rows spread over all cache sets
 };
 
+// Where a forward problem finds its weights and puts its sums, beyond what Problem says. grad_input.cpp turns gradients
+// into forward problems by means of it.
+struct ForwardVariant {
+  int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
+
+  // With more than one phase, output channel m is phase m % phases of channel m / phases. Its weights begin phase *
+  // weight_phase_stride elements later, and only the first `phases_of_all_taps` phases have the first tap.
+  int64_t phases;
+  int64_t weight_phase_stride;
+  int64_t phases_of_all_taps;
+
+  // Its sum at time t goes to element t * time_scale + phase * phase_distance + origin of channel m / phases, if that
+  // lies within [0, output_limit).
+  int64_t time_scale;
+  int64_t phase_distance;
+  int64_t origin;
+  int64_t output_limit;
+
+  bool wide_output;  // the output has the compute type
+};
+
 // How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
 // group, for one part of the (sample, time block) sequence.
 struct GradWeightBlocks {
@@ -51,7 +72,7 @@ struct GradWeightBlocks {
 
 struct Plan {
   Problem problem;
-  int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
+  ForwardVariant variant;
   const InstructionSet* instruction_set;
   Algorithm algorithm;
   int slots;  // parts that may run side by side, each with its own workspace

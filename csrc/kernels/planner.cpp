@@ -19,7 +19,7 @@ constexpr int64_t least_pairs_per_block = 96;
 
 class Decision {
  public:
-  Decision(const Problem& problem, int64_t weight_group_stride, const InstructionSet& instruction_set, int slots)
+  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots)
       : p_(problem),
         tiles_(register_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
@@ -28,7 +28,7 @@ class Decision {
         group_in_(problem.in_channels / problem.groups) {
     plan_ = Plan{};
     plan_.problem = problem;
-    plan_.weight_group_stride = weight_group_stride;
+    plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
     plan_.algorithm = Algorithm::tap;
     plan_.slots = std::max(slots, 1);
@@ -83,7 +83,8 @@ class Decision {
 
     // As many outputs as keep the rows of a block of channels, and its partial sums, in L2.
     const int64_t rows_bytes = group_in_ == 1 && plan_.tile_row_count == 1 ? l1_rows_bytes : l2_rows_bytes;
-    int64_t time = std::max(rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_, 2 * span_);
+    int64_t time =
+        std::max(rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_, 2 * span_);
     if (!writes_directly()) {
       const int64_t out_channels = plan_.out_block * plan_.tile_rows;
       time = std::min(time, l2_partial_bytes / (out_channels * element_));
@@ -117,15 +118,18 @@ class Decision {
     choose_row_length(plan_.rows, plan_.time_block, width_, element_);
   }
 
-  bool writes_directly() const { return computes_in_own_type(p_.data_type) && p_.output_strides.time == 1; }
+  bool writes_directly() const {
+    return (computes_in_own_type(p_.data_type) || plan_.variant.wide_output) && plan_.variant.phases == 1 &&
+           plan_.variant.time_scale == 1 && p_.output_strides.time == 1;
+  }
 
   void choose_data_paths() {
-    const bool own_type = computes_in_own_type(p_.data_type);
     plan_.direct_output = writes_directly();
     plan_.partial_stride = rounded_up(plan_.time_block, width_) + cache_line_bytes / element_;
-    const bool weight_is_packed = group_out_ == 1 && own_type && p_.weight_strides.tap == 1 &&
+    const bool weight_is_packed = group_out_ == 1 && computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
+                                  p_.weight_strides.tap == 1 &&
                                   (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size) &&
-                                  (p_.groups == 1 || plan_.weight_group_stride == group_in_ * p_.kernel_size);
+                                  (p_.groups == 1 || plan_.variant.weight_group_stride == group_in_ * p_.kernel_size);
     plan_.pack_weight = !weight_is_packed;
     // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
     plan_.window_tiles = group_out_ == 1 && plan_.rows.segment_count == 1 && plan_.rows.tap_distance == p_.dilation &&
@@ -165,9 +169,20 @@ class Decision {
 
 }  // namespace
 
-Plan decide_forward(const Problem& problem, int64_t weight_group_stride, const InstructionSet& instruction_set,
+ForwardVariant plain_variant(const Problem& problem) {
+  ForwardVariant variant{};
+  variant.weight_group_stride =
+      problem.groups > 0 ? problem.out_channels / problem.groups * problem.weight_strides.out_channel : 0;
+  variant.phases = 1;
+  variant.phases_of_all_taps = 1;
+  variant.time_scale = 1;
+  variant.output_limit = problem.output_length;
+  return variant;
+}
+
+Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
-  return Decision(problem, weight_group_stride, instruction_set, slots).decide();
+  return Decision(problem, variant, instruction_set, slots).decide();
 }
 
 }  // namespace tapconv::kernels

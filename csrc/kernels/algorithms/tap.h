@@ -14,6 +14,7 @@
 #include "tile_grid.h"
 #include "weight_packing.h"
 #include "window_tile.h"
+#include "write_output.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -123,23 +124,6 @@ void sweep_windows(const Plan& plan, const TapBlock<typename Vector::Scalar>& bl
   }
 }
 
-// Writes a finished block of sums to the output, narrowed and at the output's own distances.
-template <class Vector, class Storage>
-void write_output(const Problem& p, const typename Vector::Scalar* sums, int64_t sums_stride, int64_t out_channels,
-                  int64_t count, Storage* output) {
-  for (int64_t o = 0; o < out_channels; ++o) {
-    const typename Vector::Scalar* from = sums + o * sums_stride;
-    Storage* to = output + o * p.output_strides.channel;
-    if (p.output_strides.time == 1) {
-      int64_t t = 0;
-      for (; t + Vector::width <= count; t += Vector::width) Vector::store(to + t, Vector::load(from + t));
-      if (t < count) Vector::store_partial(to + t, Vector::load_partial(from + t, int(count - t)), int(count - t));
-    } else {
-      for (int64_t t = 0; t < count; ++t) narrow(from[t], &to[t * p.output_strides.time]);
-    }
-  }
-}
-
 template <class Storage>
 void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
   using Scalar = ComputeType<Storage>;
@@ -152,7 +136,6 @@ template <class Isa, class Storage>
 class TapRunner {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
-  static constexpr bool same_type = sizeof(Storage) == sizeof(Scalar);
 
  public:
   TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
@@ -188,18 +171,14 @@ class TapRunner {
 
     const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +
                            group * group_in_ * p.input_strides.channel;
-    Storage* output = static_cast<Storage*>(operands_.output) + sample * p.output_strides.batch +
-                      (group * group_out_ + first_out) * p.output_strides.channel;
     const int64_t begin = time_block * plan_.time_block;
-    output += begin * p.output_strides.time;
     block.count = smaller(plan_.time_block, p.output_length - begin);
     block.sums = partial_;
     block.sums_stride = plan_.partial_stride;
-    if constexpr (same_type) {
-      if (plan_.direct_output) {
-        block.sums = output;
-        block.sums_stride = p.output_strides.channel;
-      }
+    if (plan_.direct_output) {
+      block.sums = static_cast<Scalar*>(operands_.output) + sample * p.output_strides.batch +
+                   (group * group_out_ + first_out) * p.output_strides.channel + begin;
+      block.sums_stride = p.output_strides.channel;
     }
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
@@ -212,8 +191,10 @@ class TapRunner {
       }
       c += channels;
     } while (c < group_in_);
-    if (block.sums == partial_) {
-      write_output<Vector>(p, partial_, block.sums_stride, last_out - first_out, block.count, output);
+    if (!plan_.direct_output) {
+      const FinishedSums<Scalar> sums{partial_, block.sums_stride, group * group_out_ + first_out, last_out - first_out,
+                                      begin,    block.count};
+      write_output<Vector, Storage>(plan_, sums, sample, operands_.output);
     }
   }
 

@@ -1,13 +1,13 @@
 // The micro-kernel for one output channel: depthwise layers, a vocoder's last layer, the input gradient of a
 // one-channel layer. With nothing to share a loaded vector between output channels, taps share it: taps k and
 // k + period, where period * dilation is one vector, read the same vectors of the row, one vector apart. Taking them
-// together, Columns + Taps - 1 loads serve Columns * Taps multiplications. Where the instruction set can cut a vector out
-// of two neighbours (has_shift), the row is loaded aligned, once for all taps of a window, and the vectors of the other
-// taps are cut from registers: a load across two cache lines costs two to four times an aligned one.
+// together, Columns + Taps - 1 loads serve Columns * Taps multiplications. Where the instruction set can cut a vector
+// out of two neighbours (has_shift), the row is loaded aligned, once for all taps of a window, and the vectors of the
+// other taps are cut from registers: a load across two cache lines costs two to four times an aligned one.
 //
-// Register budget: Columns accumulators, Columns + 4 row vectors (with has_shift; one without), 4 weights and one vector
-// at work: 29 of 32 at the most. Loop order: channels, then windows of 4 periods of taps, then the taps of the first
-// period, then the up to 4 taps of a window; each output is summed in that order whatever the tile.
+// Register budget: Columns accumulators, Columns + 4 row vectors (with has_shift; one without), 4 weights and one
+// vector at work: 29 of 32 at the most. Loop order: channels, then windows of 4 periods of taps, then the taps of the
+// first period, then the up to 4 taps of a window; each output is summed in that order whatever the tile.
 #pragma once
 
 #include <cstddef>

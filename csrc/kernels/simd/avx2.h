@@ -22,8 +22,11 @@ struct Avx2Float {
   static Register zero() { return _mm256_setzero_ps(); }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
   static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
+  static Register subtract(Register a, Register b) { return _mm256_sub_ps(a, b); }
   static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
+  static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_ps(a, b, c); }
+  static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_ps(a, b, c); }
   static float sum(Register a) {
     const __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -113,8 +116,11 @@ struct Avx2Double {
   static Register zero() { return _mm256_setzero_pd(); }
   static Register broadcast(double value) { return _mm256_set1_pd(value); }
   static Register add(Register a, Register b) { return _mm256_add_pd(a, b); }
+  static Register subtract(Register a, Register b) { return _mm256_sub_pd(a, b); }
   static Register multiply(Register a, Register b) { return _mm256_mul_pd(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_pd(a, b, c); }
+  static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_pd(a, b, c); }
+  static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_pd(a, b, c); }
   static double sum(Register a) {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));

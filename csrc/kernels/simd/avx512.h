@@ -19,8 +19,11 @@ struct Avx512Float {
   static Register zero() { return _mm512_setzero_ps(); }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
   static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
+  static Register subtract(Register a, Register b) { return _mm512_sub_ps(a, b); }
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
+  static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_ps(a, b, c); }
+  static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_ps(a, b, c); }
   static float sum(Register a) { return _mm512_reduce_add_ps(a); }
 
   // `width` elements of low and high, side by side, from element `count` of low.
@@ -29,9 +32,7 @@ struct Avx512Float {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     return _mm512_add_epi32(lanes, _mm512_set1_epi32(count));
   }
-  static Register shifted(Register low, Register high, Shift shift) {
-    return _mm512_permutex2var_ps(low, shift, high);
-  }
+  static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_ps(low, shift, high); }
 
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static Register load(const BFloat16* from) { return widen_bfloat16(_mm256_loadu_si256(as_vector(from))); }
@@ -125,17 +126,18 @@ struct Avx512Double {
   static Register zero() { return _mm512_setzero_pd(); }
   static Register broadcast(double value) { return _mm512_set1_pd(value); }
   static Register add(Register a, Register b) { return _mm512_add_pd(a, b); }
+  static Register subtract(Register a, Register b) { return _mm512_sub_pd(a, b); }
   static Register multiply(Register a, Register b) { return _mm512_mul_pd(a, b); }
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_pd(a, b, c); }
+  static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_pd(a, b, c); }
+  static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_pd(a, b, c); }
   static double sum(Register a) { return _mm512_reduce_add_pd(a); }
 
   using Shift = __m512i;
   static Shift shift_of(int count) {
     return _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(count));
   }
-  static Register shifted(Register low, Register high, Shift shift) {
-    return _mm512_permutex2var_pd(low, shift, high);
-  }
+  static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_pd(low, shift, high); }
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }

@@ -16,8 +16,11 @@ struct PortableVector {
   static Register zero() { return Register{}; }
   static Register broadcast(Scalar value) { return Register{} + value; }
   static Register add(Register a, Register b) { return a + b; }
+  static Register subtract(Register a, Register b) { return a - b; }
   static Register multiply(Register a, Register b) { return a * b; }
   static Register multiply_add(Register a, Register b, Register c) { return a * b + c; }
+  static Register multiply_subtract(Register a, Register b, Register c) { return a * b - c; }
+  static Register subtract_product(Register c, Register a, Register b) { return c - a * b; }
   static Scalar sum(Register a) {
     Scalar total = a[0];
     for (int lane = 1; lane < width; ++lane) total += a[lane];
