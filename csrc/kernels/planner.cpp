@@ -17,6 +17,9 @@ constexpr int64_t l2_partial_bytes = 256 * 1024;  // a block of partial sums
 // small beside the multiplications.
 constexpr int64_t least_pairs_per_block = 96;
 
+// Weights used by no more column tiles than this are read where they lie.
+constexpr int64_t most_uses_unpacked = 8;
+
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots)
@@ -126,11 +129,12 @@ class Decision {
   void choose_data_paths() {
     plan_.direct_output = writes_directly();
     plan_.partial_stride = rounded_up(plan_.time_block, width_) + cache_line_bytes / element_;
-    const bool weight_is_packed = group_out_ == 1 && computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
-                                  p_.weight_strides.tap == 1 &&
-                                  (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size) &&
-                                  (p_.groups == 1 || plan_.variant.weight_group_stride == group_in_ * p_.kernel_size);
-    plan_.pack_weight = !weight_is_packed;
+    // Weights in the compute type, a row for each output channel, can be used where they lie.
+    const bool weight_in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
+                                 p_.weight_strides.tap == 1 &&
+                                 (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
+    const int64_t uses = p_.batch * divide_up(p_.output_length, tile_time_);
+    plan_.pack_weight = !weight_in_place || (group_out_ > 1 && uses > most_uses_unpacked);
     // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
     plan_.window_tiles = group_out_ == 1 && plan_.rows.segment_count == 1 && plan_.rows.tap_distance == p_.dilation &&
                          width_ % p_.dilation == 0 && p_.kernel_size >= 5;

@@ -23,19 +23,20 @@ template <class Scalar>
 using TileFunction = void (*)(const TileCall<Scalar>&);
 
 // All tiles of one number of rows, by number of columns.
-template <class Vector, int Rows, int... Columns>
+template <class Vector, bool Packed, int Rows, int... Columns>
 TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
-  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {&tap_tile<Vector, Rows, Columns + 1>...};
+  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {
+      &tap_tile<Vector, Packed, Rows, Columns + 1>...};
   return tiles[columns - 1];
 }
 
-template <class Isa, class Vector, int Rows = 1>
+template <class Isa, class Vector, bool Packed, int Rows = 1>
 TileFunction<typename Vector::Scalar> tile_of(int rows, int columns) {
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   if constexpr (Rows < tiles.rows) {
-    if (rows != Rows) return tile_of<Isa, Vector, Rows + 1>(rows, columns);
+    if (rows != Rows) return tile_of<Isa, Vector, Packed, Rows + 1>(rows, columns);
   }
-  return tile_of_columns<Vector, Rows>(columns, std::make_integer_sequence<int, tiles.columns[Rows]>());
+  return tile_of_columns<Vector, Packed, Rows>(columns, std::make_integer_sequence<int, tiles.columns[Rows]>());
 }
 
 template <class Vector, int... Columns>
@@ -51,7 +52,7 @@ struct TapBlock {
   int64_t first_tile;
   int64_t last_tile;
   int64_t count;
-  const Scalar* weight;  // of the group, packed
+  const Scalar* weight;  // of the group
   const Scalar* bias;    // of the group, or null
   Scalar* sums;          // [output channel of the block][time]
   int64_t sums_stride;
@@ -75,6 +76,7 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
   call.pair_count = channels * p.kernel_size;
   call.output_stride = block.sums_stride;
   call.accumulate = channel > 0;
+  call.weight_stride = p.weight_strides.out_channel;
   for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
     const Part columns = part_of(column_tile, column_tiles, vectors);
     const int64_t time = columns.first * Vector::width;
@@ -87,9 +89,11 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
       const Part part = part_of(tile, plan.tile_row_count, group_out);
       if (part.size != known_rows) {
         known_rows = part.size;
-        run = tile_of<Isa, Vector>(part.size, columns.size);
+        run = plan.pack_weight ? tile_of<Isa, Vector, true>(part.size, columns.size)
+                               : tile_of<Isa, Vector, false>(part.size, columns.size);
       }
-      call.weight = block.weight + (part.first * group_in + channel * part.size) * p.kernel_size;
+      call.weight = block.weight + (plan.pack_weight ? (part.first * group_in + channel * part.size) * p.kernel_size
+                                                     : part.first * call.weight_stride + channel * p.kernel_size);
       call.bias = block.bias ? block.bias + part.first : nullptr;
       call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
       run(call);
@@ -166,7 +170,8 @@ class TapRunner {
     block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
     const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
-    block.weight = weight_ + group * group_out_ * group_in_ * p.kernel_size;
+    block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_in_ * p.kernel_size
+                                                        : plan_.variant.weight_group_stride);
     block.bias = bias_ == nullptr ? nullptr : bias_ + group * group_out_;
 
     const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +

@@ -22,7 +22,8 @@ struct TileCall {
   const Scalar* rows;      // row elements of the tile's first output
   const int32_t* offsets;  // one for each (channel, tap) pair
   int64_t pair_count;
-  const Scalar* weight;     // [pair][tile row]
+  const Scalar* weight;     // packed [pair][tile row], or as the user has it, [tile row][pair]
+  ptrdiff_t weight_stride;  // between tile rows of weights that are not packed
   const Scalar* bias;       // one for each tile row, or null
   Scalar* output;           // [tile row][time]
   ptrdiff_t output_stride;  // between tile rows
@@ -30,7 +31,7 @@ struct TileCall {
   bool accumulate;          // add to what the output holds, instead of starting from the bias
 };
 
-template <class Vector, int Rows, int Columns>
+template <class Vector, bool Packed, int Rows, int Columns>
 [[gnu::noinline]] void tap_tile(const TileCall<typename Vector::Scalar>& call) {
   using Scalar = typename Vector::Scalar;
   using Register = typename Vector::Register;
@@ -55,22 +56,22 @@ template <class Vector, int Rows, int Columns>
     }
   }
 
-  const Scalar* weight = call.weight;
-  const int32_t* offset = call.offsets;
-  const int32_t* const end = offset + call.pair_count;
+  const Scalar* weight[Packed ? 1 : Rows];
+#pragma GCC unroll 16
+  for (int o = 0; o < (Packed ? 1 : Rows); ++o) weight[o] = call.weight + o * call.weight_stride;
 #pragma GCC unroll 4
-  for (; offset != end; ++offset) {
-    const Scalar* row = call.rows + *offset;
+  for (int64_t pair = 0; pair < call.pair_count; ++pair) {
+    const Scalar* row = call.rows + call.offsets[pair];
     Register x[Columns];
 #pragma GCC unroll 16
     for (int j = 0; j < Columns; ++j) x[j] = Vector::load(row + j * width);
 #pragma GCC unroll 16
     for (int o = 0; o < Rows; ++o) {
-      const Register w = Vector::broadcast(weight[o]);
+      const Register w = Vector::broadcast(Packed ? weight[0][o] : weight[o][pair]);
 #pragma GCC unroll 16
       for (int j = 0; j < Columns; ++j) sum[o][j] = Vector::multiply_add(x[j], w, sum[o][j]);
     }
-    weight += Rows;
+    if constexpr (Packed) weight[0] += Rows;
   }
 
 #pragma GCC unroll 16
