@@ -59,8 +59,10 @@ run_pytest() {
   instruction_sets=$(python -c 'import tapconv, torch; print(*torch.ops.tapconv.isa_available())')
   for instruction_set in $instruction_sets; do
     say "pytest with TAPCONV_ISA=$instruction_set"
-    TAPCONV_ISA=$instruction_set python -m pytest -q
+    TAPCONV_ISA=$instruction_set python -m pytest -q -m "not slow"
   done
+  say "pytest, slow tests"
+  python -m pytest -q -m slow
 }
 
 # The built wheel, unpacked away from the sources, works from Python and from CMake.

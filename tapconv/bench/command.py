@@ -33,10 +33,12 @@ def run_bench(options: argparse.Namespace) -> int:
             for dtype_name in options.dtype:
                 dtype = getattr(torch, dtype_name)
                 names = [peer for peer in peers_for(dtype, options.train, options.peers) if versions[peer]]
-                limits = measure_limits(dtype)
+                limits = measure_limits(dtype, min(2.0, options.seconds))
                 rows: list[Row] = []
                 for layer in tqdm(layers, desc=f"{dtype_name}, {threads} threads", unit="layer"):
                     rows.append(compare(layer, dtype, names, options.train, options.repetitions, options.seconds))
+                # Before and after, because the machine may have been busy at either time.
+                limits = limits.best_of(measure_limits(dtype, min(2.0, options.seconds)))
                 runs.append(report.Run(threads, dtype_name, options.train, limits, rows))
                 print(report.to_text(runs[-1]))
     finally:

@@ -85,6 +85,11 @@ class MachineLimits:
     flops_per_second: float  # of the data type that was measured
     bytes_per_second: dict[int, float]  # by the bytes read and written together
 
+    def best_of(self, other: MachineLimits) -> MachineLimits:
+        """The higher of two measurements of each limit."""
+        rates = {size: max(rate, other.bytes_per_second[size]) for size, rate in self.bytes_per_second.items()}
+        return MachineLimits(max(self.flops_per_second, other.flops_per_second), rates)
+
     def seconds_at_least(self, flops: float, bytes_moved: int) -> tuple[float, str]:
         """The shortest possible time of a plain sum, and what bounds it: "arithmetic" or "memory"."""
         arithmetic = flops / self.flops_per_second
@@ -93,30 +98,31 @@ class MachineLimits:
         return (arithmetic, "arithmetic") if arithmetic >= memory else (memory, "memory")
 
 
-def measure_limits(dtype: torch.dtype) -> MachineLimits:
+def measure_limits(dtype: torch.dtype, budget: float = 2.0) -> MachineLimits:
     """Measures the arithmetic peak and the memory bandwidth with torch's current number of threads.
 
     The peak is the best of large matrix products (`torch.mm`) and of a large dense `torch.conv2d`: the library behind
     one or the other comes within a few per cent of the fused multiply-add peak. bfloat16 and float16 are held against
     the float32 peak, in which they are summed. The bandwidth is that of `Tensor.copy_`, read and written bytes counted,
-    for working sets from one that fits in L2 to one that fits in no cache.
+    for working sets from one that fits in L2 to one that fits in no cache. No measurement begins a new round after
+    `budget` seconds.
     """
     arithmetic_dtype = torch.float64 if dtype == torch.float64 else torch.float32
     best = 0.0
-    for size in (512, 1024, 2048):
+    for size in (1024, 2048):
         a, b = torch.randn(2, size, size, dtype=arithmetic_dtype)
         out = torch.empty(size, size, dtype=arithmetic_dtype)
-        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, repetitions=9, budget=2.0)["mm"]
+        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, 9, budget)["mm"]
         best = max(best, 2 * size**3 / timing.best)
     image, filters = torch.randn(1, 256, 56, 56).to(arithmetic_dtype), torch.randn(256, 256, 3, 3).to(arithmetic_dtype)
     with torch.inference_mode():
-        timing = interleave({"conv2d": lambda: torch.conv2d(image, filters)}, repetitions=9, budget=2.0)["conv2d"]
+        timing = interleave({"conv2d": lambda: torch.conv2d(image, filters)}, 9, budget)["conv2d"]
     best = max(best, 2 * 54 * 54 * filters.numel() / timing.best)
     bandwidth = {}
     for megabytes in (0.25, 1, 4, 16, 64, 256):
         source = torch.ones(int(megabytes * 2**20) // 4)
         target = torch.ones_like(source)
-        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, repetitions=9, budget=1.0)["copy"]
+        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, 9, budget)["copy"]
         moved = 2 * source.nbytes
         bandwidth[moved] = moved / timing.best
     return MachineLimits(best, bandwidth)

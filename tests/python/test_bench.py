@@ -9,7 +9,7 @@ import tapconv
 from tapconv.__main__ import main
 from tapconv.bench import peers
 from tapconv.bench.compare import Row, compare
-from tapconv.bench.measure import MachineLimits, Timing, interleave
+from tapconv.bench.measure import MachineLimits, Timing, interleave, measure_limits
 from tapconv.demo.layers import shortened
 from tapconv.reference import torch_layer
 from tapconv.shapes import load_layers
@@ -42,6 +42,17 @@ def test_limits():
     assert limits.seconds_at_least(100e9, 2**20) == (1.0, "arithmetic")
     seconds, bound = limits.seconds_at_least(1.0, 2**30)
     assert bound == "memory" and seconds == pytest.approx(2**30 / 10e9)
+
+
+def test_the_better_of_two_measurements():
+    limits = MachineLimits(100e9, {1: 5.0, 2: 7.0}).best_of(MachineLimits(90e9, {1: 6.0, 2: 3.0}))
+    assert limits == MachineLimits(100e9, {1: 6.0, 2: 7.0})
+
+
+def test_measuring_the_machine():
+    limits = measure_limits(torch.float32, budget=0.0)
+    assert limits.flops_per_second > 1e8
+    assert len(limits.bytes_per_second) == 6 and min(limits.bytes_per_second.values()) > 1e6
 
 
 def test_ratios_are_paired():
@@ -92,8 +103,10 @@ def test_a_wrong_peer_is_noticed(monkeypatch):
 
 
 @pytest.mark.parametrize("extra", [[], ["--train"], ["--dtype", "float64", "bfloat16"]])
-def test_command(tmp_path, capsys, threads, extra):
+def test_command(tmp_path, capsys, monkeypatch, threads, extra):
     pytest.importorskip("matplotlib")
+    limits = MachineLimits(200e9, {2**20: 100e9, 2**30: 20e9})
+    monkeypatch.setattr("tapconv.bench.command.measure_limits", lambda dtype, budget: limits)
     before = torch.get_num_threads()
     arguments = ["bench", "silero_c1", "--seconds", "0.05", "--repetitions", "2", "--output", str(tmp_path), *extra]
     assert main(arguments) == 0
@@ -104,7 +117,7 @@ def test_command(tmp_path, capsys, threads, extra):
         (row,) = run["rows"]
         assert row["layer"] == "silero_c1"
         assert {"tapconv", "torch"} <= set(row["seconds"])
-        assert run["flops_per_second"] > 1e9
+        assert run["flops_per_second"] == 200e9
     assert "silero_c1" in (tmp_path / "bench.md").read_text()
     assert list(tmp_path.glob("*.png"))
     assert "geometric mean" in capsys.readouterr().out
