@@ -1,4 +1,6 @@
 // Carries out a forward plan: tables and bias first, then the weights, then the tasks.
+#include <algorithm>
+
 #include "conv1d.h"
 #include "kernel_table.h"
 #include "offset_table.h"
@@ -10,6 +12,77 @@ namespace {
 
 // Below this a second thread costs more than packing on one.
 constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
+
+// Packs the weights of a direct plan and carries out those of its tasks that `wanted` picks.
+template <class Wanted>
+void run_direct(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel, const Wanted& wanted) {
+  const ForwardKernels& kernels = plan.instruction_set->table()->tap[static_cast<int>(plan.problem.data_type)];
+  char* const memory = static_cast<char*>(operands.workspace);
+  fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
+  if (operands.bias != nullptr) kernels.prepare_bias(plan, operands);
+  if (plan.pack_weight) {
+    const Problem& p = plan.problem;
+    const int64_t tiles = p.groups * plan.tile_row_count;
+    const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
+    const int slots = elements < least_parallel_packing ? 1 : plan.slots;
+    run_tasks(parallel, slots, tiles, memory, [&](int64_t first, int64_t last, int) {
+      for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
+    });
+  }
+  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
+    for (int64_t task = first; task < last; ++task) {
+      int64_t end = task;
+      while (end < last && wanted(end)) ++end;
+      if (end > task) kernels.run_tasks(plan, operands, task, end, slot);
+      task = end;
+    }
+  });
+}
+
+// Does a task of the direct fallback write outputs of a block of tiles that was flagged?
+bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* flags) {
+  const TileBlocks& tiles = plan.tiles;
+  const int64_t time = task % direct.time_block_count * direct.time_block;
+  const int64_t end = std::min(time + direct.time_block, plan.problem.output_length);
+  task /= direct.time_block_count * direct.out_block_count;
+  const int64_t group = task % plan.problem.groups;
+  const int64_t sample = task / plan.problem.groups;
+  const int64_t first_tile = time / (tiles.outputs * tiles.phases);
+  const int64_t last_tile = (end - 1) / (tiles.outputs * tiles.phases);
+  const int64_t first = (sample * tiles.tiles_per_phase + first_tile) * tiles.phases / tiles.block_tiles;
+  const int64_t last =
+      ((sample * tiles.tiles_per_phase + last_tile) * tiles.phases + tiles.phases - 1) / tiles.block_tiles;
+  const char* const blocks = flags + 1 + group * tiles.block_count;
+  return std::any_of(blocks + first, blocks + last + 1, [](char flag) { return flag != 0; });
+}
+
+// Blocks that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them
+// over all outputs of their tiles.
+void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const int type = static_cast<int>(plan.problem.data_type);
+  const TileKernels& kernels = plan.instruction_set->table()->tiles[type];
+  char* const memory = static_cast<char*>(operands.workspace);
+  char* const flags = memory + plan.tiles.flags_at;
+  const int64_t flag_count = 1 + plan.problem.groups * plan.tiles.block_count;
+  std::fill_n(flags, flag_count, char(0));
+  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
+  for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
+  if (operands.bias != nullptr) plan.instruction_set->table()->tap[type].prepare_bias(plan, operands);
+  run_tasks(
+      parallel, plan.slots, plan.problem.groups * plan.tile_row_count, memory,
+      [&](int64_t first, int64_t last, int slot) { kernels.transform_weights(plan, operands, first, last, slot); });
+  const bool weights_fit = flags[0] == 0;
+  if (weights_fit) {
+    run_tasks(parallel, plan.slots, plan.task_count, memory,
+              [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+    if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
+  }
+  const Plan direct = direct_fallback(plan);
+  ForwardOperands remaining = operands;
+  remaining.workspace = memory + plan.tiles.fallback_at;
+  run_direct(direct, remaining, parallel,
+             [&](int64_t task) { return !weights_fit || is_flagged(direct, task, plan, flags); });
+}
 
 }  // namespace
 
@@ -26,22 +99,16 @@ Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set,
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
              const Parallel& parallel) {
   if (plan.algorithm == Algorithm::empty) return;
-  const ForwardKernels& kernels = plan.instruction_set->table()->tap[static_cast<int>(plan.problem.data_type)];
   const ForwardOperands operands{input, weight, bias, output, workspace};
-  char* const memory = static_cast<char*>(workspace);
-  fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
-  if (bias != nullptr) kernels.prepare_bias(plan, operands);
-  if (plan.pack_weight) {
-    const Problem& p = plan.problem;
-    const int64_t tiles = p.groups * plan.tile_row_count;
-    const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
-    const int slots = elements < least_parallel_packing ? 1 : plan.slots;
-    run_tasks(parallel, slots, tiles, memory, [&](int64_t first, int64_t last, int) {
-      for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
-    });
+  if (plan.algorithm == Algorithm::tiles) {
+    run_tiles(plan, operands, parallel);
+  } else if (plan.algorithm == Algorithm::dot) {
+    const DotKernels& kernels = plan.instruction_set->table()->dot[static_cast<int>(plan.problem.data_type)];
+    run_tasks(parallel, plan.slots, plan.task_count, workspace,
+              [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  } else {
+    run_direct(plan, operands, parallel, [](int64_t) { return true; });
   }
-  run_tasks(parallel, plan.slots, plan.task_count, memory,
-            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
 }
 
 }  // namespace tapconv::kernels

@@ -24,6 +24,16 @@ struct ForwardKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
+struct DotKernels {
+  void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
+};
+
+// Filters are numbered by register tile, over all groups.
+struct TileKernels {
+  void (*transform_weights)(const Plan&, const ForwardOperands&, int64_t first_tile, int64_t last_tile, int slot);
+  void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
+};
+
 struct GradWeightOperands {
   const void* grad_output;
   const void* input;
@@ -40,6 +50,8 @@ struct GradWeightKernels {
 struct KernelTable {  // by DataType
   ForwardKernels tap[4];
   GradWeightKernels grad_weight[4];
+  TileKernels tiles[4];
+  DotKernels dot[4];
 };
 
 }  // namespace tapconv::kernels

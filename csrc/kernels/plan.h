@@ -10,7 +10,17 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-enum class Algorithm : uint8_t { empty, tap, grad_weight };
+enum class Algorithm : uint8_t { empty, tap, dot, tiles, grad_weight };
+
+enum class TileTransform : uint8_t {
+  fourier8,
+  fourier16,
+  fourier32,
+  fourier64,
+  fourier128,
+  fourier256,
+  fourier512,
+};
 
 constexpr const char* name_of(Algorithm algorithm) {
   switch (algorithm) {
@@ -18,6 +28,10 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "empty";
     case Algorithm::tap:
       return "tap";
+    case Algorithm::dot:
+      return "dot";
+    case Algorithm::tiles:
+      return "tiles";
     case Algorithm::grad_weight:
       return "grad_weight";
   }
@@ -70,6 +84,36 @@ struct GradWeightBlocks {
   size_t parts_at;  // [part][out_channel][in_channel][tap], in the compute type
 };
 
+// How a forward problem is cut into tiles (algorithms/tiles.h). Every phase of the dilation is an undilated row of its
+// own, and every segment of a row (the phases of the stride) counts as a channel of its own.
+struct TileBlocks {
+  TileTransform transform;
+  int64_t taps;             // of a segment
+  int64_t outputs;          // that a tile yields
+  int64_t channels;         // segments of all input channels of a group
+  int64_t phases;           // of the dilation
+  int64_t tiles_per_phase;  // of one sample
+  int64_t tile_count;       // over all samples and phases, for each group
+  int64_t block_tiles;      // of a task, whole vectors
+  int64_t block_count;
+  int64_t out_parts;  // tasks that share a block of tiles, each with some blocks of output channels
+
+  // Distances, in elements.
+  int64_t input_plane;   // between the products of transformed tiles
+  int64_t output_plane;  // between the products of transformed outputs
+  int64_t weight_plane;  // between the products of transformed filters
+  int64_t weight_tile;   // between the register tiles of one product
+
+  size_t flags_at;     // one byte for the weights, then one for each group and block: 1 where sums may overflow
+  size_t fallback_at;  // workspace of the direct sum for such blocks; overlaps all that follows
+  size_t slot_products_at;
+  size_t slot_samples_at;
+  size_t slot_rows_at;
+};
+
+// The most tiles of a block.
+inline constexpr int largest_tile_block = 256;
+
 struct Plan {
   Problem problem;
   ForwardVariant variant;
@@ -98,6 +142,7 @@ struct Plan {
   bool direct_output;      // tiles are written straight into the output, without a block of partial sums
 
   GradWeightBlocks grad_weight;  // here out_block counts output channels
+  TileBlocks tiles;
 
   // Offsets into the workspace, in bytes, and its parts.
   size_t offset_table_at;

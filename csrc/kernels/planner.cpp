@@ -4,8 +4,11 @@
 #include <cstdlib>
 
 #include "blocking.h"
+#include "cost_model.h"
+#include "dot_planner.h"
 #include "instruction_set.h"
 #include "register_tiles.h"
+#include "tile_planner.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -184,9 +187,28 @@ ForwardVariant plain_variant(const Problem& problem) {
   return variant;
 }
 
+Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                   int slots) {
+  return Decision(problem, variant, instruction_set, slots).decide();
+}
+
+Plan direct_fallback(const Plan& tile_plan) {
+  Plan plan = decide_direct(tile_plan.problem, tile_plan.variant, *tile_plan.instruction_set, 1);
+  plan.slots = tile_plan.slots;
+  plan.workspace_bytes += static_cast<size_t>(plan.slots - 1) * plan.slot_bytes;
+  return plan;
+}
+
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
-  return Decision(problem, variant, instruction_set, slots).decide();
+  if (problem.algorithm == AlgorithmRequest::automatic || problem.algorithm == AlgorithmRequest::direct) {
+    if (const std::optional<Plan> dot = decide_dot(problem, variant, instruction_set, slots)) return *dot;
+  }
+  const Plan direct = decide_direct(problem, variant, instruction_set, slots);
+  if (direct.algorithm == Algorithm::empty) return direct;
+  const std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots);
+  if (!tiles) return direct;
+  return problem.algorithm != AlgorithmRequest::automatic || tiles->cost < direct_cost(direct) ? tiles->plan : direct;
 }
 
 }  // namespace tapconv::kernels

@@ -9,8 +9,8 @@ enum class DataType : uint8_t { float32, float64, bfloat16, float16 };
 
 enum class PaddingMode : uint8_t { zeros, reflect, replicate, circular };
 
-// What the caller allows the planner to choose: anything, or sums in plain order only.
-enum class AlgorithmRequest : uint8_t { automatic, direct };
+// What the caller allows the planner to choose: anything, sums in plain order only, or one family of transforms only.
+enum class AlgorithmRequest : uint8_t { automatic, direct, fft, winograd };
 
 // Distances between neighbours, in elements. They may be zero (expanded tensors) and need not be sorted.
 struct ActivationStrides {

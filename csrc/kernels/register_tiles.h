@@ -22,6 +22,10 @@ constexpr const RegisterTiles& register_tiles(int register_count) {
   return register_count >= 32 ? tiles_of_32_registers : tiles_of_16_registers;
 }
 
+// Tiles of dot products: output channels by output positions.
+inline constexpr int dot_columns = 4;
+constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }
+
 // Tiles of the weight gradient: how many (in_channel, tap) pairs go with so many columns (vectors of output channels)
 // or rows (output channels one by one); [0] is unused. Each pair keeps a pointer in a general register, so 8 is the
 // most.

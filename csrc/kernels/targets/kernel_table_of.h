@@ -1,8 +1,10 @@
 // Fills the table of entry points for one instruction set.
 #pragma once
 
+#include "../algorithms/dot.h"
 #include "../algorithms/grad_weight.h"
 #include "../algorithms/tap.h"
+#include "../algorithms/tiles.h"
 #include "../kernel_table.h"
 
 namespace tapconv::kernels {
@@ -13,6 +15,9 @@ inline constexpr KernelTable kernel_table_of{
     {tap_kernels<Isa, float>(), tap_kernels<Isa, double>(), tap_kernels<Isa, BFloat16>(), tap_kernels<Isa, Float16>()},
     {grad_weight_kernels<Isa, float>(), grad_weight_kernels<Isa, double>(), grad_weight_kernels<Isa, BFloat16>(),
      grad_weight_kernels<Isa, Float16>()},
+    {tile_kernels<Isa, float>(), tile_kernels<Isa, double>(), tile_kernels<Isa, BFloat16>(),
+     tile_kernels<Isa, Float16>()},
+    {{&run_dot<Isa, float>}, {&run_dot<Isa, double>}, {&run_dot<Isa, BFloat16>}, {&run_dot<Isa, Float16>}},
 };
 
 }  // namespace

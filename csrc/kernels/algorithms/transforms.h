@@ -1,0 +1,96 @@
+// The transforms of the tile algorithm. Each turns a convolution of one tile of `size` samples with a filter into
+// `products` independent multiplications:  outputs = output(input(samples) * weight(taps)).
+//
+// Every vector lane holds a tile (or a filter) of its own, so a transform is plain vertical code. Samples lie as
+// [sample][lane]; products lie `plane` elements apart, so that the same product of all tiles forms a matrix.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "fourier.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// The real Fourier transform of `Size` samples. A filter of K taps fills the first Size - K + 1 outputs.
+//
+// Zero and half frequency are real: one product each. Between them a product of complex numbers takes three of real
+// ones (Gauss): with k1 = (a + b) c, k2 = a (d - c), k3 = b (c + d) the product (a + bi)(c + di) is (k1 - k3) + (k1 +
+// k2) i. Source of tiling by short transforms: overlap-save, as in every signal processing text; of the three products:
+// Mathieu, Henaff and LeCun 2013 for spectra in networks, Gauss for the trick.
+template <class Vector, int Size>
+struct FourierTransform {
+  using Scalar = typename Vector::Scalar;
+  using Register = typename Vector::Register;
+  static constexpr int half = Size / 2;
+  static constexpr int size = Size;
+  static constexpr int products = 3 * (half - 1) + 2;
+
+  [[gnu::noinline]] static void input(const Scalar* samples, Scalar* to, ptrdiff_t plane) {
+    Register re[half + 1];
+    Register im[half + 1];
+    RealFourier<Vector, Size>::forward(samples, Vector::width, re, im);
+    Vector::store(to, re[0]);
+    Vector::store(to + plane, re[half]);
+    to += 2 * plane;
+#pragma GCC unroll 4
+    for (int k = 1; k < half; ++k) {
+      Vector::store(to, Vector::add(re[k], im[k]));
+      Vector::store(to + plane, re[k]);
+      Vector::store(to + 2 * plane, im[k]);
+      to += 3 * plane;
+    }
+  }
+
+  // The spectrum is conjugated, since a convolution layer correlates, and scaled for the unscaled inverse.
+  [[gnu::noinline]] static void weight(const Scalar* taps, Scalar* to, ptrdiff_t plane) {
+    Register re[half + 1];
+    Register im[half + 1];
+    RealFourier<Vector, Size>::forward(taps, Vector::width, re, im);
+    const Register scale = Vector::broadcast(Scalar(1) / Size);
+    Vector::store(to, Vector::multiply(re[0], scale));
+    Vector::store(to + plane, Vector::multiply(re[half], scale));
+    to += 2 * plane;
+#pragma GCC unroll 4
+    for (int k = 1; k < half; ++k) {
+      const Register c = Vector::multiply(re[k], scale);
+      Vector::store(to, c);
+      Vector::store(to + plane, Vector::subtract_product(Vector::subtract(Vector::zero(), c), im[k], scale));
+      Vector::store(to + 2 * plane, Vector::subtract_product(c, im[k], scale));
+      to += 3 * plane;
+    }
+  }
+
+  [[gnu::noinline]] static void output(const Scalar* from, ptrdiff_t plane, Scalar bias, Scalar* samples) {
+    Register re[half + 1];
+    Register im[half + 1];
+    re[0] = Vector::add(Vector::load(from), Vector::broadcast(bias));
+    re[half] = Vector::load(from + plane);
+    from += 2 * plane;
+#pragma GCC unroll 4
+    for (int k = 1; k < half; ++k) {
+      const Register k1 = Vector::load(from);
+      re[k] = Vector::subtract(k1, Vector::load(from + 2 * plane));
+      im[k] = Vector::add(k1, Vector::load(from + plane));
+      from += 3 * plane;
+    }
+    RealFourier<Vector, Size>::inverse(re, im, samples, Vector::width);
+  }
+};
+
+// Run-time choice among the transforms.
+template <class Scalar>
+struct TransformFunctions {
+  void (*input)(const Scalar* samples, Scalar* to, ptrdiff_t plane);
+  void (*weight)(const Scalar* taps, Scalar* to, ptrdiff_t plane);
+  void (*output)(const Scalar* from, ptrdiff_t plane, Scalar bias, Scalar* samples);
+};
+
+template <class Transform>
+constexpr TransformFunctions<typename Transform::Scalar> functions_of() {
+  return {&Transform::input, &Transform::weight, &Transform::output};
+}
+
+}  // namespace
+}  // namespace tapconv::kernels

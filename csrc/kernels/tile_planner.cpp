@@ -1,0 +1,184 @@
+#include "tile_planner.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "blocking.h"
+#include "cost_model.h"
+#include "instruction_set.h"
+#include "planner.h"
+#include "register_tiles.h"
+#include "tile_transforms.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr int64_t l1_tiles_bytes = 20 * 1024;      // what one register tile reads of the transformed tiles
+constexpr int64_t l2_block_bytes = 640 * 1024;     // transformed tiles and outputs of a block
+constexpr int64_t l2_weight_bytes = 128 * 1024;    // transformed filters of one product and one block of channels
+constexpr int64_t l2_products_bytes = 512 * 1024;  // transformed outputs of one block of channels
+constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int64_t most_row_bytes = 256 * 1024;
+
+class Decision {
+ public:
+  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+           TileTransform transform)
+      : p_(problem),
+        shape_(shape_of(transform)),
+        register_tiles_(register_tiles(instruction_set.register_count)),
+        element_(compute_bytes(problem.data_type)),
+        width_(instruction_set.vector_bytes / element_),
+        line_(cache_line_bytes / element_),
+        group_out_(problem.out_channels / problem.groups),
+        group_in_(problem.in_channels / problem.groups) {
+    plan_.problem = problem;
+    plan_.variant = variant;
+    plan_.instruction_set = &instruction_set;
+    plan_.algorithm = Algorithm::tiles;
+    plan_.slots = slots_worth(problem, std::max(slots, 1));
+    tiles_.transform = transform;
+  }
+
+  std::optional<TileChoice> decide() {
+    if (!cut_rows()) return std::nullopt;
+    choose_register_tiles();
+    if (!choose_blocks()) return std::nullopt;
+    divide_among_slots();
+    lay_out_workspace();
+    return TileChoice{plan_, tile_cost(plan_)};
+  }
+
+ private:
+  bool cut_rows() {
+    if (p_.batch == 0 || group_out_ == 0 || p_.output_length == 0) return false;
+    if (p_.kernel_size < 2 || group_in_ == 0 || plan_.variant.phases > 1) return false;
+    const int64_t period = p_.stride / std::gcd(p_.stride, p_.dilation);
+    plan_.rows.segment_count = std::min(p_.kernel_size, period);
+    plan_.rows.taps_per_segment = divide_up(p_.kernel_size, plan_.rows.segment_count);
+    plan_.rows.tap_distance = p_.dilation / std::gcd(p_.stride, p_.dilation);
+    tiles_.taps = plan_.rows.taps_per_segment;
+    tiles_.outputs = shape_.size - tiles_.taps + 1;
+    if (tiles_.taps < 2 || tiles_.outputs < 2) return false;
+    tiles_.channels = group_in_ * plan_.rows.segment_count;
+    tiles_.phases = std::min(plan_.rows.tap_distance, p_.output_length);
+    if (tiles_.phases != plan_.rows.tap_distance) return false;
+    tiles_.tiles_per_phase = divide_up(divide_up(p_.output_length, tiles_.phases), tiles_.outputs);
+    tiles_.tile_count = p_.batch * tiles_.tiles_per_phase * tiles_.phases;
+    return true;
+  }
+
+  void choose_register_tiles() {
+    plan_.tile_row_count = divide_up(group_out_, register_tiles_.rows);
+    plan_.tile_rows = static_cast<int>(divide_up(group_out_, plan_.tile_row_count));
+  }
+
+  int64_t input_bytes(int64_t tiles) const { return shape_.products * tiles_.channels * tiles * element_; }
+  int64_t output_bytes(int64_t tiles, int64_t tile_rows) const {
+    return shape_.products * tile_rows * plan_.tile_rows * tiles * element_;
+  }
+
+  bool choose_blocks() {
+    const int64_t column = register_tiles_.columns[plan_.tile_rows] * width_;
+    // Whole columns of register tiles as long as L2 holds a block; at least one; vectors if even that is too large.
+    int64_t tiles = l2_block_bytes / (input_bytes(1) + output_bytes(1, plan_.tile_row_count)) / column * column;
+    tiles = std::clamp<int64_t>(tiles, column, largest_tile_block / column * column);
+    while (tiles > width_ && input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) tiles -= width_;
+    if (input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) return false;
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles);
+    tiles_.block_tiles = rounded_up(divide_up(tiles_.tile_count, tiles_.block_count), width_);
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+
+    const int64_t channels = l1_tiles_bytes / (std::min(column, tiles_.block_tiles) * element_);
+    plan_.channel_block = even_block(tiles_.channels, std::clamp<int64_t>(channels, 1, tiles_.channels));
+    plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
+
+    int64_t out = l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_);
+    out = std::min(out, l2_products_bytes / output_bytes(tiles_.block_tiles, 1));
+    plan_.out_block = even_block(plan_.tile_row_count, std::clamp<int64_t>(out, 1, plan_.tile_row_count));
+    plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+    return row_elements() * element_ <= most_row_bytes;
+  }
+
+  // The longest rows that a block of tiles reads, all samples together.
+  int64_t row_elements() const {
+    const int64_t tiles = std::min(tiles_.block_tiles, tiles_.tile_count);
+    const int64_t pairs = std::min((tiles + tiles_.phases - 2) / tiles_.phases + 1, tiles);  // of sample and tile
+    const int64_t samples = std::min((pairs + tiles_.tiles_per_phase - 2) / tiles_.tiles_per_phase + 1, p_.batch);
+    return (pairs * tiles_.outputs + samples * (tiles_.taps - 1)) * tiles_.phases;
+  }
+
+  void divide_among_slots() {
+    const int64_t blocks = p_.groups * tiles_.block_count;
+    const int64_t enough = plan_.slots > 1 ? plan_.slots * 2 : 1;
+    tiles_.out_parts = 1;
+    if (blocks < enough) tiles_.out_parts = std::min(divide_up(enough, blocks), plan_.out_block_count);
+    plan_.task_count = blocks * tiles_.out_parts;
+    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
+  }
+
+  void lay_out_workspace() {
+    // Planes are an odd number of cache lines apart, so that they spread over all cache sets.
+    const auto plane = [&](int64_t elements) { return (divide_up(elements, line_) | 1) * line_; };
+    tiles_.input_plane = plane(tiles_.channels * tiles_.block_tiles);
+    tiles_.output_plane = plane(plan_.out_block * plan_.tile_rows * tiles_.block_tiles);
+    tiles_.weight_tile = rounded_up(plan_.tile_rows * tiles_.channels, width_);
+    tiles_.weight_plane = plane(plan_.out_block * tiles_.weight_tile);
+
+    size_t at = cache_line_bytes;  // the task counter comes first
+    tiles_.flags_at = at;
+    at += aligned_bytes(1 + p_.groups * tiles_.block_count);
+    tiles_.fallback_at = at;
+    plan_.offset_table_at = at;
+    at += aligned_bytes(plan_.channel_block * 4);
+    plan_.bias_at = at;
+    at += aligned_bytes(p_.out_channels * element_);
+    plan_.packed_weight_at = at;
+    at += aligned_bytes(p_.groups * plan_.out_block_count * shape_.products * tiles_.weight_plane * element_);
+    plan_.slots_at = at;
+    size_t within = aligned_bytes(shape_.products * tiles_.input_plane * element_);
+    tiles_.slot_products_at = within;
+    within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
+    tiles_.slot_samples_at = within;
+    within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + 1) * width_ * element_);
+    tiles_.slot_rows_at = within;
+    within += aligned_bytes((row_elements() + 2 * width_) * element_);
+    plan_.slot_bytes = within + cache_line_bytes;
+    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+
+    const Plan direct = direct_fallback(plan_);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + direct.workspace_bytes);
+  }
+
+  const Problem& p_;
+  const TileTransformShape& shape_;
+  const RegisterTiles& register_tiles_;
+  const int64_t element_;
+  const int64_t width_;
+  const int64_t line_;
+  const int64_t group_out_;
+  const int64_t group_in_;
+  Plan plan_{};
+  TileBlocks& tiles_ = plan_.tiles;
+};
+
+}  // namespace
+
+std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
+                                     const InstructionSet& instruction_set, int slots, TileTransform transform) {
+  return Decision(problem, variant, instruction_set, slots, transform).decide();
+}
+
+std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
+                                       const InstructionSet& instruction_set, int slots) {
+  std::optional<TileChoice> best;
+  if (problem.algorithm == AlgorithmRequest::direct) return best;
+  for (int i = 0; i < tile_transform_count; ++i) {
+    std::optional<TileChoice> choice =
+        plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i));
+    if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+  }
+  return best;
+}
+
+}  // namespace tapconv::kernels
