@@ -1,0 +1,73 @@
+// Calls from several threads at once, the first call of the process included.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <tapconv/functional.h>
+
+#include <barrier>
+#include <thread>
+#include <vector>
+
+namespace tapconv::testing {
+namespace {
+
+TEST(Concurrency, CallsFromSeveralThreads) {
+  constexpr int thread_count = 8;
+  constexpr int calls = 20;
+  std::vector<at::Tensor> inputs;
+  std::vector<at::Tensor> weights;
+  for (int i = 0; i < thread_count; ++i) {
+    inputs.push_back(at::randint(-3, 4, {2, 16, 200 + i}, at::kFloat));
+    weights.push_back(at::randint(-3, 4, {24, 16, 1 + i}, at::kFloat));
+  }
+  std::vector<int> wrong(thread_count, 0);
+  std::barrier start(thread_count);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < thread_count; ++i) {
+    threads.emplace_back([&, i] {
+      start.arrive_and_wait();
+      std::vector<at::Tensor> outputs;
+      for (int call = 0; call < calls; ++call) outputs.push_back(tapconv::conv1d(inputs[i], weights[i], {}, 1, 3));
+      const at::Tensor expected = at::conv1d(inputs[i], weights[i], {}, 1, 3);
+      for (const at::Tensor& output : outputs) wrong[i] += at::equal(output, expected) ? 0 : 1;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(thread_count, 0));
+}
+
+TEST(Concurrency, ErrorsReachTheThreadThatMadeThem) {
+  std::vector<std::thread> threads;
+  std::vector<int> caught(4, 0);
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&caught, i] {
+      try {
+        tapconv::conv1d(at::ones({2, 3, 9}), at::ones({4, 3, 10 + i}));
+      } catch (const c10::Error&) {
+        caught[i] = 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(caught, std::vector<int>(4, 1));
+}
+
+TEST(Concurrency, BackwardFromSeveralThreads) {
+  const at::Tensor weight = at::randint(-3, 4, {8, 4, 3}, at::kFloat);
+  std::vector<int> wrong(4, 0);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&wrong, &weight, i] {
+      const at::Tensor input = at::randint(-3, 4, {2, 4, 50 + i}, at::kFloat).requires_grad_();
+      tapconv::conv1d(input, weight, {}, 1, 1).sum().backward();
+      const at::Tensor gradient = input.grad().clone();
+      input.mutable_grad() = at::Tensor();
+      at::conv1d(input, weight, {}, 1, 1).sum().backward();
+      wrong[i] = at::equal(gradient, input.grad()) ? 0 : 1;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+}  // namespace
+}  // namespace tapconv::testing
