@@ -92,8 +92,10 @@ Arguments random_arguments(const Problem& problem, uint64_t seed) {
   });
 }
 
-RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
-              const Arguments& arguments, Guard guard, const Parallel& parallel) {
+namespace {
+
+RunResult run_with(Direction direction, const Problem& problem, const std::function<Plan()>& make_plan,
+                   const Arguments& arguments, Guard guard, const Parallel& parallel) {
   const DataType type = problem.data_type;
   StoredTensor input(type, arguments.input.storage, guard);
   StoredTensor weight(type, arguments.weight.storage, guard);
@@ -102,8 +104,8 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
   Tensor result = empty_result(problem, direction);
   GuardedBuffer stored_result(result.storage.size() * format_of(type).bytes, guard, format_of(type).bytes);
 
-  const auto plan_and_run = [&](auto make_plan, auto execute) {
-    const Plan plan = make_plan(problem, instruction_set, parallel.slots);
+  const auto plan_and_run = [&](auto execute) {
+    const Plan plan = make_plan();
     GuardedBuffer workspace(plan.workspace_bytes, guard, workspace_alignment);
     execute(plan, workspace.data());
     return workspace.margins_intact();
@@ -111,19 +113,19 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
   bool workspace_intact = false;
   switch (direction) {
     case Direction::forward:
-      workspace_intact = plan_and_run(plan_forward, [&](const Plan& plan, void* workspace) {
+      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
         forward(plan, input.buffer.data(), weight.buffer.data(), arguments.bias.empty() ? nullptr : bias.buffer.data(),
                 stored_result.data(), workspace, parallel);
       });
       break;
     case Direction::grad_input:
-      workspace_intact = plan_and_run(plan_grad_input, [&](const Plan& plan, void* workspace) {
+      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
         grad_input(plan, output.buffer.data(), weight.buffer.data(), stored_result.data(), workspace, parallel);
       });
       break;
     case Direction::grad_weight:
-      workspace_intact = plan_and_run(plan_grad_weight, [&](const Plan& plan, void* workspace) {
-        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), workspace, parallel);
+      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
+        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), nullptr, workspace, parallel);
       });
       break;
   }
@@ -140,6 +142,28 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
     if (!reached[i] && !untouched) outcome.gaps_intact = false;
   }
   return outcome;
+}
+
+}  // namespace
+
+RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
+              const Arguments& arguments, Guard guard, const Parallel& parallel) {
+  const auto make_plan = [&] {
+    switch (direction) {
+      case Direction::forward:
+        return plan_forward(problem, instruction_set, parallel.slots);
+      case Direction::grad_input:
+        return plan_grad_input(problem, instruction_set, parallel.slots);
+      case Direction::grad_weight:
+        return plan_grad_weight(problem, instruction_set, parallel.slots);
+    }
+    return Plan{};
+  };
+  return run_with(direction, problem, make_plan, arguments, guard, parallel);
+}
+
+RunResult run_forward(const Plan& plan, const Arguments& arguments, Guard guard, const Parallel& parallel) {
+  return run_with(Direction::forward, plan.problem, [&] { return plan; }, arguments, guard, parallel);
 }
 
 }  // namespace tapconv::kernels::test

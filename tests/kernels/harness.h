@@ -34,4 +34,7 @@ struct RunResult {
 RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
               const Arguments& arguments, Guard guard, const Parallel& parallel);
 
+// The same for a forward plan made elsewhere.
+RunResult run_forward(const Plan& plan, const Arguments& arguments, Guard guard, const Parallel& parallel);
+
 }  // namespace tapconv::kernels::test

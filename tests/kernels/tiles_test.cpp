@@ -1,0 +1,176 @@
+// The tile algorithm: every transform on every problem it fits, forced, against the oracle.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "cases.h"
+#include "harness.h"
+#include "kernels/planner.h"
+#include "kernels/tile_planner.h"
+#include "kernels/tile_transforms.h"
+#include "numbers.h"
+
+namespace tapconv::kernels::test {
+namespace {
+
+using Forced = std::function<void(const Plan& plan, const std::string& what)>;
+
+class Tiles : public testing::TestWithParam<DataType> {
+ protected:
+  static void for_each_plan(const Problem& problem, int slots, const Forced& body) {
+    for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (int i = 0; i < tile_transform_count; ++i) {
+        const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, static_cast<TileTransform>(i));
+        if (!choice) continue;
+        body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i) + ", " + describe(problem));
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+
+  // The error of a tile is bounded by roundings of |w| |x| over all its samples, not over those that one output reads:
+  // sum over c of (sum over k of |w|) * (largest |x| of the channel), and the bias.
+  void expect_accurate(const std::vector<Problem>& problems, double factor) {
+    uint64_t seed = 0;
+    for (Problem problem : problems) {
+      problem.data_type = GetParam();
+      Arguments arguments = random_arguments(problem, ++seed);
+      if (seed % 2 == 0) arguments.bias.clear();
+      const Sums expected = oracle(Direction::forward, problem, arguments);
+      const Tensor largest = magnitude_of_channels(problem, arguments, expected.value);
+      for_each_plan(problem, 1, [&](const Plan& plan, const std::string& what) {
+        SCOPED_TRACE(what);
+        const Guard guard = seed % 4 < 2 ? Guard::after : Guard::before;
+        const RunResult actual = run_forward(plan, arguments, guard, serial());
+        ASSERT_TRUE(actual.margins_intact);
+        ASSERT_TRUE(actual.gaps_intact);
+        const std::vector<bool> reached = reached_elements(expected.value);
+        for (size_t i = 0; i < reached.size(); ++i) {
+          if (!reached[i]) continue;
+          const double exact = expected.value.storage[i];
+          const double bound = factor * accumulation_roundoff(problem.data_type) * largest.storage[i] +
+                               2 * unit_roundoff(problem.data_type) * std::fabs(exact) +
+                               std::fabs(exact - nearest(problem.data_type, exact));
+          ASSERT_LE(std::fabs(actual.result.storage[i] - exact), bound)
+              << "element " << i << " of " << reached.size() << ": got " << actual.result.storage[i] << ", the sum is "
+              << exact;
+        }
+      });
+      if (HasFatalFailure()) return;
+    }
+  }
+
+  static Tensor magnitude_of_channels(const Problem& p, const Arguments& arguments, Tensor magnitude) {
+    const int64_t group_in = p.in_channels / p.groups;
+    for (int64_t n = 0; n < p.batch; ++n) {
+      for (int64_t o = 0; o < p.out_channels; ++o) {
+        double sum = arguments.bias.empty() ? 0 : std::fabs(arguments.bias[static_cast<size_t>(o)]);
+        for (int64_t c = 0; c < group_in; ++c) {
+          double taps = 0;
+          for (int64_t k = 0; k < p.kernel_size; ++k) taps += std::fabs(arguments.weight.at(o, c, k));
+          double largest = 0;
+          const int64_t channel = o / (p.out_channels / p.groups) * group_in + c;
+          for (int64_t i = 0; i < p.input_length; ++i) {
+            largest = std::max(largest, std::fabs(arguments.input.at(n, channel, i)));
+          }
+          sum += taps * largest;
+        }
+        for (int64_t t = 0; t < p.output_length; ++t) magnitude.at(n, o, t) = sum;
+      }
+    }
+    return magnitude;
+  }
+};
+
+TEST_P(Tiles, in_channels_and_kernel_sizes) { expect_accurate(in_channel_and_kernel_sizes(), 8); }
+TEST_P(Tiles, tails_of_time_and_out_channels) { expect_accurate(time_and_out_channel_tails(), 8); }
+TEST_P(Tiles, groups) { expect_accurate(groups(), 8); }
+TEST_P(Tiles, batches) { expect_accurate(batches(), 8); }
+TEST_P(Tiles, layouts) { expect_accurate(layouts(), 8); }
+TEST_P(Tiles, random_problems) { expect_accurate(random_problems(11, 300), 8); }
+TEST_P(Tiles, blocked) { expect_accurate(blocked(), 8); }
+
+TEST_P(Tiles, geometries) {
+  // Every fifth: the list is long, and every transform runs on every problem.
+  const std::vector<Problem> all = geometries();
+  std::vector<Problem> some;
+  for (size_t i = 0; i < all.size(); i += 5) some.push_back(all[i]);
+  expect_accurate(some, 8);
+}
+
+// A NaN or an infinity in the input or the weight, or numbers whose transform would overflow, leave NaN and infinity
+// where the direct sum has them, and nowhere else.
+TEST_P(Tiles, special_values_stay_in_their_places) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double largest = GetParam() == DataType::float64   ? 0x1p1023
+                         : GetParam() == DataType::float16 ? 65504.0
+                                                           : 0x1p127;
+  std::vector<Problem> problems = random_problems(12, 40);
+  for (const Problem& problem : blocked()) problems.push_back(problem);
+  uint64_t seed = 100;
+  for (Problem problem : problems) {
+    problem.data_type = GetParam();
+    for (const double special : {std::nan(""), infinity, -infinity, largest, -largest}) {
+      for (const bool in_weight : {false, true}) {
+        Arguments arguments = random_arguments(problem, ++seed);
+        std::vector<double>& storage = in_weight ? arguments.weight.storage : arguments.input.storage;
+        for (size_t i = seed * 7 % storage.size(); i < storage.size(); i += 1 + storage.size() / 3) {
+          storage[i] = special;
+        }
+        const Sums expected = oracle(Direction::forward, problem, arguments);
+        for_each_plan(problem, 1, [&](const Plan& plan, const std::string& what) {
+          SCOPED_TRACE(what + (in_weight ? ", weight " : ", input ") + std::to_string(special));
+          Plan direct_plan = decide_direct(problem, plain_variant(problem), *plan.instruction_set, 1);
+          const RunResult direct = run_forward(direct_plan, arguments, Guard::after, serial());
+          const RunResult actual = run_forward(plan, arguments, Guard::after, serial());
+          ASSERT_TRUE(actual.margins_intact);
+          for (size_t i = 0; i < direct.result.storage.size(); ++i) {
+            const double a = direct.result.storage[i];
+            const double b = actual.result.storage[i];
+            ASSERT_EQ(std::isnan(a), std::isnan(b)) << "element " << i << ": " << a << " against " << b;
+            if (std::isinf(a) || std::isinf(b)) {
+              ASSERT_EQ(a, b) << "element " << i;
+            }
+          }
+        });
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// The same bits, however many slots share the work, also where blocks are left to the direct sum.
+TEST_P(Tiles, slots_do_not_change_a_bit) {
+  std::vector<Problem> problems = blocked();
+  for (const Problem& problem : random_problems(13, 30)) problems.push_back(problem);
+  uint64_t seed = 200;
+  for (Problem problem : problems) {
+    problem.data_type = GetParam();
+    for (const bool special : {false, true}) {
+      Arguments arguments = random_arguments(problem, ++seed);
+      if (special) arguments.input.storage[arguments.input.storage.size() / 3] = std::nan("");
+      std::vector<std::vector<std::byte>> alone;
+      for_each_plan(problem, 1, [&](const Plan& plan, const std::string&) {
+        alone.push_back(run_forward(plan, arguments, Guard::after, serial()).bytes);
+      });
+      size_t number = 0;
+      for_each_plan(problem, 3, [&](const Plan& plan, const std::string& what) {
+        SCOPED_TRACE(what);
+        const RunResult shared = run_forward(plan, arguments, Guard::after, threads(3));
+        ASSERT_TRUE(shared.margins_intact);
+        ASSERT_EQ(alone[number++], shared.bytes);
+      });
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Tiles,
+                         testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
+                         [](const auto& info) { return std::string(format_of(info.param).name); });
+
+}  // namespace
+}  // namespace tapconv::kernels::test
