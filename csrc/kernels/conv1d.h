@@ -36,8 +36,10 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
 void grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
                 const Parallel& parallel);
 
-// grad_weight[o, c, k] = the derivative of sum(output * grad_output) by weight[o, c, k].
-void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* workspace,
-                 const Parallel& parallel);
+// grad_weight[o, c, k] = the derivative of sum(output * grad_output) by weight[o, c, k], and, where `grad_bias` is not
+// null, grad_bias[o] = the sum of grad_output over samples and times, in the pass that reads grad_output anyway; it is
+// contiguous and of the problem's data type.
+void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
+                 void* workspace, const Parallel& parallel);
 
 }  // namespace tapconv::kernels

@@ -11,12 +11,12 @@ Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_
   return decide_grad_weight(problem, instruction_set, slots);
 }
 
-void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* workspace,
-                 const Parallel& parallel) {
+void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
+                 void* workspace, const Parallel& parallel) {
   if (plan.algorithm == Algorithm::empty) return;
   const GradWeightKernels& kernels =
       plan.instruction_set->table()->grad_weight[static_cast<int>(plan.problem.data_type)];
-  const GradWeightOperands operands{grad_output, input, grad_weight, workspace};
+  const GradWeightOperands operands{grad_output, input, grad_weight, grad_bias, workspace};
   char* const memory = static_cast<char*>(workspace);
   fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
   run_tasks(parallel, plan.slots, plan.task_count, memory,

@@ -113,6 +113,8 @@ class Decision {
     if (blocks_.parts > 1) {
       at += aligned_bytes(blocks_.parts * p_.out_channels * group_in_ * p_.kernel_size * element_);
     }
+    blocks_.bias_parts_at = at;
+    if (blocks_.parts > 1) at += aligned_bytes(blocks_.parts * p_.out_channels * element_);
     plan_.slots_at = at;
     size_t within = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
     blocks_.slot_gradient_at = within;
@@ -124,6 +126,8 @@ class Decision {
     // One vector more than the sums, which are zeroed in whole vectors.
     const int64_t sums = plan_.channel_block * p_.kernel_size * blocks_.out_lanes;
     within += aligned_bytes(sums * sum_bytes()) + cache_line_bytes;
+    blocks_.slot_bias_at = within;
+    within += aligned_bytes(rounded_up(plan_.out_block, width_) * width_ * element_);
     plan_.slot_bytes = within;
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
   }

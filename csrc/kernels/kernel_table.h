@@ -38,6 +38,7 @@ struct GradWeightOperands {
   const void* grad_output;
   const void* input;
   void* grad_weight;
+  void* grad_bias;  // null if not wanted
   void* workspace;
 };
 

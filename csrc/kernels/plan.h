@@ -81,7 +81,9 @@ struct GradWeightBlocks {
   int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
   size_t slot_gradient_at;
   size_t slot_sums_at;
-  size_t parts_at;  // [part][out_channel][in_channel][tap], in the compute type
+  size_t slot_bias_at;     // one sum of grad_output for each output channel of a task, in a vector of lanes each
+  size_t parts_at;       // [part][out_channel][in_channel][tap], in the compute type
+  size_t bias_parts_at;  // [part][out_channel]
 };
 
 // How a forward problem is cut into tiles (algorithms/tiles.h). Every phase of the dilation is an undilated row of its

@@ -91,7 +91,7 @@ at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& i
   launch(problem_of(sizes, attributes, grad_output, input, grad_weight), kernels::plan_grad_weight,
          [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
            kernels::grad_weight(plan, grad_output.const_data_ptr(), input.const_data_ptr(),
-                                grad_weight.mutable_data_ptr(), workspace, parallel);
+                                grad_weight.mutable_data_ptr(), nullptr, workspace, parallel);
          });
   return grad_weight;
 }

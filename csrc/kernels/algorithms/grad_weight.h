@@ -74,7 +74,9 @@ class GradWeightRunner {
     rows_ = reinterpret_cast<Scalar*>(own);
     gradient_ = reinterpret_cast<Scalar*>(own + blocks_.slot_gradient_at);
     sums_ = reinterpret_cast<Scalar*>(own + blocks_.slot_sums_at);
+    bias_ = reinterpret_cast<Scalar*>(own + blocks_.slot_bias_at);
     parts_ = reinterpret_cast<Scalar*>(workspace + blocks_.parts_at);
+    bias_parts_ = reinterpret_cast<Scalar*>(workspace + blocks_.bias_parts_at);
   }
 
   void run(int64_t task) {
@@ -92,6 +94,10 @@ class GradWeightRunner {
     pairs_ = channels_ * p_.kernel_size;
     first_pair_ = first_channel * p_.kernel_size;
     out_channel_ = group * group_out_ + first_out;
+    with_bias_ = operands_.grad_bias != nullptr && channel_block == 0;
+    if (with_bias_) {
+      for (int64_t i = 0; i < round_up(outs_, width) * width; i += width) Vector::store(bias_ + i, Vector::zero());
+    }
     const int64_t lanes_per_out = blocks_.channel_lanes ? 1 : width;
     sums_stride_ = blocks_.out_lanes * lanes_per_out;
     for (int64_t i = 0; i < pairs_ * sums_stride_; i += width) Vector::store(sums_ + i, Vector::zero());
@@ -113,8 +119,13 @@ class GradWeightRunner {
         add_with_time_lanes(block, count);
       }
     }
-    if (!blocks_.channel_lanes) add_lanes();
+    if (!blocks_.channel_lanes) {
+      add_lanes(sums_, pairs_ * blocks_.out_lanes);
+      sums_stride_ = blocks_.out_lanes;
+      if (with_bias_) add_lanes(bias_, outs_);
+    }
     write_sums();
+    if (with_bias_) write_bias();
   }
 
  private:
@@ -134,6 +145,7 @@ class GradWeightRunner {
           transpose_gradient(grad_output + lane * p_.output_strides.channel + time * p_.output_strides.time,
                              static_cast<int>(smaller(width, outs_ - lane)), times, gradient_ + column * width, stride);
         }
+        if (with_bias_) add_transposed_to_bias(times, stride, first_lane);
         for (int64_t tile = 0; tile < pair_tiles; ++tile) {
           const Part pairs = part_of(tile, pair_tiles, pairs_);
           channel_lane_tile_of<Isa, Vector>(columns.size, pairs.size)(
@@ -157,6 +169,9 @@ class GradWeightRunner {
       for (int64_t o = 0; o < outs_; ++o) {
         copy_gradient(grad_output + o * p_.output_strides.channel, count, gradient_ + o * gradient_stride);
       }
+    }
+    if (with_bias_) {
+      for (int64_t o = 0; o < outs_; ++o) add_row_to_bias(gradient + o * gradient_stride, count, bias_ + o * width);
     }
     const int64_t out_tiles = (outs_ + tiles.rows - 1) / tiles.rows;
     for (int64_t out_tile = 0; out_tile < out_tiles; ++out_tile) {
@@ -210,22 +225,48 @@ class GradWeightRunner {
     }
   }
 
-  // Adds up the lanes of each sum: [pair][out_channel][lane] becomes [pair][out_channel], in place.
-  void add_lanes() {
-    const int64_t count = pairs_ * blocks_.out_lanes;
+  // Channel lanes: the bias gradient is one sum for each lane.
+  void add_transposed_to_bias(int64_t times, int64_t stride, int64_t first_lane) {
+    for (int64_t lane = 0; lane < stride; lane += width) {
+      Register sum = Vector::zero();
+      for (int64_t t = 0; t < times; ++t) sum = Vector::add(sum, Vector::load(gradient_ + t * stride + lane));
+      Scalar* to = bias_ + first_lane + lane;
+      Vector::store(to, Vector::add(Vector::load(to), sum));
+    }
+  }
+
+  // Time lanes: a vector of sums for each output channel.
+  static void add_row_to_bias(const Scalar* gradient, int64_t count, Scalar* to) {
+    Register sum = Vector::zero();
+    int64_t t = 0;
+    for (; t + width <= count; t += width) sum = Vector::add(sum, Vector::load(gradient + t));
+    if (t < count) sum = Vector::add(sum, Vector::load_partial(gradient + t, static_cast<int>(count - t)));
+    Vector::store(to, Vector::add(Vector::load(to), sum));
+  }
+
+  void write_bias() {
+    if (blocks_.parts > 1) {
+      for (int64_t o = 0; o < outs_; ++o) bias_parts_[part_ * p_.out_channels + out_channel_ + o] = bias_[o];
+      return;
+    }
+    Storage* const to = static_cast<Storage*>(operands_.grad_bias) + out_channel_;
+    for (int64_t o = 0; o < outs_; ++o) narrow(bias_[o], &to[o]);
+  }
+
+  // Adds up the lanes of each of `count` sums, in place: [sum][lane] becomes [sum].
+  void add_lanes(Scalar* sums, int64_t count) {
     for (int64_t first = 0; first < count; first += width) {
       const int here = static_cast<int>(smaller(width, count - first));
       Register block[width];
       for (int i = 0; i < width; ++i) {
-        block[i] = i < here ? Vector::load(sums_ + (first + i) * width) : Vector::zero();
+        block[i] = i < here ? Vector::load(sums + (first + i) * width) : Vector::zero();
       }
       Vector::transpose(block);
       for (int step = width / 2; step > 0; step /= 2) {
         for (int i = 0; i < step; ++i) block[i] = Vector::add(block[i], block[i + step]);
       }
-      Vector::store_partial(sums_ + first, block[0], here);
+      Vector::store_partial(sums + first, block[0], here);
     }
-    sums_stride_ = blocks_.out_lanes;
   }
 
   void write_sums() {
@@ -278,9 +319,12 @@ class GradWeightRunner {
   Scalar* rows_;
   Scalar* gradient_;
   Scalar* sums_;
+  Scalar* bias_;
   Scalar* parts_;
+  Scalar* bias_parts_;
   // Of the task at hand.
   int64_t part_ = 0;
+  bool with_bias_ = false;  // one task for each output channel also sums the gradient itself
   int64_t channels_ = 0;
   int64_t outs_ = 0;
   int64_t pairs_ = 0;
@@ -316,6 +360,12 @@ void add_grad_weight_parts(const Plan& plan, const GradWeightOperands& operands,
         narrow(total, to);
       }
     }
+    if (operands.grad_bias == nullptr) continue;
+    const Scalar* bias =
+        reinterpret_cast<const Scalar*>(static_cast<const char*>(operands.workspace) + plan.grad_weight.bias_parts_at);
+    Scalar total = 0;
+    for (int64_t part = 0; part < plan.grad_weight.parts; ++part) total += bias[part * p.out_channels + o];
+    narrow(total, static_cast<Storage*>(operands.grad_bias) + o);
   }
 }
 
