@@ -35,7 +35,7 @@ variable_list derivatives(const Operator& op, const at::Tensor& grad, const at::
   };
   if (needed[0]) gradients[0] = compute(role_a, b);
   if (needed[1]) gradients[1] = compute(role_b, a);
-  if (needed[2]) gradients[2] = grad.dim() == 3 ? grad.sum({0, 2}) : grad.sum(1);
+  if (needed[2]) gradients[2] = grad.dim() == 3 ? grad.sum(at::IntArrayRef{0, 2}) : grad.sum(1);
   return gradients;
 }
 
