@@ -54,7 +54,8 @@ def draw_ratio_bars(names: Sequence[str], ratios: Sequence[float], title: str, p
         axes.set_yticks(range(len(names)), names, fontsize=8)
         for position, ratio in enumerate(ratios):
             x, side = (ratio * 1.05, "left") if ratio >= 1 else (ratio / 1.05, "right")
-            axes.text(x, position, f"{ratio:.2f}x", va="center", ha=side, fontsize=7.5)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+            axes.text(x, position, f"{ratio:.2f}x", va="center", ha=side, fontsize=7.5, bbox=box)
         axes.axvline(1, color=DARK_GREY, linewidth=1)
         axes.axvline(mean, color=BLUE, linestyle="--", linewidth=1.2, zorder=0.5)
         axes.text(mean * 1.03, -1.15, f"geometric mean {mean:.2f}x", color=BLUE, fontsize=8.5, va="center")

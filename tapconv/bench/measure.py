@@ -50,15 +50,16 @@ def interleave(
     """Times every candidate in turn, round after round, so that a change of the machine's pace meets all alike.
 
     Args:
-        candidates: name and call. Each is called once before, to warm up.
+        candidates: name and call. Each is called once or twice before, to warm up.
         repetitions: rounds.
         budget: seconds after which no further round begins; there are always at least two.
         shortest_sample: seconds; a faster call is repeated within a sample until it lasts this long.
     """
     calls = {}
     for name, call in candidates.items():
-        call()
         once = _seconds_per_call(call, 1)
+        if once < 10 * shortest_sample:  # else the first call's extra cost does not show
+            once = _seconds_per_call(call, 1)
         calls[name] = max(1, round(shortest_sample / max(once, 1e-7)))
     samples: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)

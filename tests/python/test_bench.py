@@ -31,9 +31,9 @@ def test_interleaving_calls_everyone_equally_often():
         counts[name] += 1
 
     calls = {name: lambda name=name: count(name) for name in counts}
-    timings = interleave(calls, repetitions=4, shortest_sample=0.0)
+    timings = interleave(calls, repetitions=4, shortest_sample=1e-9)
     assert {name: len(timing.samples) for name, timing in timings.items()} == {"a": 4, "b": 4}
-    assert counts == {"a": 6, "b": 6}
+    assert counts == {"a": 5, "b": 5}
     assert len(interleave(calls, repetitions=50, budget=0.0)["a"].samples) == 2
 
 
