@@ -26,7 +26,8 @@ TEST(Concurrency, CallsFromSeveralThreads) {
     threads.emplace_back([&, i] {
       start.arrive_and_wait();
       std::vector<at::Tensor> outputs;
-      for (int call = 0; call < calls; ++call) outputs.push_back(tapconv::conv1d(inputs[i], weights[i], {}, 1, 3));
+      for (int call = 0; call < calls; ++call)
+        outputs.push_back(tapconv::conv1d(inputs[i], weights[i], {}, 1, 3, 1, 1, "zeros", "direct"));
       const at::Tensor expected = at::conv1d(inputs[i], weights[i], {}, 1, 3);
       for (const at::Tensor& output : outputs) wrong[i] += at::equal(output, expected) ? 0 : 1;
     });
@@ -58,7 +59,7 @@ TEST(Concurrency, BackwardFromSeveralThreads) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&wrong, &weight, i] {
       const at::Tensor input = at::randint(-3, 4, {2, 4, 50 + i}, at::kFloat).requires_grad_();
-      tapconv::conv1d(input, weight, {}, 1, 1).sum().backward();
+      tapconv::conv1d(input, weight, {}, 1, 1, 1, 1, "zeros", "direct").sum().backward();
       const at::Tensor gradient = input.grad().clone();
       input.mutable_grad() = at::Tensor();
       at::conv1d(input, weight, {}, 1, 1).sum().backward();

@@ -19,6 +19,11 @@ void expect_equal(const at::Tensor& result, const at::Tensor& expected) {
   EXPECT_TRUE(at::equal(result, expected.to(result.scalar_type())));
 }
 
+void expect_close(const at::Tensor& result, const at::Tensor& expected) {
+  ASSERT_EQ(result.sizes(), expected.sizes());
+  EXPECT_TRUE(at::allclose(result, expected, 1e-5, 1e-4));
+}
+
 class Conv1dOfType : public ::testing::TestWithParam<at::ScalarType> {};
 
 INSTANTIATE_TEST_SUITE_P(Types, Conv1dOfType, ::testing::ValuesIn(kernel_types),
@@ -87,25 +92,46 @@ TEST_P(Conv1dOfType, ReadsAnyLayout) {
   }
 }
 
-// On real numbers: within the error that adding up in order allows, and one rounding to the type.
+// Rounding units: of the type that sums are kept in, and of the type of the result.
+double compute_unit(at::ScalarType type) { return type == at::kDouble ? 0x1p-53 : 0x1p-24; }
+double store_unit(at::ScalarType type) { return type == at::kBFloat16 ? 0x1p-8 : type == at::kHalf ? 0x1p-11 : 0; }
+
+// The most that a result may be off: what adding up in order allows of sums of `magnitude`, and one rounding to the
+// type.
+at::Tensor bound_of(const at::Tensor& magnitude, const at::Tensor& expected, double terms, at::ScalarType type) {
+  // 2^-24: the smallest step of float16, for results near zero.
+  const double smallest = store_unit(type) == 0 ? 0 : 0x1p-24;
+  return magnitude * (terms * compute_unit(type)) + expected.abs() * store_unit(type) + smallest;
+}
+
 TEST_P(Conv1dOfType, ErrorIsBounded) {
   at::manual_seed(5);
-  const bool is_narrow = GetParam() == at::kBFloat16 || GetParam() == at::kHalf;
-  const double compute_epsilon = GetParam() == at::kDouble ? 0x1p-53 : 0x1p-24;
-  const double store_epsilon = GetParam() == at::kBFloat16 ? 0x1p-8 : GetParam() == at::kHalf ? 0x1p-11 : 0;
   for (const Channels channels : {Channels{1, 1, 1}, {64, 32, 1}, {32, 32, 32}}) {
     const Case c{2, channels, 300, 9, 1, 2, {4, 4}, "reflect"};
-    const auto random = [&](at::IntArrayRef shape) { return at::randn(shape, at::kDouble).to(GetParam()); };
+    const auto random = [](at::IntArrayRef shape) { return at::randn(shape, at::kDouble).to(GetParam()); };
     const Tensors tensors = {random({2, channels.in, 300}), random({channels.out, channels.in / channels.groups, 9}),
                              random({channels.out})};
     const at::Tensor expected = reference(c, tensors);
     const at::Tensor magnitude = reference(c, {tensors.input.abs(), tensors.weight.abs(), tensors.bias.abs()});
     const double terms = double(channels.in / channels.groups * 9 + 1);
-    // 2^-24: the smallest step of float16, for results near zero.
-    const at::Tensor bound =
-        magnitude * (terms * compute_epsilon) + expected.abs() * store_epsilon + (is_narrow ? 0x1p-24 : 0);
+    const at::Tensor bound = bound_of(magnitude, expected, terms, GetParam());
     const at::Tensor error = (actual(c, tensors).to(at::kDouble) - expected).abs();
     EXPECT_TRUE((error <= bound).all().item<bool>()) << c << ": " << (error / bound).max().item<double>();
+  }
+}
+
+// Whatever algorithm is chosen: a transform's error is bounded by all that its tile saw, not by what one output sums.
+TEST_P(Conv1dOfType, EveryChoiceIsWithinItsBound) {
+  at::manual_seed(11);
+  for (const Case& c : grid()) {
+    const Tensors tensors = integer_tensors(c, GetParam());
+    const at::Tensor expected = reference(c, tensors);
+    const double terms = double(c.channels.in / c.channels.groups * c.kernel_size + 1);
+    const at::Tensor bound = bound_of(at::full_like(expected, 9 * terms), expected, terms + 8, GetParam());
+    const at::Tensor output = actual(c, tensors, "auto");
+    ASSERT_EQ(output.sizes(), expected.sizes());
+    const at::Tensor error = (output.to(at::kDouble) - expected).abs();
+    ASSERT_TRUE((error <= bound).all().item<bool>()) << c << ": " << (error / bound).max().item<double>();
   }
 }
 
@@ -119,9 +145,9 @@ TEST(Conv1d, TakesTorchsOptions) {
       F::Conv1dFuncOptions().groups(2).padding(torch::kSame).dilation(3),
       F::Conv1dFuncOptions().groups(2).padding(torch::kValid).stride(2)};
   for (const auto& options : every_options) {
-    expect_equal(tapconv::conv1d(input, weight, options), F::conv1d(input, weight, options));
+    expect_close(tapconv::conv1d(input, weight, options), F::conv1d(input, weight, options));
   }
-  expect_equal(tapconv::conv1d(input, weight.repeat({1, 2, 1})), F::conv1d(input, weight.repeat({1, 2, 1})));
+  expect_close(tapconv::conv1d(input, weight.repeat({1, 2, 1})), F::conv1d(input, weight.repeat({1, 2, 1})));
 }
 
 TEST(Conv1d, PaddingByName) {
@@ -130,14 +156,14 @@ TEST(Conv1d, PaddingByName) {
   for (const int64_t kernel_size : {1, 2, 5}) {
     const at::Tensor weight = integers({6, 4, kernel_size}, at::kFloat);
     const int64_t reach = 3 * (kernel_size - 1);
-    expect_equal(tapconv::conv1d(input, weight, {}, 1, Padding::valid, 3),
+    expect_close(tapconv::conv1d(input, weight, {}, 1, Padding::valid, 3),
                  at::conv1d(input, weight, {}, 1, "valid", 3));
-    expect_equal(tapconv::conv1d(input, weight, {}, 1, Padding::same, 3), at::conv1d(input, weight, {}, 1, "same", 3));
+    expect_close(tapconv::conv1d(input, weight, {}, 1, Padding::same, 3), at::conv1d(input, weight, {}, 1, "same", 3));
     const at::Tensor padded = at::constant_pad_nd(input, {reach, 0});
-    expect_equal(tapconv::conv1d(input, weight, {}, 2, Padding::causal, 3),
+    expect_close(tapconv::conv1d(input, weight, {}, 2, Padding::causal, 3),
                  at::conv1d(padded, weight, {}, 2, no_padding, 3));
     const at::Tensor circular = at::pad(input, {reach / 2, reach - reach / 2}, "circular");
-    expect_equal(tapconv::conv1d(input, weight, {}, 1, Padding::same, 3, 1, "circular"),
+    expect_close(tapconv::conv1d(input, weight, {}, 1, Padding::same, 3, 1, "circular"),
                  at::conv1d(circular, weight, {}, 1, no_padding, 3));
   }
 }
@@ -177,7 +203,7 @@ TEST(Conv1dOut, WritesIntoWhatItIsGiven) {
     for (at::Tensor* out : {&strided, &dense, &empty}) {
       const void* memory = out->data_ptr();
       const at::Tensor& returned = tapconv::conv1d_out(*out, t.input, t.weight, t.bias, c.stride, c.padding, c.dilation,
-                                                       c.channels.groups, c.padding_mode);
+                                                       c.channels.groups, c.padding_mode, "direct");
       EXPECT_TRUE(returned.is_same(*out));
       EXPECT_TRUE(at::equal(*out, expected)) << c;
       EXPECT_TRUE(out == &empty || out->data_ptr() == memory);
@@ -189,7 +215,7 @@ TEST(Conv1d, HugeOutput) {
   // More than 4 MiB: the output that is marked for huge pages.
   const at::Tensor input = integers({1, 2, 1 << 20}, at::kFloat);
   const at::Tensor weight = integers({2, 2, 3}, at::kFloat);
-  expect_equal(tapconv::conv1d(input, weight, {}, 1, 1), at::conv1d(input, weight, {}, 1, 1));
+  expect_equal(tapconv::conv1d(input, weight, {}, 1, 1, 1, 1, "zeros", "direct"), at::conv1d(input, weight, {}, 1, 1));
 }
 
 // The number of threads divides the work, and never changes a bit.

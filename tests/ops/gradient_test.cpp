@@ -86,9 +86,30 @@ TEST(Gradient, SecondOrder) {
       const at::Tensor loss = first[0].sum() + (first[1] * first[1]).sum() + first[2].sum();
       return torch::autograd::grad({loss}, x);
     };
-    const variable_list gradients = second(actual);
+    const variable_list gradients = second([](const Case& problem, const Tensors& x) { return actual(problem, x); });
     const variable_list expected = second(reference);
     for (size_t i = 0; i < gradients.size(); ++i) ASSERT_TRUE(at::equal(gradients[i], expected[i])) << c << ", " << i;
+  }
+}
+
+// Whatever algorithm is chosen.
+TEST_P(GradientOfType, EveryChoiceIsClose) {
+  at::manual_seed(6);
+  const double unit = GetParam() == at::kBFloat16 ? 0x1p-8 : GetParam() == at::kHalf ? 0x1p-11 : 0x1p-20;
+  for (const Case& c : thin_grid()) {
+    const Tensors tensors = integer_tensors(c, GetParam());
+    const variable_list ours = leaves(tensors, GetParam());
+    const variable_list theirs = leaves(tensors, at::kDouble);
+    const at::Tensor output = actual(c, tensors_of(ours), "auto");
+    const at::Tensor grad_output = integers(output.sizes(), GetParam());
+    const variable_list gradients = torch::autograd::grad({output}, ours, {grad_output});
+    const variable_list expected =
+        torch::autograd::grad({reference(c, tensors_of(theirs))}, theirs, {grad_output.to(at::kDouble)});
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const double scale = 1 + expected[i].abs().max().item<double>();
+      const double error = (gradients[i].to(at::kDouble) - expected[i]).abs().max().item<double>();
+      ASSERT_LE(error, 2 * unit * scale) << c << ", " << i;
+    }
   }
 }
 

@@ -74,9 +74,9 @@ at::Tensor reference(const Case& c, const Tensors& tensors) {
   return at::conv1d(padded, tensors.weight.to(at::kDouble), bias, c.stride, no_padding, c.dilation, c.channels.groups);
 }
 
-at::Tensor actual(const Case& c, const Tensors& tensors) {
+at::Tensor actual(const Case& c, const Tensors& tensors, std::string_view algorithm) {
   return tapconv::conv1d(tensors.input, tensors.weight, tensors.bias, c.stride, c.padding, c.dilation,
-                         c.channels.groups, c.padding_mode);
+                         c.channels.groups, c.padding_mode, algorithm);
 }
 
 }  // namespace tapconv::testing

@@ -6,6 +6,7 @@
 #include <array>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tapconv::testing {
@@ -51,8 +52,8 @@ Tensors integer_tensors(const Case& c, at::ScalarType type);
 // torch's result by at::pad and at::conv1d, in double precision.
 at::Tensor reference(const Case& c, const Tensors& tensors);
 
-// tapconv's result, through the dispatcher.
-at::Tensor actual(const Case& c, const Tensors& tensors);
+// tapconv's result, through the dispatcher. In plain order, so that sums of integers are exact, unless told otherwise.
+at::Tensor actual(const Case& c, const Tensors& tensors, std::string_view algorithm = "direct");
 
 // For at::conv1d, where a literal 0 could also be the name of a padding.
 inline constexpr int64_t no_padding = 0;
