@@ -125,7 +125,8 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
       break;
     case Direction::grad_weight:
       workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
-        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), nullptr, workspace, parallel);
+        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), nullptr, workspace,
+                    parallel);
       });
       break;
   }

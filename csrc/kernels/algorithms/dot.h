@@ -1,9 +1,9 @@
-// A handful of outputs, as in streaming: each output is one long dot product over (in_channel, tap). The samples that an
-// output position reads are gathered into a column once, and every weight is read exactly once for up to four columns,
-// where it lies, widened on the way: with so few outputs reading the weights is all the work there is.
+// A handful of outputs, as in streaming: each output is one long dot product over (in_channel, tap). The samples that
+// an output position reads are gathered into a column once, and every weight is read exactly once for up to four
+// columns, where it lies, widened on the way: with so few outputs reading the weights is all the work there is.
 //
-// Register budget: Rows * Columns accumulators, Rows weight vectors, one column vector. Lanes run over (channel, tap), so
-// each output has one sum per lane; they are added up at the end in an order that depends on nothing but the length.
+// Register budget: Rows * Columns accumulators, Rows weight vectors, one column vector. Lanes run over (channel, tap),
+// so each output has one sum per lane; they are added up at the end in an order that depends on nothing but the length.
 #pragma once
 
 #include <utility>
@@ -113,11 +113,12 @@ void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
         gather_column<Vector>(p, input, (first + j) % p.output_length, columns + j * column_stride);
       }
     }
-    const int64_t last_out = (out_block + 1) * plan.out_block < group_out ? (out_block + 1) * plan.out_block : group_out;
+    const int64_t last_out =
+        (out_block + 1) * plan.out_block < group_out ? (out_block + 1) * plan.out_block : group_out;
     for (int64_t out = out_block * plan.out_block; out < last_out;) {
       const int rows_here = last_out - out >= rows ? rows : 1;
-      const Storage* weight = static_cast<const Storage*>(operands.weight) +
-                              group * plan.variant.weight_group_stride + out * p.weight_strides.out_channel;
+      const Storage* weight = static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride +
+                              out * p.weight_strides.out_channel;
       for (int64_t j = 0; j < count; j += dot_columns) {
         const int columns_here = count - j < dot_columns ? static_cast<int>(count - j) : dot_columns;
         Scalar dots[rows][dot_columns];
@@ -126,13 +127,11 @@ void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
         tile(weight, p.weight_strides.out_channel, columns + j * column_stride, column_stride, length, dots);
         for (int o = 0; o < rows_here; ++o) {
           const int64_t channel = group * group_out + out + o;
-          const Scalar start =
-              operands.bias ? widen(static_cast<const Storage*>(operands.bias)[channel]) : Scalar(0);
+          const Scalar start = operands.bias ? widen(static_cast<const Storage*>(operands.bias)[channel]) : Scalar(0);
           for (int i = 0; i < columns_here; ++i) {
             const int64_t position = first + j + i;
             const int64_t at = position / p.output_length * p.output_strides.batch +
-                               channel * p.output_strides.channel +
-                               position % p.output_length * p.output_strides.time;
+                               channel * p.output_strides.channel + position % p.output_length * p.output_strides.time;
             narrow(start + dots[o][i], static_cast<Storage*>(operands.output) + at);
           }
         }

@@ -25,8 +25,7 @@ using TileFunction = void (*)(const TileCall<Scalar>&);
 // All tiles of one number of rows, by number of columns.
 template <class Vector, bool Packed, int Rows, int... Columns>
 TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
-  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {
-      &tap_tile<Vector, Packed, Rows, Columns + 1>...};
+  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {&tap_tile<Vector, Packed, Rows, Columns + 1>...};
   return tiles[columns - 1];
 }
 
