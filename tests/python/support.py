@@ -65,12 +65,15 @@ class Problem:
         return self.reference(*wide), self.reference(*magnitudes)
 
 
-def assert_within_bound(output, expected, magnitude) -> None:
+def assert_within_bound(output, expected, magnitude, algorithm: str) -> None:
     """A sum in the accumulation type may be off by a small multiple of its unit times the sum of the magnitudes;
-    bfloat16 and float16 are rounded once more, to nearest, when stored."""
+    bfloat16 and float16 are rounded once more, to nearest, when stored. "direct" keeps to that for each output. "auto"
+    may transform a stretch of the signal at a time, and keeps to it for the largest magnitude of a channel."""
     assert output.shape == expected.shape
+    if algorithm != "direct" and magnitude.numel():
+        magnitude = magnitude.amax(-1, keepdim=True)
     accumulation = torch.float64 if output.dtype == torch.float64 else torch.float32
-    bound = 4 * torch.finfo(accumulation).eps * magnitude
+    bound = 8 * torch.finfo(accumulation).eps * magnitude
     if output.dtype != accumulation:
         info = torch.finfo(output.dtype)
         bound = 1.01 * (bound + 0.5 * info.eps * expected.abs()) + info.smallest_normal * info.eps
