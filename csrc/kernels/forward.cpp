@@ -68,15 +68,25 @@ void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
   for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
   if (operands.bias != nullptr) plan.instruction_set->table()->tap[type].prepare_bias(plan, operands);
-  run_tasks(
-      parallel, plan.slots, plan.problem.groups * plan.tile_row_count, memory,
-      [&](int64_t first, int64_t last, int slot) { kernels.transform_weights(plan, operands, first, last, slot); });
-  const bool weights_fit = flags[0] == 0;
-  if (weights_fit) {
-    run_tasks(parallel, plan.slots, plan.task_count, memory,
+  const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
+  if (plan.tiles.shared_tiles) {
+    for (int64_t block = 0; block < plan.tiles.block_count; ++block) {
+      each_slot(plan.problem.in_channels, [&](int64_t first, int64_t last, int slot) {
+        kernels.transform_inputs(plan, operands, block, first, last, slot);
+      });
+      each_slot(plan.task_count, [&](int64_t first, int64_t last, int slot) {
+        kernels.multiply(plan, operands, block, first, last, slot);
+      });
+    }
+  } else {
+    each_slot(plan.problem.groups * plan.tile_row_count, [&](int64_t first, int64_t last, int slot) {
+      kernels.transform_weights(plan, operands, first, last, slot);
+    });
+    each_slot(plan.task_count,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
-    if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
   }
+  if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
+  const bool weights_fit = flags[0] == 0;
   const Plan direct = direct_fallback(plan);
   ForwardOperands remaining = operands;
   remaining.workspace = memory + plan.tiles.fallback_at;

@@ -28,10 +28,14 @@ struct DotKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-// Filters are numbered by register tile, over all groups.
+// Filters are numbered by register tile, over all groups. With shared tiles the last two work on one block of tiles,
+// one after the other; else run_tasks does everything.
 struct TileKernels {
   void (*transform_weights)(const Plan&, const ForwardOperands&, int64_t first_tile, int64_t last_tile, int slot);
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
+  void (*transform_inputs)(const Plan&, const ForwardOperands&, int64_t block, int64_t first_channel,
+                           int64_t last_channel, int slot);
+  void (*multiply)(const Plan&, const ForwardOperands&, int64_t block, int64_t first_task, int64_t last_task, int slot);
 };
 
 struct GradWeightOperands {
@@ -44,6 +48,7 @@ struct GradWeightOperands {
 
 struct GradWeightKernels {
   void (*run_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
+  void (*run_tile_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
   // Adds up the parts of output channels [first, last), if there are several.
   void (*add_parts)(const Plan&, const GradWeightOperands&, int64_t first, int64_t last);
 };

@@ -10,7 +10,7 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-enum class Algorithm : uint8_t { empty, tap, dot, tiles, grad_weight };
+enum class Algorithm : uint8_t { empty, tap, dot, tiles, grad_weight, grad_weight_tiles };
 
 enum class TileTransform : uint8_t {
   fourier8,
@@ -34,6 +34,8 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "tiles";
     case Algorithm::grad_weight:
       return "grad_weight";
+    case Algorithm::grad_weight_tiles:
+      return "grad_weight_tiles";
   }
   return "unknown";
 }
@@ -96,9 +98,13 @@ struct TileBlocks {
   int64_t phases;           // of the dilation
   int64_t tiles_per_phase;  // of one sample
   int64_t tile_count;       // over all samples and phases, for each group
-  int64_t block_tiles;      // of a task, whole vectors
+  int64_t block_tiles;      // whole vectors
   int64_t block_count;
-  int64_t out_parts;  // tasks that share a block of tiles, each with some blocks of output channels
+
+  // Either a task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead;
+  // or all slots share one large block of tiles at a time, and a task takes a block of output channels, whose filters it
+  // transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  bool shared_tiles;
 
   // Distances, in elements.
   int64_t input_plane;   // between the products of transformed tiles
@@ -108,7 +114,10 @@ struct TileBlocks {
 
   size_t flags_at;     // one byte for the weights, then one for each group and block: 1 where sums may overflow
   size_t fallback_at;  // workspace of the direct sum for such blocks; overlaps all that follows
-  size_t slot_products_at;
+  size_t shared_at;    // transformed tiles of a block, all groups, if they are shared
+  size_t slot_inputs_at;
+  size_t slot_outputs_at;
+  size_t slot_weight_at;
   size_t slot_samples_at;
   size_t slot_rows_at;
 };

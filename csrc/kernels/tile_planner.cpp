@@ -13,18 +13,23 @@
 namespace tapconv::kernels {
 namespace {
 
-constexpr int64_t l1_tiles_bytes = 20 * 1024;      // what one register tile reads of the transformed tiles
-constexpr int64_t l2_block_bytes = 640 * 1024;     // transformed tiles and outputs of a block
-constexpr int64_t l2_weight_bytes = 128 * 1024;    // transformed filters of one product and one block of channels
-constexpr int64_t l2_products_bytes = 512 * 1024;  // transformed outputs of one block of channels
+constexpr int64_t l1_tiles_bytes = 20 * 1024;     // what one register tile reads of the transformed tiles
+constexpr int64_t l2_block_bytes = 640 * 1024;    // transformed tiles and outputs of a block
+constexpr int64_t l2_weight_bytes = 128 * 1024;   // transformed filters of one product and one block of channels
+constexpr int64_t l2_outputs_bytes = 512 * 1024;  // transformed outputs of one block of channels
+// Of tiles that all slots share: at least so much, and at the most as much as transformed filters would take.
+constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
+constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
+constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
 constexpr int64_t most_row_bytes = 256 * 1024;
 
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           TileTransform transform)
+           TileTransform transform, bool shared)
       : p_(problem),
+        shared_(shared),
         shape_(shape_of(transform)),
         register_tiles_(register_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
@@ -38,13 +43,13 @@ class Decision {
     plan_.algorithm = Algorithm::tiles;
     plan_.slots = slots_worth(problem, std::max(slots, 1));
     tiles_.transform = transform;
+    tiles_.shared_tiles = shared;
   }
 
   std::optional<TileChoice> decide() {
     if (!cut_rows()) return std::nullopt;
     choose_register_tiles();
     if (!choose_blocks()) return std::nullopt;
-    divide_among_slots();
     lay_out_workspace();
     return TileChoice{plan_, tile_cost(plan_)};
   }
@@ -78,26 +83,63 @@ class Decision {
     return shape_.products * tile_rows * plan_.tile_rows * tiles * element_;
   }
 
-  bool choose_blocks() {
-    const int64_t column = register_tiles_.columns[plan_.tile_rows] * width_;
-    // Whole columns of register tiles as long as L2 holds a block; at least one; vectors if even that is too large.
-    int64_t tiles = l2_block_bytes / (input_bytes(1) + output_bytes(1, plan_.tile_row_count)) / column * column;
-    tiles = std::clamp<int64_t>(tiles, column, largest_tile_block / column * column);
-    while (tiles > width_ && input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) tiles -= width_;
-    if (input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) return false;
+  bool choose_blocks() { return shared_ ? choose_shared_blocks() : choose_own_blocks(); }
+
+  // Tiles that a full register tile covers.
+  int64_t column() const { return register_tiles_.columns[plan_.tile_rows] * width_; }
+
+  void set_block(int64_t tiles) {
     tiles_.block_count = divide_up(tiles_.tile_count, tiles);
     tiles_.block_tiles = rounded_up(divide_up(tiles_.tile_count, tiles_.block_count), width_);
     tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+  }
 
-    const int64_t channels = l1_tiles_bytes / (std::min(column, tiles_.block_tiles) * element_);
+  void choose_channel_block() {
+    const int64_t channels = l1_tiles_bytes / (column() * element_);
     plan_.channel_block = even_block(tiles_.channels, std::clamp<int64_t>(channels, 1, tiles_.channels));
     plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
+  }
 
-    int64_t out = l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_);
-    out = std::min(out, l2_products_bytes / output_bytes(tiles_.block_tiles, 1));
-    plan_.out_block = even_block(plan_.tile_row_count, std::clamp<int64_t>(out, 1, plan_.tile_row_count));
+  void set_out_block(int64_t tile_rows) {
+    plan_.out_block = even_block(plan_.tile_row_count, std::clamp<int64_t>(tile_rows, 1, plan_.tile_row_count));
     plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+  }
+
+  bool choose_own_blocks() {
+    // Whole columns of register tiles as long as L2 holds a block; at least one; vectors if even that is too large.
+    int64_t tiles = l2_block_bytes / (input_bytes(1) + output_bytes(1, plan_.tile_row_count)) / column() * column();
+    tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
+    while (tiles > width_ && input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) tiles -= width_;
+    if (input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) return false;
+    set_block(tiles);
+    choose_channel_block();
+    set_out_block(std::min(l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_),
+                           l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)));
+    plan_.task_count = p_.groups * tiles_.block_count;
+    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
     return row_elements() * element_ <= most_row_bytes;
+  }
+
+  bool choose_shared_blocks() {
+    const int64_t most_shared = std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes);
+    int64_t tiles = std::min<int64_t>(most_shared / (p_.groups * input_bytes(1)), largest_tile_block);
+    tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
+    if (tiles == 0) return false;
+    set_block(tiles);
+    choose_channel_block();
+    const int64_t tile_bytes =
+        output_bytes(tiles_.block_tiles, 1) + shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    if (tile_bytes > most_slot_bytes) return false;
+    const int64_t wanted = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
+    set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * p_.groups / wanted));
+    plan_.task_count = p_.groups * plan_.out_block_count;
+    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
+    return row_elements() * element_ <= most_row_bytes;
+  }
+
+  // All transformed filters.
+  int64_t weight_bytes() const {
+    return p_.groups * shape_.products * tiles_.channels * plan_.tile_row_count * plan_.tile_rows * element_;
   }
 
   // The longest rows that a block of tiles reads, all samples together.
@@ -106,15 +148,6 @@ class Decision {
     const int64_t pairs = std::min((tiles + tiles_.phases - 2) / tiles_.phases + 1, tiles);  // of sample and tile
     const int64_t samples = std::min((pairs + tiles_.tiles_per_phase - 2) / tiles_.tiles_per_phase + 1, p_.batch);
     return (pairs * tiles_.outputs + samples * (tiles_.taps - 1)) * tiles_.phases;
-  }
-
-  void divide_among_slots() {
-    const int64_t blocks = p_.groups * tiles_.block_count;
-    const int64_t enough = plan_.slots > 1 ? plan_.slots * 2 : 1;
-    tiles_.out_parts = 1;
-    if (blocks < enough) tiles_.out_parts = std::min(divide_up(enough, blocks), plan_.out_block_count);
-    plan_.task_count = blocks * tiles_.out_parts;
-    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
   }
 
   void lay_out_workspace() {
@@ -134,10 +167,15 @@ class Decision {
     plan_.bias_at = at;
     at += aligned_bytes(p_.out_channels * element_);
     plan_.packed_weight_at = at;
-    at += aligned_bytes(p_.groups * plan_.out_block_count * shape_.products * tiles_.weight_plane * element_);
+    tiles_.shared_at = at;
+    const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
+    const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
+    at += aligned_bytes(p_.groups * (shared_ ? input_bytes : plan_.out_block_count * weight_bytes));
     plan_.slots_at = at;
-    size_t within = aligned_bytes(shape_.products * tiles_.input_plane * element_);
-    tiles_.slot_products_at = within;
+    size_t within = 0;
+    tiles_.slot_inputs_at = tiles_.slot_weight_at = within;
+    within += aligned_bytes(shared_ ? weight_bytes : input_bytes);
+    tiles_.slot_outputs_at = within;
     within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
     tiles_.slot_samples_at = within;
     within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + 1) * width_ * element_);
@@ -151,6 +189,7 @@ class Decision {
   }
 
   const Problem& p_;
+  const bool shared_;
   const TileTransformShape& shape_;
   const RegisterTiles& register_tiles_;
   const int64_t element_;
@@ -165,8 +204,9 @@ class Decision {
 }  // namespace
 
 std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
-                                     const InstructionSet& instruction_set, int slots, TileTransform transform) {
-  return Decision(problem, variant, instruction_set, slots, transform).decide();
+                                     const InstructionSet& instruction_set, int slots, TileTransform transform,
+                                     bool shared) {
+  return Decision(problem, variant, instruction_set, slots, transform, shared).decide();
 }
 
 std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
@@ -174,9 +214,11 @@ std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVari
   std::optional<TileChoice> best;
   if (problem.algorithm == AlgorithmRequest::direct) return best;
   for (int i = 0; i < tile_transform_count; ++i) {
-    std::optional<TileChoice> choice =
-        plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i));
-    if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+    for (const bool shared : {false, true}) {
+      std::optional<TileChoice> choice =
+          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), shared);
+      if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+    }
   }
   return best;
 }

@@ -22,10 +22,12 @@ class Tiles : public testing::TestWithParam<DataType> {
  protected:
   static void for_each_plan(const Problem& problem, int slots, const Forced& body) {
     for (const InstructionSet* set : instruction_sets_under_test()) {
-      for (int i = 0; i < tile_transform_count; ++i) {
-        const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, static_cast<TileTransform>(i));
+      for (int i = 0; i < 2 * tile_transform_count; ++i) {
+        const bool shared = i % 2 != 0;
+        const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i / 2), shared);
         if (!choice) continue;
-        body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i) + ", " + describe(problem));
+        body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i / 2) +
+                               (shared ? ", shared tiles, " : ", ") + describe(problem));
         if (testing::Test::HasFatalFailure()) return;
       }
     }

@@ -1,4 +1,4 @@
-// Transformed filters: [group][block of output channels][product][register tile][channel][tile row].
+// Filters of the tile algorithm: for each block of output channels [product][register tile][channel][tile row].
 #pragma once
 
 #include "../kernel_table.h"
@@ -9,7 +9,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Sums of squares up to this bound every sum of products, and every transform, far below the largest number.
+// With sums of squares up to this bound, every sum of products and every transform stays far below the largest number.
 template <class Scalar>
 inline constexpr Scalar largest_square_sum = 0x1p100f;
 template <>
@@ -28,92 +28,123 @@ const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTrans
   return all[static_cast<int>(transform)];
 }
 
-template <class Scalar>
-Scalar* transformed_weight(const Plan& plan, void* workspace, int64_t group, int64_t out_block) {
-  const int64_t planes = shape_of(plan.tiles.transform).products * plan.tiles.weight_plane;
-  return reinterpret_cast<Scalar*>(static_cast<char*>(workspace) + plan.packed_weight_at) +
-         (group * plan.out_block_count + out_block) * planes;
-}
-
-// Copies the taps of the filters of `width` (channel, tile row) pairs to [tap][lane]. A channel is a segment of an
-// input channel: every segment_count-th tap.
+// The filters of one register tile, as a sequence of (channel, tile row) pairs, `width` of them at a time. A channel is
+// a segment of an input channel: every segment_count-th tap.
 template <class Vector, class Storage>
-void gather_taps(const Plan& plan, const Storage* const* filters, const int64_t* first_taps,
-                 typename Vector::Scalar* taps) {
-  constexpr int width = Vector::width;
-  const Problem& p = plan.problem;
-  const int64_t distance = p.weight_strides.tap;
-  const int64_t period = plan.rows.segment_count;
-  const int64_t count = p.kernel_size;
-  if (period == 1 && (distance == 1 || distance == -1)) {
+class FilterReader {
+  using Scalar = typename Vector::Scalar;
+  static constexpr int width = Vector::width;
+  // Filters come from memory in short pieces of many rows, which hardware prefetchers do not follow.
+  static constexpr int channels_ahead = 16;
+
+ public:
+  FilterReader(const Plan& plan, const Storage* weight, int rows)
+      : plan_(plan), strides_(plan.problem.weight_strides), weight_(weight), rows_(rows) {}
+
+  // Writes the next `width` filters to [tap][lane]; past the last one, the last again.
+  void read(Scalar* taps) {
+    const Storage* filters[width];
+    int64_t first_taps[width];
+    for (int l = 0; l < width; ++l) {
+      filters[l] = weight_ + row_ * strides_.out_channel;
+      __builtin_prefetch(filters[l] + channels_ahead * strides_.in_channel);
+      first_taps[l] = segment_;
+      advance();
+    }
+    if (plan_.rows.segment_count == 1 && (strides_.tap == 1 || strides_.tap == -1)) {
+      transpose_taps(filters, taps);
+    } else {
+      pick_taps(filters, first_taps, taps);
+    }
+  }
+
+ private:
+  void advance() {
+    if (++row_ < rows_) return;
+    if (segment_ + 1 < plan_.rows.segment_count) {
+      ++segment_;
+    } else if (channel_ + 1 < plan_.problem.in_channels / plan_.problem.groups) {
+      ++channel_;
+      segment_ = 0;
+      weight_ += strides_.in_channel;
+    } else {
+      --row_;
+      return;
+    }
+    row_ = 0;
+  }
+
+  void transpose_taps(const Storage* const* filters, Scalar* taps) const {
+    const int64_t count = plan_.problem.kernel_size;
     for (int64_t k = 0; k < count; k += width) {
-      const int64_t left = count - k < width ? count - k : width;
+      const int left = count - k < width ? static_cast<int>(count - k) : width;
+      const ptrdiff_t first = strides_.tap == 1 ? k : -(k + left - 1);
       typename Vector::Register r[width];
-      for (int l = 0; l < width; ++l) {
-        const Storage* const from = filters[l] + (distance == 1 ? k : -(k + left - 1));
-        r[l] = left == width ? Vector::load(from) : Vector::load_partial(from, static_cast<int>(left));
+      if (left == width) {
+#pragma GCC unroll 16
+        for (int l = 0; l < width; ++l) r[l] = Vector::load(filters[l] + first);
+      } else {
+#pragma GCC unroll 16
+        for (int l = 0; l < width; ++l) r[l] = Vector::load_partial(filters[l] + first, left);
       }
       Vector::transpose(r);
-      for (int64_t i = 0; i < left; ++i) Vector::store(taps + (k + i) * width, r[distance == 1 ? i : left - 1 - i]);
+      Scalar* const to = taps + k * width;
+      if (strides_.tap == 1) {
+        // Rows past the last tap are zero, as they have to be.
+#pragma GCC unroll 16
+        for (int i = 0; i < width; ++i) Vector::store(to + i * width, r[i]);
+      } else {
+        for (int i = 0; i < left; ++i) Vector::store(to + i * width, r[left - 1 - i]);
+      }
     }
-    return;
   }
-  for (int64_t i = 0; i < plan.tiles.taps; ++i) {
-    for (int l = 0; l < width; ++l) {
-      const int64_t k = first_taps[l] + i * period;
-      taps[i * width + l] = k < count ? widen(filters[l][k * distance]) : typename Vector::Scalar(0);
-    }
-  }
-}
 
-// Transforms the filters of register tiles [first, last), counted over all groups.
-template <class Isa, class Storage>
-void transform_weight_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
-  using Scalar = ComputeType<Storage>;
-  using Vector = typename Isa::template VectorOf<Scalar>::type;
+  void pick_taps(const Storage* const* filters, const int64_t* first_taps, Scalar* taps) const {
+    for (int64_t i = 0; i < plan_.tiles.taps; ++i) {
+      for (int l = 0; l < width; ++l) {
+        const int64_t k = first_taps[l] + i * plan_.rows.segment_count;
+        taps[i * width + l] = k < plan_.problem.kernel_size ? widen(filters[l][k * strides_.tap]) : Scalar(0);
+      }
+    }
+  }
+
+  const Plan& plan_;
+  const WeightStrides& strides_;
+  const Storage* weight_;  // of the input channel
+  const int rows_;
+  int64_t row_ = 0;
+  int64_t segment_ = 0;
+  int64_t channel_ = 0;
+};
+
+// Transforms the filters of one register tile of a group. `to` is where its first product goes; `taps` has room for the
+// samples of one vector of tiles.
+template <class Vector, class Storage>
+void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_t group, int64_t tile,
+                       typename Vector::Scalar* to, typename Vector::Scalar* taps) {
   constexpr int width = Vector::width;
   const Problem& p = plan.problem;
-  const TransformFunctions<Scalar>& transform = transform_functions<Vector>(plan.tiles.transform);
-  const int64_t group_out = p.out_channels / p.groups;
-  const int64_t channels = plan.tiles.channels;
-  const int64_t period = plan.rows.segment_count;
-  char* const workspace = static_cast<char*>(operands.workspace);
-  Scalar* const taps =
-      reinterpret_cast<Scalar*>(workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes);
-  for (int64_t i = 0; i < shape_of(plan.tiles.transform).size * width; ++i) taps[i] = 0;
-
-  for (int64_t unit = first; unit < last; ++unit) {
-    const int64_t group = unit / plan.tile_row_count;
-    const int64_t tile = unit % plan.tile_row_count;
-    const Part part = part_of(tile, plan.tile_row_count, group_out);
-    const Storage* const weight = static_cast<const Storage*>(operands.weight) +
-                                  group * plan.variant.weight_group_stride + part.first * p.weight_strides.out_channel;
-    Scalar* const to = transformed_weight<Scalar>(plan, workspace, group, tile / plan.out_block) +
-                       tile % plan.out_block * plan.tiles.weight_tile;
-    typename Vector::Register squares = Vector::zero();
-    int64_t row = 0;
-    int64_t channel = 0;
-    for (int64_t at = 0; at < channels * part.size; at += width) {
-      const Storage* filters[width];
-      int64_t first_taps[width];
-      for (int l = 0; l < width; ++l) {
-        filters[l] = weight + row * p.weight_strides.out_channel + channel / period * p.weight_strides.in_channel;
-        first_taps[l] = channel % period;
-        if (++row == part.size && channel + 1 < channels) {
-          row = 0;
-          ++channel;
-        } else if (row == part.size) {
-          --row;
-        }
-      }
-      gather_taps<Vector>(plan, filters, first_taps, taps);
-      for (int64_t i = 0; i < plan.tiles.taps; ++i) {
-        const auto w = Vector::load(taps + i * width);
-        squares = Vector::multiply_add(w, w, squares);
-      }
-      transform.weight(taps, to + at, plan.tiles.weight_plane);
+  const TransformFunctions<typename Vector::Scalar>& transform = transform_functions<Vector>(plan.tiles.transform);
+  const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);
+  FilterReader<Vector, Storage> reader(plan,
+                                       static_cast<const Storage*>(operands.weight) +
+                                           group * plan.variant.weight_group_stride +
+                                           part.first * p.weight_strides.out_channel,
+                                       part.size);
+  for (int64_t i = plan.tiles.taps; i < shape_of(plan.tiles.transform).size; ++i) {
+    Vector::store(taps + i * width, Vector::zero());
+  }
+  typename Vector::Register squares = Vector::zero();
+  for (int64_t at = 0; at < plan.tiles.channels * part.size; at += width) {
+    reader.read(taps);
+    for (int64_t i = 0; i < plan.tiles.taps; ++i) {
+      const auto w = Vector::load(taps + i * width);
+      squares = Vector::multiply_add(w, w, squares);
     }
-    if (!(Vector::sum(squares) <= largest_square_sum<Scalar>)) raise_flag(workspace + plan.tiles.flags_at);
+    transform.weight(taps, to + at, plan.tiles.weight_plane);
+  }
+  if (!(Vector::sum(squares) <= largest_square_sum<typename Vector::Scalar>)) {
+    raise_flag(static_cast<char*>(operands.workspace) + plan.tiles.flags_at);
   }
 }
 

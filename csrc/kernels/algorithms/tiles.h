@@ -2,10 +2,9 @@
 // convolution becomes one matrix product of (output channels x input channels) with (input channels x tiles) for each
 // product of the transform. Those are direct sums with one tap, which tap_tile.h computes.
 //
-// Tiles are numbered through all samples, then along the row, then through the phases of the dilation: outputs t, t +
-// dilation, ... form an undilated row of their own. A task takes a block of consecutive tiles of one group: it
-// transforms them for all input channels, and multiplies and transforms back one block of output channels after the
-// other.
+// Tiles are numbered through the phases of the dilation (outputs t, t + dilation, ... form an undilated row of their
+// own), then along the row, then through the samples. A block of tiles is transformed for all input channels, then
+// multiplied and transformed back for one block of output channels after the other.
 #pragma once
 
 #include "../kernel_table.h"
@@ -36,59 +35,75 @@ class TileRunner {
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         products_(shape_of(plan.tiles.transform).products) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
-    inputs_ = reinterpret_cast<Scalar*>(own);
-    outputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_products_at);
+    inputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_inputs_at);
+    outputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_outputs_at);
+    weight_ = reinterpret_cast<Scalar*>(own + blocks_.slot_weight_at);
     samples_ = reinterpret_cast<Scalar*>(own + blocks_.slot_samples_at);
     rows_ = reinterpret_cast<Scalar*>(own + blocks_.slot_rows_at);
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
 
-  void run(int64_t task) {
-    const int64_t block = task % blocks_.block_count;
-    task /= blocks_.block_count;
-    const int64_t part = task % blocks_.out_parts;
-    const int64_t group = task / blocks_.out_parts;
+  void locate(int64_t block) {
+    block_ = block;
     lanes_.locate(plan_, block, width);
-    if (!transform_inputs(group)) {
-      raise_flag(workspace() + blocks_.flags_at + 1 + group * blocks_.block_count + block);
-      return;
-    }
-    const int64_t first = part * plan_.out_block_count / blocks_.out_parts;
-    const int64_t last = (part + 1) * plan_.out_block_count / blocks_.out_parts;
-    for (int64_t out_block = first; out_block < last; ++out_block) {
-      const int64_t first_tile = out_block * plan_.out_block;
-      const int64_t last_tile = smaller(first_tile + plan_.out_block, plan_.tile_row_count);
-      multiply(group, out_block, first_tile, last_tile);
-      const int64_t first_out = part_of(first_tile, plan_.tile_row_count, group_out_).first;
-      const int64_t last_out = part_of(last_tile, plan_.tile_row_count, group_out_).first;
-      if (plan_.variant.wide_output) {
-        transform_outputs(group * group_out_ + first_out, last_out - first_out, static_cast<Scalar*>(operands_.output));
-      } else {
-        transform_outputs(group * group_out_ + first_out, last_out - first_out,
-                          static_cast<Storage*>(operands_.output));
-      }
+  }
+
+  // Filters of register tile `unit`, counted over all groups, transformed ahead for all blocks of tiles.
+  void transform_weight_ahead(int64_t unit) {
+    const int64_t group = unit / plan_.tile_row_count;
+    const int64_t tile = unit % plan_.tile_row_count;
+    transform_filters<Vector, Storage>(
+        plan_, operands_, group, tile,
+        weight_of_block(group, tile / plan_.out_block) + tile % plan_.out_block * blocks_.weight_tile, samples_);
+  }
+
+  // Everything for one block of tiles and one group.
+  void run(int64_t task) {
+    const int64_t group = task / blocks_.block_count;
+    locate(task % blocks_.block_count);
+    transform_inputs(group, 0, group_in_, inputs_);
+    for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
+      multiply(out_block, inputs_, weight_of_block(group, out_block));
+      transform_outputs(group, out_block);
     }
   }
 
+  // Input channel `channel`, counted over all groups, of the tiles that all slots share.
+  void transform_shared_input(int64_t channel) {
+    const int64_t group = channel / group_in_;
+    const int64_t within = channel % group_in_;
+    transform_inputs(group, within, within + 1, shared_inputs(group));
+  }
+
+  // A block of output channels for the tiles that all slots share.
+  void multiply_shared(int64_t task) {
+    const int64_t group = task / plan_.out_block_count;
+    const int64_t out_block = task % plan_.out_block_count;
+    for (int64_t tile = first_tile(out_block); tile < first_tile(out_block + 1); ++tile) {
+      transform_filters<Vector, Storage>(plan_, operands_, group, tile,
+                                         weight_ + (tile - first_tile(out_block)) * blocks_.weight_tile, samples_);
+    }
+    multiply(out_block, shared_inputs(group), weight_);
+    transform_outputs(group, out_block);
+  }
+
  private:
-  // False if a sum over these samples might leave the range of the type, or holds a NaN or an infinity.
-  bool transform_inputs(int64_t group) {
-    const Storage* channel = static_cast<const Storage*>(operands_.input) + group * group_in_ * strides().channel;
-    typename Vector::Register squares = Vector::zero();
-    Scalar* to = inputs_;
-    for (int64_t c = 0; c < group_in_; ++c, channel += strides().channel) {
-      for (int64_t s = 0; s < plan_.rows.segment_count; ++s) {
+  // Channels [first, last) of the group.
+  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* inputs) {
+    const ActivationStrides& strides = problem_.input_strides;
+    const Storage* channel =
+        static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
+    Scalar* to = inputs + first * plan_.rows.segment_count * blocks_.block_tiles;
+    bool fits = true;
+    for (int64_t c = first; c < last; ++c, channel += strides.channel) {
+      for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
         for (int r = 0; r < lanes_.run_count; ++r) {
           const TileRun& run = lanes_.runs[r];
-          const int64_t first = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
-          copy_segment<Vector>(problem_, channel + run.sample * strides().batch, first, run.count, rows_ + run.at);
+          const int64_t position = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
+          copy_segment<Vector>(problem_, channel + run.sample * strides.batch, position, run.count, rows_ + run.at);
         }
-        clear_row_end();
-        for (int64_t i = 0; i < lanes_.row_length; i += width) {
-          const auto x = Vector::load(rows_ + i);
-          squares = Vector::multiply_add(x, x, squares);
-        }
+        fits = row_fits() && fits;
         for (int lane = 0; lane < lanes_.count; lane += width) {
           if (blocks_.phases == 1) {
             gather_tiles<Vector>(lanes_, lane, rows_, shape_of(blocks_.transform).size, samples_);
@@ -97,24 +112,30 @@ class TileRunner {
           }
           transform_.input(samples_, to + lane, blocks_.input_plane);
         }
-        to += blocks_.block_tiles;
       }
+    }
+    if (!fits) raise_flag(workspace() + blocks_.flags_at + 1 + group * blocks_.block_count + block_);
+  }
+
+  // False if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity.
+  bool row_fits() {
+    fill_zeros<Vector>(rows_ + lanes_.row_length, -lanes_.row_length & (width - 1));
+    typename Vector::Register squares = Vector::zero();
+    for (int64_t i = 0; i < lanes_.row_length; i += width) {
+      const auto x = Vector::load(rows_ + i);
+      squares = Vector::multiply_add(x, x, squares);
     }
     return Vector::sum(squares) <= largest_square_sum<Scalar>;
   }
 
-  // Between the last sample of a row and the end of its last vector.
-  void clear_row_end() {
-    for (int64_t i = lanes_.row_length; i % width != 0; ++i) rows_[i] = 0;
-  }
-
-  void multiply(int64_t group, int64_t out_block, int64_t first_tile, int64_t last_tile) {
+  void multiply(int64_t out_block, const Scalar* inputs, const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t vectors = (lanes_.count + width - 1) / width;
     const int64_t most_columns = tiles.columns[plan_.tile_rows];
     const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
-    const int64_t block_out = part_of(first_tile, plan_.tile_row_count, group_out_).first;
-    const Scalar* weight = transformed_weight<Scalar>(plan_, operands_.workspace, group, out_block);
+    const int64_t first = first_tile(out_block);
+    const int64_t last = first_tile(out_block + 1);
+    const int64_t block_out = first_out(first);
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.weight_stride = 0;
@@ -126,12 +147,12 @@ class TileRunner {
         const Part columns = part_of(column_tile, column_tiles, vectors);
         const int64_t lane = columns.first * width;
         for (int64_t channel = 0; channel < blocks_.channels; channel += plan_.channel_block) {
-          call.rows = inputs_ + q * blocks_.input_plane + channel * blocks_.block_tiles + lane;
+          call.rows = inputs + q * blocks_.input_plane + channel * blocks_.block_tiles + lane;
           call.pair_count = smaller(plan_.channel_block, blocks_.channels - channel);
           call.accumulate = channel > 0;
-          for (int64_t tile = first_tile; tile < last_tile; ++tile) {
+          for (int64_t tile = first; tile < last; ++tile) {
             const Part part = part_of(tile, plan_.tile_row_count, group_out_);
-            call.weight = weight + (tile - first_tile) * blocks_.weight_tile + channel * part.size;
+            call.weight = weight + (tile - first) * blocks_.weight_tile + channel * part.size;
             call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
             tile_of<Isa, Vector, true>(part.size, columns.size)(call);
           }
@@ -140,24 +161,43 @@ class TileRunner {
     }
   }
 
+  void transform_outputs(int64_t group, int64_t out_block) {
+    if (plan_.variant.wide_output) {
+      transform_outputs(group, out_block, static_cast<Scalar*>(operands_.output));
+    } else {
+      transform_outputs(group, out_block, static_cast<Storage*>(operands_.output));
+    }
+  }
+
   template <class To>
-  void transform_outputs(int64_t first_out, int64_t count, To* output) {
-    output += first_out * problem_.output_strides.channel;
-    for (int64_t o = 0; o < count; ++o, output += problem_.output_strides.channel) {
-      const Scalar bias = bias_ == nullptr ? Scalar(0) : bias_[first_out + o];
+  void transform_outputs(int64_t group, int64_t out_block, To* output) {
+    const int64_t first = first_out(first_tile(out_block));
+    const int64_t last = first_out(first_tile(out_block + 1));
+    for (int64_t o = first; o < last; ++o) {
+      const int64_t channel = group * group_out_ + o;
+      To* const to = output + channel * problem_.output_strides.channel;
+      const Scalar bias = bias_ == nullptr ? Scalar(0) : bias_[channel];
       for (int lane = 0; lane < lanes_.count; lane += width) {
-        transform_.output(outputs_ + o * blocks_.block_tiles + lane, blocks_.output_plane, bias, samples_);
+        transform_.output(outputs_ + (o - first) * blocks_.block_tiles + lane, blocks_.output_plane, bias, samples_);
         if (blocks_.phases == 1) {
-          scatter_tiles<Vector>(lanes_, lane, samples_, blocks_.outputs, problem_.output_strides.time, output);
+          scatter_tiles<Vector>(lanes_, lane, samples_, blocks_.outputs, problem_.output_strides.time, to);
         } else {
           scatter_phases<Vector>(lanes_, lane, samples_, blocks_.outputs, blocks_.phases, problem_.output_strides.time,
-                                 output);
+                                 to);
         }
       }
     }
   }
 
-  const ActivationStrides& strides() const { return problem_.input_strides; }
+  int64_t first_tile(int64_t out_block) const { return smaller(out_block * plan_.out_block, plan_.tile_row_count); }
+  int64_t first_out(int64_t tile) const { return part_of(tile, plan_.tile_row_count, group_out_).first; }
+  Scalar* weight_of_block(int64_t group, int64_t out_block) const {
+    return reinterpret_cast<Scalar*>(workspace() + plan_.packed_weight_at) +
+           (group * plan_.out_block_count + out_block) * products_ * blocks_.weight_plane;
+  }
+  Scalar* shared_inputs(int64_t group) const {
+    return reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) + group * products_ * blocks_.input_plane;
+  }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -171,22 +211,47 @@ class TileRunner {
   const int products_;
   Scalar* inputs_;   // [product][channel][tile]
   Scalar* outputs_;  // [product][output channel][tile]
+  Scalar* weight_;   // of a block of output channels
   Scalar* samples_;  // [sample][lane]
   Scalar* rows_;
   const int32_t* offsets_;
   const Scalar* bias_;
+  int64_t block_ = 0;
   TileLanes lanes_;
 };
 
 template <class Isa, class Storage>
-void run_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+void transform_tile_weights(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
-  for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
+  for (int64_t tile = first; tile < last; ++tile) runner.transform_weight_ahead(tile);
+}
+
+template <class Isa, class Storage>
+void run_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
+  TileRunner<Isa, Storage> runner(plan, operands, slot);
+  for (int64_t task = first; task < last; ++task) runner.run(task);
+}
+
+template <class Isa, class Storage>
+void transform_tile_inputs(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t first,
+                           int64_t last, int slot) {
+  TileRunner<Isa, Storage> runner(plan, operands, slot);
+  runner.locate(block);
+  for (int64_t channel = first; channel < last; ++channel) runner.transform_shared_input(channel);
+}
+
+template <class Isa, class Storage>
+void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t first, int64_t last,
+                    int slot) {
+  TileRunner<Isa, Storage> runner(plan, operands, slot);
+  runner.locate(block);
+  for (int64_t task = first; task < last; ++task) runner.multiply_shared(task);
 }
 
 template <class Isa, class Storage>
 constexpr TileKernels tile_kernels() {
-  return {&transform_weight_tiles<Isa, Storage>, &run_tiles<Isa, Storage>};
+  return {&transform_tile_weights<Isa, Storage>, &run_tiles<Isa, Storage>, &transform_tile_inputs<Isa, Storage>,
+          &multiply_tiles<Isa, Storage>};
 }
 
 }  // namespace
