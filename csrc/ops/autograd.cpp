@@ -34,8 +34,14 @@ variable_list derivatives(const Operator& op, const at::Tensor& grad, const at::
     return grad_first ? call(op.computing(wanted), grad, other) : call(op.computing(wanted), other, grad);
   };
   if (needed[0]) gradients[0] = compute(role_a, b);
-  if (needed[1]) gradients[1] = compute(role_b, a);
-  if (needed[2]) gradients[2] = grad.dim() == 3 ? grad.sum(at::IntArrayRef{0, 2}) : grad.sum(1);
+  if (needed[1] && needed[2]) {
+    std::tie(gradients[1], gradients[2]) =
+        call_conv1d_grad_weight_bias(grad, a, op.kernel_size, Spelled(op.attributes).raw());
+  } else if (needed[1]) {
+    gradients[1] = compute(role_b, a);
+  } else if (needed[2]) {
+    gradients[2] = grad_bias_of(grad);
+  }
   return gradients;
 }
 

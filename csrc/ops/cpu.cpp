@@ -80,20 +80,43 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   return grad_input;
 }
 
+// The gradient by the weight, and into `grad_bias`, if it is defined, the one by the bias.
+at::Tensor grad_weight_of(const at::Tensor& grad_output, const at::Tensor& input, const Sizes<int64_t>& sizes,
+                          const Attributes& attributes, const at::Tensor& grad_bias) {
+  if (sizes.batch == 0) {
+    if (grad_bias.defined()) grad_bias.zero_();
+    return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
+  }
+  at::Tensor grad_weight = allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
+  launch(problem_of(sizes, attributes, grad_output, input, grad_weight), kernels::plan_grad_weight,
+         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+           kernels::grad_weight(plan, grad_output.const_data_ptr(), input.const_data_ptr(),
+                                grad_weight.mutable_data_ptr(),
+                                grad_bias.defined() ? grad_bias.mutable_data_ptr() : nullptr, workspace, parallel);
+         });
+  return grad_weight;
+}
+
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, int64_t kernel_size,
                               at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
                               std::string_view padding_mode, std::string_view algorithm) {
   const Attributes attributes =
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
   const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
-  if (sizes.batch == 0) return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
-  at::Tensor grad_weight = allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
-  launch(problem_of(sizes, attributes, grad_output, input, grad_weight), kernels::plan_grad_weight,
-         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
-           kernels::grad_weight(plan, grad_output.const_data_ptr(), input.const_data_ptr(),
-                                grad_weight.mutable_data_ptr(), nullptr, workspace, parallel);
-         });
-  return grad_weight;
+  return grad_weight_of(grad_output, input, sizes, attributes, at::Tensor());
+}
+
+std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
+                                                           int64_t kernel_size, at::IntArrayRef stride,
+                                                           at::IntArrayRef padding, at::IntArrayRef dilation,
+                                                           int64_t groups, std::string_view padding_mode,
+                                                           std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
+  const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
+  at::Tensor grad_bias = allocate({sizes.out_channels}, input.scalar_type());
+  at::Tensor grad_weight = grad_weight_of(grad_output, input, sizes, attributes, grad_bias);
+  return {std::move(grad_weight), std::move(grad_bias)};
 }
 
 }  // namespace
@@ -114,6 +137,7 @@ TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
   m.impl("conv1d", &conv1d);
   m.impl("conv1d_grad_input", &conv1d_grad_input);
   m.impl("conv1d_grad_weight", &conv1d_grad_weight);
+  m.impl("conv1d_grad_weight_bias", &conv1d_grad_weight_bias);
 }
 
 }  // namespace tapconv::ops

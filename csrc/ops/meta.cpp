@@ -40,12 +40,24 @@ at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& i
   return empty(shape_of(Role::weight, sizes, attributes), input);
 }
 
+std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
+                                                           c10::SymInt kernel_size, at::IntArrayRef stride,
+                                                           at::IntArrayRef padding, at::IntArrayRef dilation,
+                                                           int64_t groups, std::string_view padding_mode,
+                                                           std::string_view algorithm) {
+  const Attributes attributes =
+      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
+  const auto sizes = grad_weight_sizes<c10::SymInt>(grad_output, input, kernel_size, attributes);
+  return {empty(shape_of(Role::weight, sizes, attributes), input), empty({sizes.out_channels}, input)};
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, Meta, m) {
   m.impl("conv1d", &conv1d);
   m.impl("conv1d_grad_input", &conv1d_grad_input);
   m.impl("conv1d_grad_weight", &conv1d_grad_weight);
+  m.impl("conv1d_grad_weight_bias", &conv1d_grad_weight_bias);
 }
 
 }  // namespace tapconv::ops

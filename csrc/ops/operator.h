@@ -11,6 +11,7 @@
 
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include "ops/attributes.h"
 
@@ -63,5 +64,13 @@ at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tenso
 
 at::Tensor call_conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input,
                                    const c10::SymInt& kernel_size, const RawAttributes& attributes);
+
+// tapconv::conv1d_grad_weight_bias: the gradients by weight and bias in one pass over grad_output.
+std::tuple<at::Tensor, at::Tensor> call_conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
+                                                                const c10::SymInt& kernel_size,
+                                                                const RawAttributes& attributes);
+
+// The gradient by the bias alone: grad_output summed over samples and times.
+at::Tensor grad_bias_of(const at::Tensor& grad_output);
 
 }  // namespace tapconv::ops

@@ -38,6 +38,9 @@ using Conv1dPadding = at::Tensor(const at::Tensor&, const at::Tensor&, const std
 using Conv1dOut = at::Tensor&(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
                               at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view,
                               at::Tensor&);
+using GradientPair = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const at::Tensor&, c10::SymInt,
+                                                        at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                                                        std::string_view, std::string_view);
 using Gradient = at::Tensor(const at::Tensor&, const at::Tensor&, c10::SymInt, at::IntArrayRef, at::IntArrayRef,
                             at::IntArrayRef, int64_t, std::string_view, std::string_view);
 
@@ -81,6 +84,14 @@ at::Tensor call_conv1d_grad_weight(const at::Tensor& grad_output, const at::Tens
                  a.algorithm);
 }
 
+std::tuple<at::Tensor, at::Tensor> call_conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
+                                                                const c10::SymInt& kernel_size,
+                                                                const RawAttributes& a) {
+  static const auto op = find<GradientPair>("tapconv::conv1d_grad_weight_bias");
+  return op.call(grad_output, input, kernel_size, a.stride, a.padding, a.dilation, a.groups, a.padding_mode,
+                 a.algorithm);
+}
+
 at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& second) {
   const Spelled spelled(op.attributes);
   switch (op.result) {
@@ -117,6 +128,11 @@ TORCH_LIBRARY(tapconv, m) {
   m.def(
       "conv1d_grad_weight(Tensor grad_output, Tensor input, SymInt kernel_size, int[1] stride=1, int[1] padding=0, "
       "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d_grad_weight_bias(Tensor grad_output, Tensor input, SymInt kernel_size, int[1] stride=1, "
+      "int[1] padding=0, int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> "
+      "(Tensor, Tensor)",
       tags);
 
   m.def("isa() -> str", &isa);

@@ -1,0 +1,43 @@
+// conv1d_grad_weight_bias is conv1d_grad_weight and a sum of grad_output in one pass. Where it must itself be
+// differentiable, or is mapped by vmap, it is those two operators, which have their own derivatives and folds.
+#include <ATen/Tensor.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/library.h>
+
+#include "ops/operator.h"
+
+namespace tapconv::ops {
+namespace {
+
+std::tuple<at::Tensor, at::Tensor> in_two(const at::Tensor& grad_output, const at::Tensor& input,
+                                          c10::SymInt kernel_size, at::IntArrayRef stride, at::IntArrayRef padding,
+                                          at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
+                                          std::string_view algorithm) {
+  const RawAttributes attributes{stride, padding, dilation, groups, padding_mode, algorithm};
+  return {call_conv1d_grad_weight(grad_output, input, kernel_size, attributes), grad_bias_of(grad_output)};
+}
+
+std::tuple<at::Tensor, at::Tensor> autograd(const at::Tensor& grad_output, const at::Tensor& input,
+                                            c10::SymInt kernel_size, at::IntArrayRef stride, at::IntArrayRef padding,
+                                            at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
+                                            std::string_view algorithm) {
+  if (torch::autograd::compute_requires_grad(grad_output, input) || torch::autograd::isFwGradDefined(grad_output) ||
+      torch::autograd::isFwGradDefined(input)) {
+    return in_two(grad_output, input, std::move(kernel_size), stride, padding, dilation, groups, padding_mode,
+                  algorithm);
+  }
+  at::AutoDispatchBelowADInplaceOrView below_autograd;
+  return call_conv1d_grad_weight_bias(grad_output, input, kernel_size,
+                                      {stride, padding, dilation, groups, padding_mode, algorithm});
+}
+
+}  // namespace
+
+at::Tensor grad_bias_of(const at::Tensor& grad_output) {
+  return grad_output.dim() == 3 ? grad_output.sum(at::IntArrayRef{0, 2}) : grad_output.sum(1);
+}
+
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_grad_weight_bias", &autograd); }
+TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) { m.impl("conv1d_grad_weight_bias", &in_two); }
+
+}  // namespace tapconv::ops
