@@ -9,4 +9,9 @@ namespace tapconv::kernels {
 double direct_cost(const Plan& plan);
 double tile_cost(const Plan& plan);
 
+// The weight gradient with channel lanes, directly, and by tiles; of the latter's plan the tiles and the blocks of
+// channels count.
+double grad_weight_direct_cost(const Problem& problem, const InstructionSet& instruction_set);
+double grad_weight_tile_cost(const Problem& problem, const Plan& plan, const InstructionSet& instruction_set);
+
 }  // namespace tapconv::kernels

@@ -7,6 +7,48 @@
 
 namespace tapconv::kernels {
 
+namespace {
+
+const GradWeightKernels& kernels_of(const Plan& plan) {
+  return plan.instruction_set->table()->grad_weight[static_cast<int>(plan.problem.data_type)];
+}
+
+void add_parts(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  if (plan.grad_weight.parts == 1) return;
+  run_tasks(parallel, plan.slots, plan.problem.out_channels, operands.workspace,
+            [&](int64_t first, int64_t last, int) { kernels_of(plan).add_parts(plan, operands, first, last); });
+}
+
+void run_direct(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  char* const memory = static_cast<char*>(operands.workspace);
+  fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
+  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
+    kernels_of(plan).run_tasks(plan, operands, first, last, slot);
+  });
+  add_parts(plan, operands, parallel);
+}
+
+// Where a NaN, an infinity or enormous numbers turn up, all is computed once more without transforms, which would
+// spread them over taps that have nothing to do with them.
+void run_tiles(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  char* const memory = static_cast<char*>(operands.workspace);
+  char& flag = memory[plan.tiles.flags_at];
+  flag = 0;
+  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
+  for (int64_t c = 0; c < plan.channel_block * plan.rows.segment_count; ++c) {
+    offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
+  }
+  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
+    kernels_of(plan).run_tile_tasks(plan, operands, first, last, slot);
+  });
+  if (flag == 0) return add_parts(plan, operands, parallel);
+  GradWeightOperands again = operands;
+  again.workspace = memory + plan.tiles.fallback_at;
+  run_direct(decide_grad_weight_without_tiles(plan.problem, *plan.instruction_set, plan.slots), again, parallel);
+}
+
+}  // namespace
+
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
   return decide_grad_weight(problem, instruction_set, slots);
 }
@@ -14,16 +56,11 @@ Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_
 void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
                  void* workspace, const Parallel& parallel) {
   if (plan.algorithm == Algorithm::empty) return;
-  const GradWeightKernels& kernels =
-      plan.instruction_set->table()->grad_weight[static_cast<int>(plan.problem.data_type)];
   const GradWeightOperands operands{grad_output, input, grad_weight, grad_bias, workspace};
-  char* const memory = static_cast<char*>(workspace);
-  fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
-  run_tasks(parallel, plan.slots, plan.task_count, memory,
-            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
-  if (plan.grad_weight.parts > 1) {
-    run_tasks(parallel, plan.slots, plan.problem.out_channels, memory,
-              [&](int64_t first, int64_t last, int) { kernels.add_parts(plan, operands, first, last); });
+  if (plan.algorithm == Algorithm::grad_weight_tiles) {
+    run_tiles(plan, operands, parallel);
+  } else {
+    run_direct(plan, operands, parallel);
   }
 }
 

@@ -1,7 +1,10 @@
 #include "blocking.h"
+#include "cost_model.h"
+#include "grad_weight_tile_planner.h"
 #include "instruction_set.h"
 #include "planner.h"
 #include "register_tiles.h"
+#include "tile_cut.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -18,8 +21,9 @@ constexpr int64_t most_parts_bytes = 2 * 1024 * 1024;
 
 class Decision {
  public:
-  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots)
+  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots, bool without_tiles)
       : p_(problem),
+        without_tiles_(without_tiles),
         tiles_(grad_weight_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
@@ -38,6 +42,12 @@ class Decision {
       return plan_;
     }
     choose_lanes();
+    if (choose_tiles()) {
+      choose_parts();
+      divide_among_slots();
+      lay_out_tile_workspace();
+      return plan_;
+    }
     choose_task();
     choose_time_block();
     choose_parts();
@@ -49,6 +59,22 @@ class Decision {
  private:
   // Channel lanes unless most of them would stay empty.
   void choose_lanes() { blocks_.channel_lanes = 2 * group_out_ >= rounded_up(group_out_, width_); }
+
+  // Tiles where they cost less; they have channel lanes.
+  bool choose_tiles() {
+    if (!blocks_.channel_lanes || without_tiles_ || p_.algorithm == AlgorithmRequest::direct) return false;
+    const auto choice = decide_grad_weight_tiles(p_, *plan_.instruction_set);
+    if (!choice) return false;
+    const bool forced = p_.algorithm != AlgorithmRequest::automatic;
+    if (!forced && choice->cost >= grad_weight_direct_cost(p_, *plan_.instruction_set)) return false;
+    plan_.algorithm = Algorithm::grad_weight_tiles;
+    plan_.tiles = choice->plan.tiles;
+    plan_.rows = choice->plan.rows;
+    plan_.channel_block = choice->plan.channel_block;
+    plan_.out_block = choice->plan.out_block;
+    blocks_.steps = plan_.tiles.block_count;
+    return true;
+  }
 
   int64_t lanes_of(int64_t out_channels) const {
     return blocks_.channel_lanes ? rounded_up(out_channels, width_) : out_channels;
@@ -109,12 +135,7 @@ class Decision {
     size_t at = cache_line_bytes;  // the task counter comes first
     plan_.offset_table_at = at;
     at += aligned_bytes(plan_.channel_block * p_.kernel_size * 4);
-    blocks_.parts_at = at;
-    if (blocks_.parts > 1) {
-      at += aligned_bytes(blocks_.parts * p_.out_channels * group_in_ * p_.kernel_size * element_);
-    }
-    blocks_.bias_parts_at = at;
-    if (blocks_.parts > 1) at += aligned_bytes(blocks_.parts * p_.out_channels * element_);
+    lay_out_parts(at);
     plan_.slots_at = at;
     size_t within = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
     blocks_.slot_gradient_at = within;
@@ -132,7 +153,54 @@ class Decision {
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
   }
 
+  void lay_out_tile_workspace() {
+    TileBlocks& tiles = plan_.tiles;
+    const int64_t line = cache_line_bytes / element_;
+    const int64_t products = shape_of(tiles.transform).products;
+    const int64_t channels = plan_.channel_block * plan_.rows.segment_count;
+    // Planes are an odd number of cache lines apart, so that they spread over all cache sets.
+    const auto plane = [line](int64_t elements) { return (divide_up(elements, line) | 1) * line; };
+    tiles.input_plane = plane(channels * tiles.block_tiles);
+    tiles.weight_plane = plane(tiles.block_tiles * blocks_.out_lanes);
+    tiles.output_plane = plane(channels * blocks_.out_lanes);
+
+    size_t at = cache_line_bytes;  // the task counter comes first
+    tiles.flags_at = at;
+    at += cache_line_bytes;
+    tiles.fallback_at = at;
+    plan_.offset_table_at = at;
+    at += aligned_bytes(channels * 4);
+    lay_out_parts(at);
+    plan_.slots_at = at;
+    size_t within = 0;
+    const auto reserve = [&](size_t& offset, int64_t elements) {
+      offset = within;
+      within += aligned_bytes(elements * element_);
+    };
+    reserve(tiles.slot_inputs_at, products * tiles.input_plane);
+    reserve(blocks_.slot_gradient_at, products * tiles.weight_plane);
+    reserve(tiles.slot_outputs_at, products * tiles.output_plane);
+    reserve(blocks_.slot_sums_at, plan_.channel_block * p_.kernel_size * blocks_.out_lanes);
+    reserve(blocks_.slot_bias_at, blocks_.out_lanes);
+    reserve(tiles.slot_samples_at, (std::max<int64_t>(shape_of(tiles.transform).size, width_) + 1) * width_);
+    reserve(tiles.slot_rows_at, block_row_elements(p_, tiles, tiles.block_tiles) * width_ + 2 * width_);
+    plan_.slot_bytes = within + cache_line_bytes;
+    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+    const Plan direct = decide_grad_weight_without_tiles(p_, *plan_.instruction_set, plan_.slots);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles.fallback_at + direct.workspace_bytes);
+  }
+
+  void lay_out_parts(size_t& at) {
+    blocks_.parts_at = at;
+    if (blocks_.parts > 1) {
+      at += aligned_bytes(blocks_.parts * p_.out_channels * group_in_ * p_.kernel_size * element_);
+    }
+    blocks_.bias_parts_at = at;
+    if (blocks_.parts > 1) at += aligned_bytes(blocks_.parts * p_.out_channels * element_);
+  }
+
   const Problem& p_;
+  const bool without_tiles_;
   const GradWeightTiles& tiles_;
   const int64_t element_;
   const int64_t width_;
@@ -145,7 +213,11 @@ class Decision {
 }  // namespace
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return Decision(problem, instruction_set, slots).decide();
+  return Decision(problem, instruction_set, slots, false).decide();
+}
+
+Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  return Decision(problem, instruction_set, slots, true).decide();
 }
 
 }  // namespace tapconv::kernels

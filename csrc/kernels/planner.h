@@ -24,5 +24,6 @@ Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const 
 Plan direct_fallback(const Plan& tile_plan);
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
+Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
 }  // namespace tapconv::kernels

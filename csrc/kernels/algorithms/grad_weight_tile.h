@@ -8,7 +8,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
+#include "../register_tiles.h"
 #include "../storage.h"
 
 namespace tapconv::kernels {
@@ -106,6 +108,42 @@ template <class Vector, int Rows, int Pairs>
       Vector::store(to, Vector::add(Vector::load(to), sum[o][i]));
     }
   }
+}
+
+template <class Scalar>
+using GradWeightTile = void (*)(const Scalar* rows, const int32_t* offsets, const Scalar* gradient,
+                                ptrdiff_t gradient_stride, int64_t times, Scalar* sums, ptrdiff_t sums_stride);
+
+template <class Vector, int Columns, int... Pairs>
+GradWeightTile<typename Vector::Scalar> channel_lane_tile_of_pairs(int pairs, std::integer_sequence<int, Pairs...>) {
+  static constexpr GradWeightTile<typename Vector::Scalar> tiles[] = {
+      &channel_lane_tile<Vector, Pairs + 1, Columns>...};
+  return tiles[pairs - 1];
+}
+
+template <class Isa, class Vector, int Columns = 1>
+GradWeightTile<typename Vector::Scalar> channel_lane_tile_of(int columns, int pairs) {
+  constexpr GradWeightTiles tiles = grad_weight_tiles(Isa::register_count);
+  if constexpr (Columns < tiles.columns) {
+    if (columns != Columns) return channel_lane_tile_of<Isa, Vector, Columns + 1>(columns, pairs);
+  }
+  return channel_lane_tile_of_pairs<Vector, Columns>(
+      pairs, std::make_integer_sequence<int, tiles.pairs_of_columns[Columns]>());
+}
+
+template <class Vector, int Rows, int... Pairs>
+GradWeightTile<typename Vector::Scalar> time_lane_tile_of_pairs(int pairs, std::integer_sequence<int, Pairs...>) {
+  static constexpr GradWeightTile<typename Vector::Scalar> tiles[] = {&time_lane_tile<Vector, Rows, Pairs + 1>...};
+  return tiles[pairs - 1];
+}
+
+template <class Isa, class Vector, int Rows = 1>
+GradWeightTile<typename Vector::Scalar> time_lane_tile_of(int rows, int pairs) {
+  constexpr GradWeightTiles tiles = grad_weight_tiles(Isa::register_count);
+  if constexpr (Rows < tiles.rows) {
+    if (rows != Rows) return time_lane_tile_of<Isa, Vector, Rows + 1>(rows, pairs);
+  }
+  return time_lane_tile_of_pairs<Vector, Rows>(pairs, std::make_integer_sequence<int, tiles.pairs_of_rows[Rows]>());
 }
 
 }  // namespace
