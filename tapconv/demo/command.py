@@ -24,7 +24,7 @@ def run(folder: Path, quick: bool) -> bool:
     agree = [
         _worked_examples(blocks, folder),
         _heartbeats(blocks, folder),
-        _denoiser(blocks, folder, steps=100 if quick else 600),
+        _denoiser(blocks, folder, steps=100 if quick else 400),
         _layers(blocks, folder, repetitions=3 if quick else 9, budget=0.1 if quick else 1.5),
         _dtypes(blocks, flops=1e7 if quick else 1e8),
     ]
