@@ -68,7 +68,7 @@ double tile_cost(const Plan& plan) {
                           tiles.block_count * groups;
   const double channels = static_cast<double>(tiles.channels) * p.groups + p.out_channels;
   const double filters = static_cast<double>(tiles.channels) * p.out_channels / width;
-  return 1.1 * products + transform * (vectors * channels + 1.5 * filters);
+  return 1.5 * (1.1 * products + transform * (vectors * channels + 1.5 * filters));
 }
 
 double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {
