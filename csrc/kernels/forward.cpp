@@ -112,8 +112,10 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
   const ForwardOperands operands{input, weight, bias, output, workspace};
   if (plan.algorithm == Algorithm::tiles) {
     run_tiles(plan, operands, parallel);
-  } else if (plan.algorithm == Algorithm::dot) {
-    const DotKernels& kernels = plan.instruction_set->table()->dot[static_cast<int>(plan.problem.data_type)];
+  } else if (plan.algorithm == Algorithm::dot || plan.algorithm == Algorithm::channel_lanes) {
+    const KernelTable& table = *plan.instruction_set->table();
+    const int type = static_cast<int>(plan.problem.data_type);
+    const ShortKernels& kernels = plan.algorithm == Algorithm::dot ? table.dot[type] : table.channel_lanes[type];
     run_tasks(parallel, plan.slots, plan.task_count, workspace,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
   } else {

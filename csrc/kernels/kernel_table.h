@@ -24,7 +24,7 @@ struct ForwardKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-struct DotKernels {
+struct ShortKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
@@ -57,7 +57,8 @@ struct KernelTable {  // by DataType
   ForwardKernels tap[4];
   GradWeightKernels grad_weight[4];
   TileKernels tiles[4];
-  DotKernels dot[4];
+  ShortKernels dot[4];
+  ShortKernels channel_lanes[4];
 };
 
 }  // namespace tapconv::kernels

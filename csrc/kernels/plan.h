@@ -10,7 +10,7 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-enum class Algorithm : uint8_t { empty, tap, dot, tiles, grad_weight, grad_weight_tiles };
+enum class Algorithm : uint8_t { empty, tap, dot, channel_lanes, tiles, grad_weight, grad_weight_tiles };
 
 enum class TileTransform : uint8_t {
   fourier8,
@@ -30,6 +30,8 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "tap";
     case Algorithm::dot:
       return "dot";
+    case Algorithm::channel_lanes:
+      return "channel_lanes";
     case Algorithm::tiles:
       return "tiles";
     case Algorithm::grad_weight:

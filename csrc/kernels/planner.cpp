@@ -5,9 +5,9 @@
 
 #include "blocking.h"
 #include "cost_model.h"
-#include "dot_planner.h"
 #include "instruction_set.h"
 #include "register_tiles.h"
+#include "short_planner.h"
 #include "tile_planner.h"
 
 namespace tapconv::kernels {
@@ -202,10 +202,13 @@ Plan direct_fallback(const Plan& tile_plan) {
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
   if (problem.algorithm == AlgorithmRequest::automatic || problem.algorithm == AlgorithmRequest::direct) {
-    if (const std::optional<Plan> dot = decide_dot(problem, variant, instruction_set, slots)) return *dot;
+    if (const std::optional<Plan> plan = decide_short(problem, variant, instruction_set, slots)) return *plan;
   }
   const Plan direct = decide_direct(problem, variant, instruction_set, slots);
   if (direct.algorithm == Algorithm::empty) return direct;
+  // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
+  constexpr double worth_planning_tiles = 30000;
+  if (problem.algorithm == AlgorithmRequest::automatic && direct_cost(direct) < worth_planning_tiles) return direct;
   const std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots);
   if (!tiles) return direct;
   return problem.algorithm != AlgorithmRequest::automatic || tiles->cost < direct_cost(direct) ? tiles->plan : direct;

@@ -49,4 +49,9 @@ struct Problem {
   ActivationStrides output_strides;
 };
 
+// Padded positions between the first and the last that any output reads.
+constexpr int64_t positions_read(const Problem& p) {
+  return (p.output_length - 1) * p.stride + (p.kernel_size - 1) * p.dilation + 1;
+}
+
 }  // namespace tapconv::kernels

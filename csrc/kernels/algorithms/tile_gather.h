@@ -80,17 +80,35 @@ void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scala
   }
 }
 
-// The same with dilation: neighbouring phases are neighbours in the row. Each piece is stored as a whole vector, whose
-// surplus the next piece overwrites.
+// The same with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.
 template <class Vector>
 void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int64_t phases, int size,
                    typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
   const int end = lanes.count - lane < width ? lanes.count - lane : width;
-  for (int i = 0; i < size; ++i) {
-    for (int l = 0; l < end; l += lanes.piece[lane + l]) {
-      Vector::store(samples + i * width + l, Vector::load(rows + lanes.row_at[lane + l] + i * phases));
+  for (int l = 0; l < end; l += lanes.piece[lane + l]) {
+    const typename Vector::Scalar* from = rows + lanes.row_at[lane + l];
+    const int piece = lanes.piece[lane + l];
+    if (l == 0) {
+      for (int i = 0; i < size; ++i, from += phases) Vector::store(samples + i * width, Vector::load(from));
+    } else {
+      for (int i = 0; i < size; ++i, from += phases) {
+        Vector::store(samples + i * width, Vector::load_lanes(Vector::load(samples + i * width), from, l, piece));
+      }
     }
+  }
+}
+
+// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them: every output
+// channel begins far from the last one, where no hardware prefetcher looks.
+template <class Storage>
+void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outputs, int64_t phases,
+                      const Storage* output) {
+  constexpr int64_t line = 64 / sizeof(Storage);
+  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  for (int l = 0; l < end; l += phases == 1 ? 1 : lanes.piece[lane + l]) {
+    const Storage* const to = output + lanes.output_at[lane + l];
+    for (int64_t i = 0; i < (outputs - 1) * phases; i += line) __builtin_prefetch(to + i, 1);
   }
 }
 
@@ -127,19 +145,29 @@ void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
+// Outputs of lanes [lane, lane + piece), whose phases are neighbours; `left` outputs lie before the end of the sample.
+template <class Vector, class Storage>
+void scatter_piece(const typename Vector::Scalar* samples, int lane, int piece, int64_t outputs, int64_t left,
+                   int64_t phases, int64_t distance, Storage* to) {
+  constexpr int width = Vector::width;
+  int64_t i = 0;
+  if (distance == 1) {
+    for (; i < outputs && left >= piece; ++i, left -= phases, to += phases) {
+      Vector::store_lanes(to, Vector::load(samples + i * width), lane, piece);
+    }
+  }
+  for (; i < outputs && left > 0; ++i, left -= phases, to += phases * distance) {
+    for (int l = 0; l < piece && l < left; ++l) narrow(samples[i * width + lane + l], &to[l * distance]);
+  }
+}
+
 template <class Vector, class Storage>
 void scatter_phases(const TileLanes& lanes, int lane, const typename Vector::Scalar* samples, int64_t outputs,
                     int64_t phases, int64_t distance, Storage* output) {
-  constexpr int width = Vector::width;
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = lanes.count - lane < Vector::width ? lanes.count - lane : Vector::width;
   for (int l = 0; l < end; l += lanes.piece[lane + l]) {
-    Storage* const to = output + lanes.output_at[lane + l];
-    for (int64_t i = 0; i < outputs; ++i) {
-      const int64_t left = lanes.left[lane + l] - i * phases;
-      const int64_t piece = lanes.piece[lane + l];
-      store_outputs<Vector>(to + i * phases * distance, distance, Vector::load(samples + i * width + l),
-                            left < piece ? left : piece);
-    }
+    scatter_piece<Vector>(samples, l, lanes.piece[lane + l], outputs, lanes.left[lane + l], phases, distance,
+                          output + lanes.output_at[lane + l]);
   }
 }
 

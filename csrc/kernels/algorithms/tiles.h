@@ -97,6 +97,7 @@ class TileRunner {
     Scalar* to = inputs + first * plan_.rows.segment_count * blocks_.block_tiles;
     bool fits = true;
     for (int64_t c = first; c < last; ++c, channel += strides.channel) {
+      if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
         for (int r = 0; r < lanes_.run_count; ++r) {
           const TileRun& run = lanes_.runs[r];
@@ -115,6 +116,19 @@ class TileRunner {
       }
     }
     if (!fits) raise_flag(workspace() + blocks_.flags_at + 1 + group * blocks_.block_count + block_);
+  }
+
+  // The next channel begins far from this one, where no hardware prefetcher looks.
+  void prefetch_inputs(const Storage* channel) const {
+    constexpr int64_t line = 64 / sizeof(Storage);
+    for (int r = 0; r < lanes_.run_count; ++r) {
+      const TileRun& run = lanes_.runs[r];
+      const int64_t position = run.first * problem_.stride - problem_.padding_left;
+      const int64_t begin = position > 0 ? position : 0;
+      const int64_t end = smaller(position + run.count * problem_.stride, problem_.input_length);
+      const Storage* const samples = channel + run.sample * problem_.input_strides.batch;
+      for (int64_t i = begin; i < end; i += line) __builtin_prefetch(samples + i);
+    }
   }
 
   // False if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity.
@@ -178,6 +192,9 @@ class TileRunner {
       To* const to = output + channel * problem_.output_strides.channel;
       const Scalar bias = bias_ == nullptr ? Scalar(0) : bias_[channel];
       for (int lane = 0; lane < lanes_.count; lane += width) {
+        if (problem_.output_strides.time == 1) {
+          prefetch_outputs(lanes_, lane, width, blocks_.outputs, blocks_.phases, to);
+        }
         transform_.output(outputs_ + (o - first) * blocks_.block_tiles + lane, blocks_.output_plane, bias, samples_);
         if (blocks_.phases == 1) {
           scatter_tiles<Vector>(lanes_, lane, samples_, blocks_.outputs, problem_.output_strides.time, to);

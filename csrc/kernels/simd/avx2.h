@@ -19,6 +19,8 @@ struct Avx2Float {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
 
+  static __m256i lanes(int begin, int count) { return _mm256_andnot_si256(first(begin), first(begin + count)); }
+
   static Register zero() { return _mm256_setzero_ps(); }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
   static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
@@ -41,13 +43,28 @@ struct Avx2Float {
   static Register load_partial(const BFloat16* from, int count) { return widen_bfloat16(load_16bit(from, count)); }
   static Register load_partial(const Float16* from, int count) { return _mm256_cvtph_ps(load_16bit(from, count)); }
 
+  // Lanes [begin, begin + count) from consecutive elements, the others as in `a`; and the way back.
+  static Register load_lanes(Register a, const float* from, int begin, int count) {
+    const __m256i mask = lanes(begin, count);
+    return _mm256_blendv_ps(a, _mm256_maskload_ps(from - begin, mask), _mm256_castsi256_ps(mask));
+  }
+  static void store_lanes(float* to, Register a, int begin, int count) {
+    _mm256_maskstore_ps(to - begin, lanes(begin, count), a);
+  }
+  static void store_lanes(BFloat16* to, Register a, int begin, int count) {
+    store_16bit(to, narrow_bfloat16(a), begin, count);
+  }
+  static void store_lanes(Float16* to, Register a, int begin, int count) {
+    store_16bit(to, narrow_float16(a), begin, count);
+  }
+
   static void store(float* to, Register a) { _mm256_storeu_ps(to, a); }
   static void store(BFloat16* to, Register a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrow_bfloat16(a)); }
   static void store(Float16* to, Register a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrow_float16(a)); }
 
   static void store_partial(float* to, Register a, int count) { _mm256_maskstore_ps(to, first(count), a); }
-  static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), count); }
-  static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), count); }
+  static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), 0, count); }
+  static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), 0, count); }
 
   static void transpose(Register (&rows)[width]) {
     Register t[width];
@@ -84,10 +101,10 @@ struct Avx2Float {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(lanes));
   }
   template <class Storage>
-  static void store_16bit(Storage* to, __m128i bits, int count) {
+  static void store_16bit(Storage* to, __m128i bits, int begin, int count) {
     alignas(16) Storage lanes[width];
     _mm_store_si128(reinterpret_cast<__m128i*>(lanes), bits);
-    std::memcpy(to, lanes, sizeof(Storage) * static_cast<unsigned>(count));
+    std::memcpy(to, lanes + begin, sizeof(Storage) * static_cast<unsigned>(count));
   }
   static Register widen_bfloat16(__m128i bits) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
@@ -113,6 +130,8 @@ struct Avx2Double {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
   }
 
+  static __m256i lanes(int begin, int count) { return _mm256_andnot_si256(first(begin), first(begin + count)); }
+
   static Register zero() { return _mm256_setzero_pd(); }
   static Register broadcast(double value) { return _mm256_set1_pd(value); }
   static Register add(Register a, Register b) { return _mm256_add_pd(a, b); }
@@ -128,6 +147,13 @@ struct Avx2Double {
 
   static Register load(const double* from) { return _mm256_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
+  static Register load_lanes(Register a, const double* from, int begin, int count) {
+    const __m256i mask = lanes(begin, count);
+    return _mm256_blendv_pd(a, _mm256_maskload_pd(from - begin, mask), _mm256_castsi256_pd(mask));
+  }
+  static void store_lanes(double* to, Register a, int begin, int count) {
+    _mm256_maskstore_pd(to - begin, lanes(begin, count), a);
+  }
   static void store(double* to, Register a) { _mm256_storeu_pd(to, a); }
   static void store_partial(double* to, Register a, int count) { _mm256_maskstore_pd(to, first(count), a); }
 

@@ -15,6 +15,7 @@ struct Avx512Float {
   static constexpr bool has_shift = true;
 
   static __mmask16 first(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
+  static __mmask16 lanes(int first, int count) { return static_cast<__mmask16>(((1u << count) - 1u) << first); }
 
   static Register zero() { return _mm512_setzero_ps(); }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
@@ -44,6 +45,20 @@ struct Avx512Float {
   }
   static Register load_partial(const Float16* from, int count) {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from));
+  }
+
+  // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
+  static Register load_lanes(Register a, const float* from, int first, int count) {
+    return _mm512_mask_loadu_ps(a, lanes(first, count), from - first);
+  }
+  static void store_lanes(float* to, Register a, int first, int count) {
+    _mm512_mask_storeu_ps(to - first, lanes(first, count), a);
+  }
+  static void store_lanes(BFloat16* to, Register a, int first, int count) {
+    _mm256_mask_storeu_epi16(to - first, lanes(first, count), narrow_bfloat16(a));
+  }
+  static void store_lanes(Float16* to, Register a, int first, int count) {
+    _mm256_mask_storeu_epi16(to - first, lanes(first, count), narrow_float16(a));
   }
 
   static void store(float* to, Register a) { _mm512_storeu_ps(to, a); }
@@ -122,6 +137,7 @@ struct Avx512Double {
   static constexpr bool has_shift = true;
 
   static __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
+  static __mmask8 lanes(int first, int count) { return static_cast<__mmask8>(((1u << count) - 1u) << first); }
 
   static Register zero() { return _mm512_setzero_pd(); }
   static Register broadcast(double value) { return _mm512_set1_pd(value); }
@@ -141,6 +157,12 @@ struct Avx512Double {
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
+  static Register load_lanes(Register a, const double* from, int first, int count) {
+    return _mm512_mask_loadu_pd(a, lanes(first, count), from - first);
+  }
+  static void store_lanes(double* to, Register a, int first, int count) {
+    _mm512_mask_storeu_pd(to - first, lanes(first, count), a);
+  }
   static void store(double* to, Register a) { _mm512_storeu_pd(to, a); }
   static void store_partial(double* to, Register a, int count) { _mm512_mask_storeu_pd(to, first(count), a); }
 

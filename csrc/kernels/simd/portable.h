@@ -53,6 +53,16 @@ struct PortableVector {
     for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
   }
 
+  // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
+  static Register load_lanes(Register a, const Scalar* from, int first, int count) {
+    for (int lane = 0; lane < count; ++lane) a[first + lane] = from[lane];
+    return a;
+  }
+  template <class Storage>
+  static void store_lanes(Storage* to, Register a, int first, int count) {
+    for (int lane = 0; lane < count; ++lane) narrow(a[first + lane], &to[lane]);
+  }
+
   static void transpose(Register (&rows)[width]) {
     for (int i = 0; i < width; ++i) {
       for (int j = 0; j < i; ++j) {

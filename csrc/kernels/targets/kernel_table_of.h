@@ -1,6 +1,7 @@
 // Fills the table of entry points for one instruction set.
 #pragma once
 
+#include "../algorithms/channel_lanes.h"
 #include "../algorithms/dot.h"
 #include "../algorithms/grad_weight.h"
 #include "../algorithms/tap.h"
@@ -18,6 +19,10 @@ inline constexpr KernelTable kernel_table_of{
     {tile_kernels<Isa, float>(), tile_kernels<Isa, double>(), tile_kernels<Isa, BFloat16>(),
      tile_kernels<Isa, Float16>()},
     {{&run_dot<Isa, float>}, {&run_dot<Isa, double>}, {&run_dot<Isa, BFloat16>}, {&run_dot<Isa, Float16>}},
+    {{&run_channel_lanes<Isa, float>},
+     {&run_channel_lanes<Isa, double>},
+     {&run_channel_lanes<Isa, BFloat16>},
+     {&run_channel_lanes<Isa, Float16>}},
 };
 
 }  // namespace
