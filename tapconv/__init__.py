@@ -1,7 +1,8 @@
-"""tapconv: torch.conv1d and torch.nn.Conv1d, hand-written for CPUs.
+"""tapconv: torch.conv1d and torch.nn.Conv1d, hand-written for CPUs, and their transposes.
 
-`tapconv.conv1d` and `tapconv.Conv1d` mean what torch's mean. Importing this package loads `libtapconv.so`, which
-registers `torch.ops.tapconv.conv1d` for Python, TorchScript, torch.compile and torch.export.
+`tapconv.conv1d`, `tapconv.conv_transpose1d` and the modules mean what torch's mean. Importing this package loads
+`libtapconv.so`, which registers `torch.ops.tapconv.conv1d` and `torch.ops.tapconv.conv_transpose1d` for Python,
+TorchScript, torch.compile and torch.export.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import torch
 
 from tapconv._library import PACKAGE_FOLDER
-from tapconv.functional import conv1d
-from tapconv.modules import Conv1d, LazyConv1d
+from tapconv.functional import conv1d, conv_transpose1d
+from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 
 __version__: str = torch.ops.tapconv.version()
 
@@ -39,10 +40,12 @@ def isa_compiled() -> list[str]:
 
 __all__ = [
     "Conv1d",
+    "ConvTranspose1d",
     "LazyConv1d",
     "__version__",
     "cmake_prefix_path",
     "conv1d",
+    "conv_transpose1d",
     "isa",
     "isa_available",
     "isa_compiled",

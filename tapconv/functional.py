@@ -1,4 +1,5 @@
-"""`tapconv.conv1d`, the operator as a Python function. It hands its arguments on and computes nothing itself."""
+"""`tapconv.conv1d` and `tapconv.conv_transpose1d`, the operators as Python functions. They hand their arguments on and
+compute nothing themselves."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ _library.load()
 _by_samples = torch.ops.tapconv.conv1d.default
 _by_name = torch.ops.tapconv.conv1d.padding
 _into_out = torch.ops.tapconv.conv1d.out
+_transposed = torch.ops.tapconv.conv_transpose1d.default
 
 Size = int | Sequence[int]
 NAMED_PADDINGS = ("valid", "same", "causal")
@@ -102,5 +104,55 @@ def conv1d(
     )
 
 
-# TorchScript compiles a call of this function straight into the operator, which has all the overloads.
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    r"""The transpose of :func:`tapconv.conv1d`: spreads every sample over a filter's taps, `stride` samples apart.
+
+    Means exactly what :func:`torch.conv_transpose1d` means. It maps the shape of a convolution's output back to that of
+    its input:
+
+    .. math::
+        y[n, o, t \cdot \text{stride} + k \cdot \text{dilation} - \text{padding}] \mathrel{+}=
+            w[c, o, k] \; x[n, c, t] \quad \text{for all } c, t, k
+
+    from `bias[o]` on, with `c` running over the channels of the group that `o` belongs to. (Dumoulin and Visin, "A
+    guide to convolution arithmetic for deep learning", arXiv 1603.07285, chapter 4.)
+
+    Args:
+        input: the signal, shape (batch, in_channels, length) or (in_channels, length), with any strides.
+        weight: the filters, shape (in_channels, out_channels / groups, kernel_size).
+        bias: one number per output channel, shape (out_channels,), or None.
+        stride: samples between the starts of what neighbouring inputs spread to.
+        padding: samples cut off at both ends.
+        output_padding: samples added at the end, fewer than `stride`: a convolution maps `stride` lengths to one, and
+            this tells which of them is meant.
+        groups: groups of channels that do not see each other.
+        dilation: samples between neighbouring taps.
+
+    Returns:
+        The output, shape (batch, out_channels, output_length) or (out_channels, output_length), where output_length =
+        (length - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1. Sums are made as in
+        :func:`tapconv.conv1d`; the bias is added to the rounded sum.
+
+    Raises:
+        RuntimeError, TypeError, ValueError: where :func:`torch.conv_transpose1d` raises them, with the same words.
+
+    Example:
+        >>> signal, filters = torch.randn(1, 2, 50), torch.randn(2, 4, 4)
+        >>> tapconv.conv_transpose1d(signal, filters, stride=2, padding=1).shape
+        torch.Size([1, 4, 100])
+    """
+    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+# TorchScript compiles a call of these functions straight into the operators, conv1d's with all the overloads.
 torch.jit._builtins._register_builtin(conv1d, "tapconv::conv1d")
+torch.jit._builtins._register_builtin(conv_transpose1d, "tapconv::conv_transpose1d")

@@ -1,4 +1,4 @@
-"""`tapconv.Conv1d` and `tapconv.LazyConv1d`: torch's modules, computed by tapconv."""
+"""`tapconv.Conv1d`, `tapconv.LazyConv1d` and `tapconv.ConvTranspose1d`: torch's modules, computed by tapconv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from tapconv.functional import NAMED_PADDINGS, Size, conv1d, padding_in_samples
+from tapconv.functional import NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -104,3 +104,44 @@ class LazyConv1d(torch.nn.LazyConv1d, Conv1d):
     """
 
     cls_to_become = Conv1d
+
+
+class ConvTranspose1d(torch.nn.ConvTranspose1d):
+    r"""A :class:`torch.nn.ConvTranspose1d` whose forward and backward run on tapconv's kernels.
+
+    The constructor, the parameters and their initialisation, the `state_dict` and the printed form are those of
+    :class:`torch.nn.ConvTranspose1d`, so checkpoints go both ways; for what the arguments mean, see
+    :func:`tapconv.conv_transpose1d`.
+
+    Shape:
+        - Input: (batch, in_channels, length) or (in_channels, length).
+        - Output: (batch, out_channels, output_length) or (out_channels, output_length), with output_length =
+          (length - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1.
+
+    Example:
+        >>> module = tapconv.ConvTranspose1d(16, 8, 4, stride=2, padding=1)
+        >>> module(torch.randn(20, 16, 50)).shape
+        torch.Size([20, 8, 100])
+    """
+
+    def forward(self, input: Tensor, output_size: Optional[list[int]] = None) -> Tensor:  # noqa: UP045 (TorchScript)
+        """Transposes the convolution. `output_size`, a length or a shape, chooses output_padding for this call.
+
+        Raises:
+            ValueError: if `output_size` is not among the lengths that the module can give for this input, or if
+                padding_mode has been changed.
+        """
+        if self.padding_mode != "zeros":
+            raise ValueError("Only `zeros` padding mode is supported for ConvTranspose1d")
+        output_padding = self._output_padding(
+            input,
+            output_size,
+            self.stride,
+            self.padding,
+            self.kernel_size,
+            1,  # spatial dimension
+            self.dilation,
+        )
+        return conv_transpose1d(
+            input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
+        )

@@ -54,4 +54,10 @@ at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tenso
   return ops::call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
 }
 
+at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
+                            const torch::nn::functional::ConvTranspose1dFuncOptions& options) {
+  return ops::call_conv_transpose1d(input, weight, options.bias(), *options.stride(), *options.padding(),
+                                    *options.output_padding(), options.groups(), *options.dilation());
+}
+
 }  // namespace tapconv

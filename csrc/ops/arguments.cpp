@@ -120,6 +120,18 @@ kernels::ActivationStrides activation_strides(const at::Tensor& tensor) {
   return {.batch = strides[0], .channel = strides[1], .time = strides[2]};
 }
 
+template <typename Int>
+bool bias_fits(const std::optional<at::Tensor>& bias, const at::Tensor& input, const Int& out_channels) {
+  if (!bias || !bias->defined()) return true;
+  return bias->dim() == 1 && are_alike(input, *bias) && holds(c10::sym_eq(size_of<Int>(*bias, 0), out_channels));
+}
+
+// The types, devices and numbers of dimensions that the kernels take.
+bool are_tensors_for_kernels(const at::Tensor& input, const at::Tensor& weight) {
+  return is_activation(input) && weight.dim() == 3 && data_type_of(input.scalar_type()) && is_plain(input) &&
+         are_alike(input, weight);
+}
+
 void check_gradient_tensors(const char* name, const char* first_name, const at::Tensor& first, const char* second_name,
                             const at::Tensor& second) {
   TORCH_CHECK(is_plain(first) && are_alike(first, second) && data_type_of(first.scalar_type()), name, ": expected ",
@@ -132,8 +144,7 @@ void check_gradient_tensors(const char* name, const char* first_name, const at::
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tensor& weight,
                                         const std::optional<at::Tensor>& bias, const Attributes& attributes) {
-  if (!is_activation(input) || weight.dim() != 3) return std::nullopt;
-  if (!data_type_of(input.scalar_type()) || !is_plain(input) || !are_alike(input, weight)) return std::nullopt;
+  if (!are_tensors_for_kernels(input, weight)) return std::nullopt;
   const bool batched = input.dim() == 3;
   Sizes<Int> sizes{.batched = batched,
                    .batch = batched ? size_of<Int>(input, 0) : Int(1),
@@ -146,10 +157,7 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tenso
       !holds(c10::sym_eq(sizes.in_channels / Int(attributes.groups), size_of<Int>(weight, 1)))) {
     return std::nullopt;
   }
-  if (bias && bias->defined()) {
-    if (bias->dim() != 1 || !are_alike(input, *bias)) return std::nullopt;
-    if (!holds(c10::sym_eq(size_of<Int>(*bias, 0), sizes.out_channels))) return std::nullopt;
-  }
+  if (!bias_fits(bias, input, sizes.out_channels)) return std::nullopt;
   const auto output_length = output_length_of(sizes.input_length, sizes.kernel_size, attributes);
   if (!output_length) return std::nullopt;
   sizes.output_length = *output_length;
@@ -165,6 +173,34 @@ bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::
     return forward_sizes<c10::SymInt>(input, weight, bias, attributes).has_value();
   }
   return forward_sizes<int64_t>(input, weight, bias, attributes).has_value();
+}
+
+std::optional<c10::SymInt> transposed_length(const at::Tensor& input, const at::Tensor& weight,
+                                             const std::optional<at::Tensor>& bias, const Attributes& attributes,
+                                             int64_t output_padding) {
+  using Int = c10::SymInt;
+  if (!are_tensors_for_kernels(input, weight)) return std::nullopt;
+  // As many samples more, and the convolution back would have another output.
+  if (output_padding < 0 || output_padding >= attributes.stride) return std::nullopt;
+  Int out_channels(0);
+  if (!multiply(size_of<Int>(weight, 1), Int(attributes.groups), &out_channels) ||
+      !channels_fit(out_channels, size_of<Int>(weight, 0), attributes) ||
+      !holds(c10::sym_eq(size_of<Int>(weight, 0), size_of<Int>(input, -2))) || !bias_fits(bias, input, out_channels)) {
+    return std::nullopt;
+  }
+  const Int one(1);
+  const Int input_length = size_of<Int>(input, -1);
+  const Int kernel_size = size_of<Int>(weight, 2);
+  if (!holds(c10::sym_ge(input_length, one)) || !holds(c10::sym_ge(kernel_size, one))) return std::nullopt;
+  Int reach(0);    // from the first tap to the last
+  Int padded(0);   // the output with its padding
+  Int padding(0);  // of both ends
+  const bool fits = multiply(kernel_size - one, Int(attributes.dilation), &reach) &&
+                    multiply(input_length - one, Int(attributes.stride), &padded) && add(padded, reach, &padded) &&
+                    add(padded, Int(output_padding), &padded) && add(padded, one, &padded) &&
+                    add(Int(attributes.padding_left), Int(attributes.padding_right), &padding);
+  if (!fits || !holds(c10::sym_gt(padded, padding))) return std::nullopt;
+  return padded - padding;
 }
 
 template <typename Int>

@@ -45,6 +45,12 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tenso
 bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Attributes& attributes);
 
+// A transposed convolution is conv1d_grad_input with its input as grad_output: the input_length to ask for, that is the
+// length of the result, or nothing if torch is to have the call.
+std::optional<c10::SymInt> transposed_length(const at::Tensor& input, const at::Tensor& weight,
+                                             const std::optional<at::Tensor>& bias, const Attributes& attributes,
+                                             int64_t output_padding);
+
 // The sizes of a gradient operator's call. torch has no such operator to hand a wrong call to, so these raise.
 template <typename Int>
 Sizes<Int> grad_input_sizes(const at::Tensor& grad_output, const at::Tensor& weight, const Int& input_length,

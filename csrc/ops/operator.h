@@ -59,6 +59,11 @@ at::Tensor call_conv1d_padding(const at::Tensor& input, const at::Tensor& weight
 at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                             const RawAttributes& attributes, at::Tensor& out);
 
+// tapconv::conv_transpose1d
+at::Tensor call_conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
+                                 const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
+                                 at::IntArrayRef output_padding, int64_t groups, at::IntArrayRef dilation);
+
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
                                   const c10::SymInt& input_length, const RawAttributes& attributes);
 

@@ -38,6 +38,8 @@ using Conv1dPadding = at::Tensor(const at::Tensor&, const at::Tensor&, const std
 using Conv1dOut = at::Tensor&(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
                               at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::string_view,
                               at::Tensor&);
+using ConvTranspose1d = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                   at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::IntArrayRef);
 using GradientPair = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const at::Tensor&, c10::SymInt,
                                                         at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
                                                         std::string_view, std::string_view);
@@ -68,6 +70,13 @@ at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, c
                             const RawAttributes& a, at::Tensor& out) {
   static const auto op = find<Conv1dOut>("tapconv::conv1d", "out");
   return op.call(input, weight, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, a.algorithm, out);
+}
+
+at::Tensor call_conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
+                                 const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
+                                 at::IntArrayRef output_padding, int64_t groups, at::IntArrayRef dilation) {
+  static const auto op = find<ConvTranspose1d>("tapconv::conv_transpose1d");
+  return op.call(input, weight, bias, stride, padding, output_padding, groups, dilation);
 }
 
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
@@ -120,6 +129,10 @@ TORCH_LIBRARY(tapconv, m) {
       "conv1d.out(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, "
       "int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\", Tensor(a!) out) -> "
       "Tensor(a!)",
+      tags);
+  m.def(
+      "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, "
+      "int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor",
       tags);
   m.def(
       "conv1d_grad_input(Tensor grad_output, Tensor weight, SymInt input_length, int[1] stride=1, int[1] padding=0, "

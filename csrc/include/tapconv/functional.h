@@ -1,4 +1,4 @@
-// tapconv::conv1d: the convolution as a function.
+// tapconv::conv1d and tapconv::conv_transpose1d: the convolution and its transpose as functions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -66,5 +66,26 @@ TAPCONV_API at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, con
                                    const std::optional<at::Tensor>& bias = {}, at::IntArrayRef stride = 1,
                                    at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
                                    std::string_view padding_mode = "zeros", std::string_view algorithm = "auto");
+
+/// The transpose of conv1d, which maps the shape of its output back to that of its input, as
+/// `torch::nn::functional::conv_transpose1d` does, with the same options, the same result and the same errors:
+///
+///     output[n, o, t * stride + k * dilation - padding] += weight[c, o, k] * input[n, c, t]   for all c, t, k
+///
+/// from `bias[o]` on, where `c` runs over the channels of the group that `o` belongs to. Differentiable.
+///
+/// @param input   (batch, in_channels, length) or (in_channels, length); any strides. Samples, whatever their unit.
+/// @param weight  (in_channels, out_channels / groups, kernel_size)
+/// @param options bias (out_channels), stride, padding (samples cut off at both ends), output_padding (samples added at
+///        the end, fewer than stride), groups, dilation
+/// @return (batch, out_channels, output_length) or (out_channels, output_length), contiguous, where output_length =
+///         (length - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1. Sums are made as in
+///         conv1d; the bias is added to the rounded sum. Other types and devices, and output_padding that is not below
+///         the stride, are left to torch's own operator.
+/// @throws c10::Error where torch's operator throws one, with the same words.
+///
+/// Source of the definition: as for conv1d, chapter 4.
+TAPCONV_API at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
+                                        const torch::nn::functional::ConvTranspose1dFuncOptions& options = {});
 
 }  // namespace tapconv

@@ -1,10 +1,12 @@
-// tapconv::nn::Conv1d: the convolution as a torch::nn module.
+// tapconv::nn::Conv1d and tapconv::nn::ConvTranspose1d: the convolution and its transpose as torch::nn modules.
 #pragma once
 
 #include <tapconv/export.h>
 #include <torch/nn/modules/conv.h>
 
 #include <iosfwd>
+#include <optional>
+#include <vector>
 
 namespace tapconv::nn {
 
@@ -30,5 +32,36 @@ class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
 
 /// Holds a Conv1dImpl as `torch::nn::Conv1d` holds its own.
 TORCH_MODULE(Conv1d);
+
+/// A `torch::nn::ConvTranspose1d` whose forward and backward run on tapconv's kernels, with the same options,
+/// parameters, initialisation and archives.
+///
+///     tapconv::nn::ConvTranspose1d upsampling(torch::nn::ConvTranspose1dOptions(16, 8, 4).stride(2).padding(1));
+///     auto output = upsampling(torch::randn({20, 16, 50}));  // (20, 8, 100)
+class TAPCONV_API ConvTranspose1dImpl : public torch::nn::ConvTransposeNdImpl<1, ConvTranspose1dImpl> {
+ public:
+  ConvTranspose1dImpl(int64_t in_channels, int64_t out_channels, torch::ExpandingArray<1> kernel_size);
+  explicit ConvTranspose1dImpl(const torch::nn::ConvTranspose1dOptions& options);
+
+  /// @param input       (batch, in_channels, length) or (in_channels, length)
+  /// @param output_size the length of the output, or its whole shape: chooses output_padding in place of the options,
+  ///        among the `stride` lengths that a convolution maps to `length`
+  /// @return (batch, out_channels, output_length) or (out_channels, output_length); see tapconv::conv_transpose1d
+  /// @throws c10::Error where `torch::nn::ConvTranspose1d` throws one, with the same words. That one's output_size
+  ///         forgets dilation and refuses unbatched input; here it means what it means in Python.
+  torch::Tensor forward(const torch::Tensor& input, const std::optional<at::IntArrayRef>& output_size = std::nullopt);
+
+  /// As torch::nn::ConvTranspose1d prints itself, under the name tapconv::nn::ConvTranspose1d.
+  void pretty_print(std::ostream& stream) const override;
+
+ protected:
+  FORWARD_HAS_DEFAULT_ARGS({1, torch::nn::AnyValue(std::optional<at::IntArrayRef>())})
+
+ private:
+  std::vector<int64_t> output_padding_for(const torch::Tensor& input, at::IntArrayRef output_size) const;
+};
+
+/// Holds a ConvTranspose1dImpl as `torch::nn::ConvTranspose1d` holds its own.
+TORCH_MODULE(ConvTranspose1d);
 
 }  // namespace tapconv::nn

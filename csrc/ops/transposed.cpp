@@ -1,0 +1,42 @@
+// conv_transpose1d: the gradient of a convolution by its input, as an operator of its own. It is made of
+// conv1d_grad_input and a sum, whose derivatives, folds and shapes it has.
+#include <ATen/TensorSubclassLikeUtils.h>
+#include <ATen/ops/conv_transpose1d.h>
+#include <torch/library.h>
+
+#include "ops/arguments.h"
+#include "ops/operator.h"
+
+namespace tapconv::ops {
+namespace {
+
+// `output` belongs to the caller alone. Tracers and transforms do not see that, and get a sum that changes nothing.
+at::Tensor add_bias(at::Tensor output, const at::Tensor& bias) {
+  const at::Tensor column = bias.unsqueeze(-1);
+  return at::areAnyTensorSubclassLike({output, bias}) ? output.add(column) : output.add_(column);
+}
+
+at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef output_padding,
+                            int64_t groups, at::IntArrayRef dilation) {
+  const RawAttributes raw{stride, padding, dilation, groups, "zeros", "auto"};
+  const auto attributes = understand(raw);
+  const bool one_number_each = padding.size() == 1 && output_padding.size() == 1;
+  const auto length = attributes && one_number_each
+                          ? transposed_length(input, weight, bias, *attributes, output_padding[0])
+                          : std::nullopt;
+  if (!length) {
+    return at::conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation);
+  }
+  at::Tensor output = call_conv1d_grad_input(input, weight, *length, raw);
+  return bias && bias->defined() ? add_bias(std::move(output), *bias) : output;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { m.impl("conv_transpose1d", &conv_transpose1d); }
+
+// Without this, vmap calls a composite operator once per sample, and warns.
+TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatchedDecomposition, m) { m.impl("conv_transpose1d", &conv_transpose1d); }
+
+}  // namespace tapconv::ops
