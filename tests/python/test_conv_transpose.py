@@ -57,7 +57,7 @@ def problems(channels) -> list[Problem]:
     grid = [
         Problem(channels, kernel_size, stride, padding, output_padding, dilation, length)
         for stride, dilation, kernel_size, padding, length in itertools.product(
-            (1, 2, 3, 5), (1, 3), (1, 2, 3, 7), (0, 1, 3), (1, 2, 9)
+            (1, 2, 3), (1, 3), (1, 2, 3, 7), (0, 1, 3), (1, 2, 9)
         )
         for output_padding in range(stride)
     ]
@@ -66,8 +66,9 @@ def problems(channels) -> list[Problem]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("channels", CHANNELS)
-def test_exact_on_small_integers(channels, dtype):
+def test_exact_on_small_integers(channels, dtype, threads):
     """Every sum fits into every type, so that all orders of summation give the same."""
+    threads(1)  # thousands of tiny problems: waking threads for each would be most of the time
     for problem in problems(channels):
         input, weight, bias = problem.tensors(dtype, integers=True)
         expected = torch.conv_transpose1d(input.double(), weight.double(), bias.double(), *problem.arguments)
