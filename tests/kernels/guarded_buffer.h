@@ -26,8 +26,6 @@ class GuardedBuffer {
   bool margins_intact() const;
 
  private:
-  std::byte* mapping_;
-  size_t mapping_size_;
   std::span<std::byte> accessible_;
   std::byte* data_;
   size_t size_;

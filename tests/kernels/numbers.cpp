@@ -1,6 +1,7 @@
 #include "numbers.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -36,6 +37,8 @@ double accumulation_roundoff(DataType type) {
 }
 
 double nearest(DataType type, double value) {
+  if (type == DataType::float64) return value;
+  if (type == DataType::float32) return static_cast<float>(value);
   if (!std::isfinite(value) || value == 0) return value;
   const Format& format = format_of(type);
   const int bias = exponent_bias(format);
@@ -50,6 +53,8 @@ double nearest(DataType type, double value) {
 }
 
 uint64_t encode(DataType type, double value) {
+  if (type == DataType::float64) return std::bit_cast<uint64_t>(value);
+  if (type == DataType::float32) return std::bit_cast<uint32_t>(static_cast<float>(value));
   const Format& format = format_of(type);
   const int fraction_bits = format.significand_bits - 1;
   const int bias = exponent_bias(format);
@@ -68,6 +73,8 @@ uint64_t encode(DataType type, double value) {
 }
 
 double decode(DataType type, uint64_t bits) {
+  if (type == DataType::float64) return std::bit_cast<double>(bits);
+  if (type == DataType::float32) return std::bit_cast<float>(static_cast<uint32_t>(bits));
   const Format& format = format_of(type);
   const int fraction_bits = format.significand_bits - 1;
   const int bias = exponent_bias(format);

@@ -1,5 +1,5 @@
-// The data types of the kernels, written out bit by bit: what a stored number means, and which one is nearest to a
-// double. Independent of the kernels' own conversions, which it checks.
+// The data types of the kernels: what a stored number means, and which one is nearest to a double. The short ones are
+// written out bit by bit, independent of the kernels' own conversions, which they check.
 #pragma once
 
 #include <cstddef>
