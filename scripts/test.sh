@@ -47,7 +47,7 @@ configure_and_build() {
 # ctest over the tests that the arguments select by label.
 run_ctest() {
   say "ctest $*"
-  ctest --test-dir "$build" --output-on-failure --no-tests=error "$@"
+  ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=error "$@"
 }
 
 run_pytest() {
