@@ -52,8 +52,8 @@ std::vector<int64_t> ConvTranspose1dImpl::output_padding_for(const torch::Tensor
                            options.dilation()->front() * (options.kernel_size()->front() - 1) + 1;
   const int64_t longest = shortest + stride - 1;
   TORCH_CHECK(shortest <= wanted && wanted <= longest, "requested an output size of ", at::IntArrayRef(wanted),
-              ", but valid sizes range from ", at::IntArrayRef(shortest), " to ", at::IntArrayRef(longest),
-              " (for an input of ", at::IntArrayRef(input.size(-1)), ")");
+              ", but valid sizes range from ", shortest, " to ", longest, " (for an input of ",
+              at::IntArrayRef(input.size(-1)), ")");
   return {wanted - shortest};
 }
 

@@ -43,6 +43,8 @@ std::string thrown_by(const std::function<void()>& call) {
     call();
   } catch (const c10::Error& error) {
     return error.what_without_backtrace();
+  } catch (const std::exception& error) {  // oneDNN's
+    return error.what();
   }
   return "";
 }
