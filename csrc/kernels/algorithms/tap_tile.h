@@ -6,7 +6,8 @@
 // row vectors and one broadcast weight; instruction_set.h states how many columns fit for each number of rows. Each
 // step loads Columns + Rows times and multiplies Rows * Columns times, so a full tile is bound by the multipliers, not
 // by the loads. The (channel, tap) pairs are one flat list, so that kernels of one tap run as smoothly as long ones.
-// The sum over j is in plain order in one accumulator for each output: every tile shape gives the same bits.
+// Each call sums its own pairs from zero, in plain order in one accumulator for each output, and adds once to what is
+// there: long sums are made of short ones and lose little to rounding, and every tile shape gives the same bits.
 #pragma once
 
 #include <cstddef>
@@ -38,22 +39,11 @@ template <class Vector, bool Packed, int Rows, int Columns>
   constexpr int width = Vector::width;
   const bool whole = call.last_count == width;
   Register sum[Rows][Columns];
-  if (call.accumulate) {
 #pragma GCC unroll 16
-    for (int o = 0; o < Rows; ++o) {
-      const Scalar* from = call.output + o * call.output_stride;
+  for (int o = 0; o < Rows; ++o) {
+    const Register start = call.bias && !call.accumulate ? Vector::broadcast(call.bias[o]) : Vector::zero();
 #pragma GCC unroll 16
-      for (int j = 0; j < Columns - 1; ++j) sum[o][j] = Vector::load(from + j * width);
-      from += (Columns - 1) * width;
-      sum[o][Columns - 1] = whole ? Vector::load(from) : Vector::load_partial(from, call.last_count);
-    }
-  } else {
-#pragma GCC unroll 16
-    for (int o = 0; o < Rows; ++o) {
-      const Register start = call.bias ? Vector::broadcast(call.bias[o]) : Vector::zero();
-#pragma GCC unroll 16
-      for (int j = 0; j < Columns; ++j) sum[o][j] = start;
-    }
+    for (int j = 0; j < Columns; ++j) sum[o][j] = start;
   }
 
   const Scalar* weight[Packed ? 1 : Rows];
@@ -74,6 +64,17 @@ template <class Vector, bool Packed, int Rows, int Columns>
     if constexpr (Packed) weight[0] += Rows;
   }
 
+  if (call.accumulate) {
+#pragma GCC unroll 16
+    for (int o = 0; o < Rows; ++o) {
+      const Scalar* from = call.output + o * call.output_stride;
+#pragma GCC unroll 16
+      for (int j = 0; j < Columns - 1; ++j) sum[o][j] = Vector::add(Vector::load(from + j * width), sum[o][j]);
+      from += (Columns - 1) * width;
+      sum[o][Columns - 1] =
+          Vector::add(whole ? Vector::load(from) : Vector::load_partial(from, call.last_count), sum[o][Columns - 1]);
+    }
+  }
 #pragma GCC unroll 16
   for (int o = 0; o < Rows; ++o) {
     Scalar* to = call.output + o * call.output_stride;

@@ -104,14 +104,9 @@ template <class Vector, int Columns>
   constexpr int width = Vector::width;
   Register sum[Columns];
   Scalar* const last = call.output + (Columns - 1) * width;
-  if (call.accumulate) {
+  const Register start = Vector::broadcast(call.accumulate ? Scalar(0) : call.start);
 #pragma GCC unroll 16
-    for (int j = 0; j < Columns - 1; ++j) sum[j] = Vector::load(call.output + j * width);
-    sum[Columns - 1] = Vector::load_partial(last, call.last_count);
-  } else {
-#pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) sum[j] = Vector::broadcast(call.start);
-  }
+  for (int j = 0; j < Columns; ++j) sum[j] = start;
   const int64_t period = width / call.dilation;
   for (int64_t c = 0; c < call.channels; ++c) {
     const Scalar* row = call.rows + c * call.row_length;
@@ -129,6 +124,11 @@ template <class Vector, int Columns>
     } else if (left > 0) {
       add_window<Vector, Columns, 1>(row, weight, period, call.dilation, left, sum);
     }
+  }
+  if (call.accumulate) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Columns - 1; ++j) sum[j] = Vector::add(Vector::load(call.output + j * width), sum[j]);
+    sum[Columns - 1] = Vector::add(Vector::load_partial(last, call.last_count), sum[Columns - 1]);
   }
 #pragma GCC unroll 16
   for (int j = 0; j < Columns - 1; ++j) Vector::store(call.output + j * width, sum[j]);
