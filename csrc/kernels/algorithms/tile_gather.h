@@ -99,8 +99,8 @@ void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
-// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them: every output
-// channel begins far from the last one, where no hardware prefetcher looks.
+// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them: every
+// output channel begins far from the last one, where no hardware prefetcher looks.
 template <class Storage>
 void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outputs, int64_t phases,
                       const Storage* output) {
