@@ -85,7 +85,7 @@ struct GradWeightBlocks {
   int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
   size_t slot_gradient_at;
   size_t slot_sums_at;
-  size_t slot_bias_at;     // one sum of grad_output for each output channel of a task, in a vector of lanes each
+  size_t slot_bias_at;   // one sum of grad_output for each output channel of a task, in a vector of lanes each
   size_t parts_at;       // [part][out_channel][in_channel][tap], in the compute type
   size_t bias_parts_at;  // [part][out_channel]
 };
@@ -104,8 +104,8 @@ struct TileBlocks {
   int64_t block_count;
 
   // Either a task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead;
-  // or all slots share one large block of tiles at a time, and a task takes a block of output channels, whose filters it
-  // transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  // or all slots share one large block of tiles at a time, and a task takes a block of output channels, whose filters
+  // it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   bool shared_tiles;
 
   // Distances, in elements.

@@ -121,7 +121,7 @@ TEST_P(Tiles, special_values_stay_in_their_places) {
           storage[i] = special;
         }
         std::map<const InstructionSet*, RunResult> direct_results;
-        for_each_plan(problem, 1, [&](const Plan& plan, const std::string& what) {
+        const auto check = [&](const Plan& plan, const std::string& what) {
           SCOPED_TRACE(what + (in_weight ? ", weight " : ", input ") + std::to_string(special));
           const InstructionSet* set = plan.instruction_set;
           if (!direct_results.contains(set)) {
@@ -139,7 +139,8 @@ TEST_P(Tiles, special_values_stay_in_their_places) {
               ASSERT_EQ(a, b) << "element " << i;
             }
           }
-        });
+        };
+        for_each_plan(problem, 1, check, 4, seed);
         if (HasFatalFailure()) return;
       }
     }
