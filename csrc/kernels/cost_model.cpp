@@ -19,15 +19,68 @@ int64_t width_of(const Plan& plan) {
 // `rows` weights and `columns` vectors, two in a cycle like multiply-adds.
 double tile_time(int64_t rows, int64_t columns) { return std::max<double>(rows * columns, rows + columns); }
 
-double sweep_cost(const Plan& plan, int64_t vectors, double pairs) {
+// Sweeping all register tiles of a group over `vectors` of times or tiles, for one (channel, tap) pair.
+double sweep_cost(const Plan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
-  const int64_t most = tiles.columns[plan.tile_rows];
-  const int64_t whole = vectors / most;
-  const int64_t rest = vectors % most;
-  double cost = whole * tile_time(plan.tile_rows, most);
-  if (rest > 0) cost += tile_time(plan.tile_rows, rest);
-  return cost * plan.tile_row_count * pairs;
+  const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
+  const int64_t wide = vectors % column_tiles;
+  const int64_t columns = vectors / column_tiles;
+  return static_cast<double>(plan.tile_row_count) *
+         (static_cast<double>(wide) * tile_time(plan.tile_rows, columns + 1) +
+          static_cast<double>(column_tiles - wide) * tile_time(plan.tile_rows, columns));
 }
+
+// How often a register tile is called for a group, and so loads and stores its sums.
+double sweep_calls(const Plan& plan, int64_t vectors) {
+  const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
+  return static_cast<double>(plan.tile_row_count) * static_cast<double>(plan.channel_block_count) *
+         static_cast<double>(divide_up(vectors, tiles.columns[plan.tile_rows]));
+}
+
+// Cache lines of inputs and outputs.
+double lines_of(const Problem& p, double elements) {
+  return elements * static_cast<double>(compute_bytes(p.data_type)) / static_cast<double>(cache_line_bytes);
+}
+double input_elements(const Problem& p) {
+  return static_cast<double>(p.batch) * static_cast<double>(p.in_channels) * static_cast<double>(p.input_length);
+}
+double output_elements(const Problem& p) {
+  return static_cast<double>(p.batch) * static_cast<double>(p.out_channels) * static_cast<double>(p.output_length);
+}
+
+// Samples copied one by one, since a stride lies between them.
+double strided_samples(const Plan& plan) {
+  const Problem& p = plan.problem;
+  if (p.stride == 1) return 0;
+  return static_cast<double>(p.batch) * static_cast<double>(p.in_channels) * static_cast<double>(p.output_length) *
+         static_cast<double>(plan.rows.segment_count);
+}
+
+// The factors below were fitted to some 220 layers, on AVX-512 and AVX2, half of them published models' and half drawn
+// at random; half of the estimates lie within 10 % of the measurement and nine in ten within 28 %.
+constexpr double direct_call = 50;
+constexpr double direct_input_line = 11;
+constexpr double direct_strided_sample = 1.7;
+constexpr double direct_weight = 0.2;
+
+constexpr double tile_product = 1.1;
+constexpr double tile_call = 12;
+// By size * log2(size) of a transform.
+constexpr double tile_input = 4.2;
+constexpr double tile_output = 2.7;
+constexpr double tile_filter = 3.4;
+// By sample of a vector and by piece that it is put together from.
+constexpr double tile_gather_piece = 2.2;
+constexpr double tile_scatter_piece = 0.6;
+constexpr double tile_input_line = 9;
+constexpr double tile_output_line = 28;
+constexpr double tile_strided_sample = 0.7;
+// A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
+// second-level cache, and beyond what one core may expect of the third.
+constexpr double near_filter_line = 3.5;
+constexpr double far_filter_line = 13.5;
+constexpr double near_filter_bytes = 1e6;
+constexpr double far_filter_bytes = 8e6;
 
 // One vector of tiles, forth or back.
 double transform_cost(const TileTransformShape& shape) {
@@ -50,10 +103,13 @@ double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const Instruction
 
 double direct_cost(const Plan& plan) {
   const Problem& p = plan.problem;
-  const double pairs = static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.kernel_size);
-  const double sweeps =
-      static_cast<double>(p.batch * p.groups) * sweep_cost(plan, divide_up(p.output_length, width_of(plan)), pairs);
-  return 1.06 * sweeps;
+  const double group_in = static_cast<double>(p.in_channels / p.groups);
+  const double taps = static_cast<double>(p.kernel_size);
+  const int64_t vectors = divide_up(p.output_length, width_of(plan));
+  const double sweeps = static_cast<double>(p.batch * p.groups);
+  return sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
+         direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
+         direct_weight * static_cast<double>(p.out_channels) * group_in * taps;
 }
 
 double tile_cost(const Plan& plan) {
@@ -61,14 +117,33 @@ double tile_cost(const Plan& plan) {
   const TileBlocks& tiles = plan.tiles;
   const TileTransformShape& shape = shape_of(tiles.transform);
   const int64_t width = width_of(plan);
-  const double transform = transform_cost(shape);
-  const int64_t vectors = divide_up(tiles.block_tiles, width) * tiles.block_count;
-  const double groups = static_cast<double>(p.groups);
-  const double products = shape.products * sweep_cost(plan, divide_up(tiles.block_tiles, width), tiles.channels) *
-                          tiles.block_count * groups;
-  const double channels = static_cast<double>(tiles.channels) * p.groups + p.out_channels;
-  const double filters = static_cast<double>(tiles.channels) * p.out_channels / width;
-  return 1.5 * (1.1 * products + transform * (vectors * channels + 1.5 * filters));
+  const double transform = shape.size * std::log2(shape.size);
+  const double channels = static_cast<double>(tiles.channels);
+  const double blocks = static_cast<double>(tiles.block_count);
+  const double sweeps = static_cast<double>(p.groups) * blocks * shape.products;
+  const int64_t block_vectors = divide_up(tiles.block_tiles, width);
+  const double vectors = static_cast<double>(block_vectors) * blocks;
+
+  const double products = sweeps * (tile_product * sweep_cost(plan, block_vectors) * channels +
+                                    tile_call * sweep_calls(plan, block_vectors));
+  const double inputs = vectors * channels * static_cast<double>(p.groups);
+  const double outputs = vectors * static_cast<double>(p.out_channels);
+  const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
+  double cost = products + transform * (tile_input * inputs + tile_output * outputs +
+                                        tile_filter * filters * (tiles.shared_tiles ? blocks : 1));
+  if (tiles.phases > 1) {
+    const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));
+    cost += pieces * (tile_gather_piece * inputs * shape.size +
+                      tile_scatter_piece * outputs * static_cast<double>(tiles.outputs));
+  }
+  cost += tile_input_line * lines_of(p, input_elements(p)) + tile_output_line * lines_of(p, output_elements(p)) +
+          tile_strided_sample * strided_samples(plan);
+  const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
+  if (!tiles.shared_tiles && filter_lines * cache_line_bytes > near_filter_bytes) {
+    const bool far = filter_lines * cache_line_bytes > far_filter_bytes;
+    cost += (far ? far_filter_line : near_filter_line) * filter_lines * (1 + blocks);
+  }
+  return cost;
 }
 
 double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {

@@ -39,7 +39,7 @@ void run_direct(const Plan& plan, const ForwardOperands& operands, const Paralle
   });
 }
 
-// Does a task of the direct fallback write outputs of a block of tiles that was flagged?
+// Does a task of the direct fallback write outputs of a tile that was flagged?
 bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* flags) {
   const TileBlocks& tiles = plan.tiles;
   const int64_t time = task % direct.time_block_count * direct.time_block;
@@ -47,23 +47,20 @@ bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* 
   task /= direct.time_block_count * direct.out_block_count;
   const int64_t group = task % plan.problem.groups;
   const int64_t sample = task / plan.problem.groups;
-  const int64_t first_tile = time / (tiles.outputs * tiles.phases);
-  const int64_t last_tile = (end - 1) / (tiles.outputs * tiles.phases);
-  const int64_t first = (sample * tiles.tiles_per_phase + first_tile) * tiles.phases / tiles.block_tiles;
-  const int64_t last =
-      ((sample * tiles.tiles_per_phase + last_tile) * tiles.phases + tiles.phases - 1) / tiles.block_tiles;
-  const char* const blocks = flags + 1 + group * tiles.block_count;
-  return std::any_of(blocks + first, blocks + last + 1, [](char flag) { return flag != 0; });
+  const int64_t first = time / (tiles.outputs * tiles.phases);
+  const int64_t last = (end - 1) / (tiles.outputs * tiles.phases);
+  const char* const row = flags + 1 + (group * plan.problem.batch + sample) * tiles.tiles_per_phase;
+  return std::any_of(row + first, row + last + 1, [](char flag) { return flag != 0; });
 }
 
-// Blocks that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them
-// over all outputs of their tiles.
+// Tiles that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them over
+// all their outputs.
 void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   const int type = static_cast<int>(plan.problem.data_type);
   const TileKernels& kernels = plan.instruction_set->table()->tiles[type];
   char* const memory = static_cast<char*>(operands.workspace);
   char* const flags = memory + plan.tiles.flags_at;
-  const int64_t flag_count = 1 + plan.problem.groups * plan.tiles.block_count;
+  const int64_t flag_count = 1 + plan.problem.groups * plan.problem.batch * plan.tiles.tiles_per_phase;
   std::fill_n(flags, flag_count, char(0));
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
   for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);

@@ -114,8 +114,8 @@ struct TileBlocks {
   int64_t weight_plane;  // between the products of transformed filters
   int64_t weight_tile;   // between the register tiles of one product
 
-  size_t flags_at;     // one byte for the weights, then one for each group and block: 1 where sums may overflow
-  size_t fallback_at;  // workspace of the direct sum for such blocks; overlaps all that follows
+  size_t flags_at;     // one byte for the weights, then for each group, sample and tile: 1 where sums may overflow
+  size_t fallback_at;  // workspace of the direct sum for such tiles; overlaps all that follows
   size_t shared_at;    // transformed tiles of a block, all groups, if they are shared
   size_t slot_inputs_at;
   size_t slot_outputs_at;

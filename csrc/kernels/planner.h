@@ -20,7 +20,7 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots);
 
-// For the blocks of a tile plan whose sums may overflow: a direct plan whose blocks do not depend on the slots.
+// For the tiles of a plan whose sums may overflow: a direct plan whose blocks do not depend on the slots.
 Plan direct_fallback(const Plan& tile_plan);
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);

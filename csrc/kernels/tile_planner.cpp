@@ -160,7 +160,7 @@ class Decision {
 
     size_t at = cache_line_bytes;  // the task counter comes first
     tiles_.flags_at = at;
-    at += aligned_bytes(1 + p_.groups * tiles_.block_count);
+    at += aligned_bytes(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);
     tiles_.fallback_at = at;
     plan_.offset_table_at = at;
     at += aligned_bytes(plan_.channel_block * 4);
@@ -219,6 +219,12 @@ std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVari
           plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), shared);
       if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
     }
+  }
+  // Too few blocks to keep all slots busy: the other way of blocking may have more, and gives the same sums.
+  if (best && slots > 1 && best->plan.task_count < 2 * slots) {
+    std::optional<TileChoice> other = plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
+                                                 !best->plan.tiles.shared_tiles);
+    if (other && other->plan.task_count > best->plan.task_count) best = std::move(other);
   }
   return best;
 }

@@ -44,10 +44,7 @@ class TileRunner {
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
 
-  void locate(int64_t block) {
-    block_ = block;
-    lanes_.locate(plan_, block, width);
-  }
+  void locate(int64_t block) { lanes_.locate(plan_, block, width); }
 
   // Filters of register tile `unit`, counted over all groups, transformed ahead for all blocks of tiles.
   void transform_weight_ahead(int64_t unit) {
@@ -95,7 +92,6 @@ class TileRunner {
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
     Scalar* to = inputs + first * plan_.rows.segment_count * blocks_.block_tiles;
-    bool fits = true;
     for (int64_t c = first; c < last; ++c, channel += strides.channel) {
       if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
@@ -104,7 +100,8 @@ class TileRunner {
           const int64_t position = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
           copy_segment<Vector>(problem_, channel + run.sample * strides.batch, position, run.count, rows_ + run.at);
         }
-        fits = row_fits() && fits;
+        fill_zeros<Vector>(rows_ + lanes_.row_length, -lanes_.row_length & (width - 1));
+        if (!fits(rows_, lanes_.row_length)) flag_tiles(group);
         for (int lane = 0; lane < lanes_.count; lane += width) {
           if (blocks_.phases == 1) {
             gather_tiles<Vector>(lanes_, lane, rows_, shape_of(blocks_.transform).size, samples_);
@@ -115,7 +112,6 @@ class TileRunner {
         }
       }
     }
-    if (!fits) raise_flag(workspace() + blocks_.flags_at + 1 + group * blocks_.block_count + block_);
   }
 
   // The next channel begins far from this one, where no hardware prefetcher looks.
@@ -131,15 +127,34 @@ class TileRunner {
     }
   }
 
-  // False if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity.
-  bool row_fits() {
-    fill_zeros<Vector>(rows_ + lanes_.row_length, -lanes_.row_length & (width - 1));
+  // False if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity. Reads whole
+  // vectors.
+  static bool fits(const Scalar* samples, int64_t count) {
     typename Vector::Register squares = Vector::zero();
-    for (int64_t i = 0; i < lanes_.row_length; i += width) {
-      const auto x = Vector::load(rows_ + i);
+    for (int64_t i = 0; i < count; i += width) {
+      const auto x = Vector::load(samples + i);
       squares = Vector::multiply_add(x, x, squares);
     }
     return Vector::sum(squares) <= largest_square_sum<Scalar>;
+  }
+
+  // Finds the tiles whose samples do not fit. What they hold decides, not how tiles are put in blocks.
+  void flag_tiles(int64_t group) {
+    const int64_t distance = blocks_.outputs * blocks_.phases;
+    const int64_t length = shape_of(blocks_.transform).size * blocks_.phases;
+    for (int r = 0; r < lanes_.run_count; ++r) {
+      const TileRun& run = lanes_.runs[r];
+      char* const flags =
+          workspace() + blocks_.flags_at + 1 + (group * problem_.batch + run.sample) * blocks_.tiles_per_phase;
+      for (int64_t first = run.first; first + length <= run.first + run.count; first += distance) {
+        const Scalar* const samples = rows_ + run.at + (first - run.first);
+        bool fit = fits(samples, length & -width);
+        for (int64_t i = length & -width; i < length; ++i) {
+          fit = fit && samples[i] * samples[i] <= largest_square_sum<Scalar>;
+        }
+        if (!fit) raise_flag(flags + first / distance);
+      }
+    }
   }
 
   void multiply(int64_t out_block, const Scalar* inputs, const Scalar* weight) {
@@ -233,7 +248,6 @@ class TileRunner {
   Scalar* rows_;
   const int32_t* offsets_;
   const Scalar* bias_;
-  int64_t block_ = 0;
   TileLanes lanes_;
 };
 
