@@ -68,12 +68,17 @@ void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel
   const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
   if (plan.tiles.shared_tiles) {
     for (int64_t block = 0; block < plan.tiles.block_count; ++block) {
-      each_slot(plan.problem.in_channels, [&](int64_t first, int64_t last, int slot) {
-        kernels.transform_inputs(plan, operands, block, first, last, slot);
-      });
-      each_slot(plan.task_count, [&](int64_t first, int64_t last, int slot) {
-        kernels.multiply(plan, operands, block, first, last, slot);
-      });
+      const int64_t group_in = plan.problem.in_channels / plan.problem.groups;
+      for (int64_t group = 0; group < plan.problem.groups; group += plan.tiles.shared_groups) {
+        const int64_t groups = std::min(plan.tiles.shared_groups, plan.problem.groups - group);
+        each_slot(groups * group_in, [&](int64_t first, int64_t last, int slot) {
+          kernels.transform_inputs(plan, operands, block, group * group_in + first, group * group_in + last, slot);
+        });
+        each_slot(groups * plan.out_block_count, [&](int64_t first, int64_t last, int slot) {
+          const int64_t task = group * plan.out_block_count;
+          kernels.multiply(plan, operands, block, task + first, task + last, slot);
+        });
+      }
     }
   } else {
     each_slot(plan.problem.groups * plan.tile_row_count, [&](int64_t first, int64_t last, int slot) {

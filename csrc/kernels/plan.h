@@ -104,9 +104,10 @@ struct TileBlocks {
   int64_t block_count;
 
   // Either a task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead;
-  // or all slots share one large block of tiles at a time, and a task takes a block of output channels, whose filters
-  // it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  // or all slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
+  // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   bool shared_tiles;
+  int64_t shared_groups;
 
   // Distances, in elements.
   int64_t input_plane;   // between the products of transformed tiles
@@ -116,7 +117,7 @@ struct TileBlocks {
 
   size_t flags_at;     // one byte for the weights, then for each group, sample and tile: 1 where sums may overflow
   size_t fallback_at;  // workspace of the direct sum for such tiles; overlaps all that follows
-  size_t shared_at;    // transformed tiles of a block, all groups, if they are shared
+  size_t shared_at;    // transformed tiles that are shared
   size_t slot_inputs_at;
   size_t slot_outputs_at;
   size_t slot_weight_at;

@@ -122,7 +122,7 @@ class Decision {
 
   bool choose_shared_blocks() {
     const int64_t most_shared = std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes);
-    int64_t tiles = std::min<int64_t>(most_shared / (p_.groups * input_bytes(1)), largest_tile_block);
+    int64_t tiles = std::min<int64_t>(most_shared / input_bytes(1), largest_tile_block);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
     set_block(tiles);
@@ -130,9 +130,12 @@ class Decision {
     const int64_t tile_bytes =
         output_bytes(tiles_.block_tiles, 1) + shape_.products * plan_.tile_rows * tiles_.channels * element_;
     if (tile_bytes > most_slot_bytes) return false;
+    // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
     const int64_t wanted = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
-    set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * p_.groups / wanted));
-    plan_.task_count = p_.groups * plan_.out_block_count;
+    const int64_t most_groups = std::max<int64_t>(most_shared / input_bytes(tiles_.block_tiles), 1);
+    tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
+    set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted));
+    plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
     return row_elements() * element_ <= most_row_bytes;
   }
@@ -170,7 +173,8 @@ class Decision {
     tiles_.shared_at = at;
     const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
     const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
-    at += aligned_bytes(p_.groups * (shared_ ? input_bytes : plan_.out_block_count * weight_bytes));
+    at +=
+        aligned_bytes(shared_ ? tiles_.shared_groups * input_bytes : p_.groups * plan_.out_block_count * weight_bytes);
     plan_.slots_at = at;
     size_t within = 0;
     tiles_.slot_inputs_at = tiles_.slot_weight_at = within;

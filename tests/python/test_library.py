@@ -47,6 +47,8 @@ def test_loading_nothing_but_the_library():
     """A bare load_library gives the complete operator: results, shapes without data, and derivatives."""
     program = f"""
 import torch
+torch.manual_seed(0)
+torch.set_default_dtype(torch.float64)
 torch.ops.load_library({str(_library.LIBRARY_PATH)!r})
 x, w = torch.randn(2, 3, 20), torch.randn(4, 3, 5, requires_grad=True)
 y = torch.ops.tapconv.conv1d(x, w, None, 1, 2)

@@ -66,11 +66,14 @@ class TileRunner {
     }
   }
 
-  // Input channel `channel`, counted over all groups, of the tiles that all slots share.
-  void transform_shared_input(int64_t channel) {
-    const int64_t group = channel / group_in_;
-    const int64_t within = channel % group_in_;
-    transform_inputs(group, within, within + 1, shared_inputs(group));
+  // Input channels [first, last), counted over all groups, of the tiles that all slots share.
+  void transform_shared_inputs(int64_t first, int64_t last) {
+    while (first < last) {
+      const int64_t group = first / group_in_;
+      const int64_t end = smaller((group + 1) * group_in_, last);
+      transform_inputs(group, first - group * group_in_, end - group * group_in_, shared_inputs(group));
+      first = end;
+    }
   }
 
   // A block of output channels for the tiles that all slots share.
@@ -228,7 +231,8 @@ class TileRunner {
            (group * plan_.out_block_count + out_block) * products_ * blocks_.weight_plane;
   }
   Scalar* shared_inputs(int64_t group) const {
-    return reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) + group * products_ * blocks_.input_plane;
+    return reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) +
+           group % blocks_.shared_groups * products_ * blocks_.input_plane;
   }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -268,7 +272,7 @@ void transform_tile_inputs(const Plan& plan, const ForwardOperands& operands, in
                            int64_t last, int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   runner.locate(block);
-  for (int64_t channel = first; channel < last; ++channel) runner.transform_shared_input(channel);
+  runner.transform_shared_inputs(first, last);
 }
 
 template <class Isa, class Storage>
