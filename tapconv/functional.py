@@ -3,7 +3,7 @@ compute nothing themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ _by_samples = torch.ops.tapconv.conv1d.default
 _by_name = torch.ops.tapconv.conv1d.padding
 _into_out = torch.ops.tapconv.conv1d.out
 _transposed = torch.ops.tapconv.conv_transpose1d.default
+
+# Bound here, because `tapconv.enable` gives these names to tapconv.
+_torch_conv1d, _torch_conv_transpose1d = torch.conv1d, torch.conv_transpose1d
 
 Size = int | Sequence[int]
 NAMED_PADDINGS = ("valid", "same", "causal")
@@ -31,6 +34,21 @@ def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1)
         raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(NAMED_PADDINGS)}")
     reach = dilation * (kernel_size - 1)
     return {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "causal": (reach, 0)}[padding]
+
+
+def _raise_torchs_type_error(error: RuntimeError, function: Callable, arguments: tuple, defaults: tuple) -> None:
+    """Raises the TypeError that torch's function has for arguments of a wrong kind, where `torch.ops` has a
+    RuntimeError; returns if `error` is about something else."""
+    if not str(error).startswith("tapconv::") and None not in arguments[:2]:
+        return
+    while len(arguments) > 2 and arguments[-1] is defaults[len(arguments) - 3]:
+        arguments = arguments[:-1]  # torch names the kinds of what it was given, and the caller did not give these
+    try:
+        function(*arguments)
+    except TypeError as torchs:
+        raise torchs from None
+    except RuntimeError:
+        return
 
 
 def conv1d(
@@ -88,12 +106,18 @@ def conv1d(
     """
     if out is None:
         function = _by_name if isinstance(padding, str) else _by_samples
-        # An argument that is passed is an argument that is parsed: the defaults are left out.
-        if padding_mode == "zeros" and algorithm == "auto":
-            return function(input, weight, bias, stride, padding, dilation, groups)
-        return function(
-            input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
-        )
+        try:
+            # An argument that is passed is an argument that is parsed: the defaults are left out.
+            if padding_mode == "zeros" and algorithm == "auto":
+                return function(input, weight, bias, stride, padding, dilation, groups)
+            return function(
+                input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
+            )
+        except RuntimeError as error:
+            theirs = "valid" if padding == "causal" else padding
+            arguments = (input, weight, bias, stride, theirs, dilation, groups)
+            _raise_torchs_type_error(error, _torch_conv1d, arguments, (None, 1, 0, 1, 1))
+            raise
     if isinstance(padding, str):
         one_stride, one_dilation = (size if isinstance(size, int) else size[0] for size in (stride, dilation))
         if padding == "same" and one_stride != 1:
@@ -150,7 +174,12 @@ def conv_transpose1d(
         >>> tapconv.conv_transpose1d(signal, filters, stride=2, padding=1).shape
         torch.Size([1, 4, 100])
     """
-    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    try:
+        return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    except RuntimeError as error:
+        arguments = (input, weight, bias, stride, padding, output_padding, groups, dilation)
+        _raise_torchs_type_error(error, _torch_conv_transpose1d, arguments, (None, 1, 0, 0, 1, 1))
+        raise
 
 
 # TorchScript compiles a call of these functions straight into the operators, conv1d's with all the overloads.

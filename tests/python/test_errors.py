@@ -91,10 +91,44 @@ def test_padding_longer_than_a_mode_allows(padding_mode, padding):
     assert str(ours.value) == str(theirs.value)
 
 
-@pytest.mark.parametrize(
-    "arguments", [(None, W), (X,), ("x", W), (X, W, None, 1.5), (X, W, None, 1, 0, 1, "2"), (X, W, None, None)]
-)
-def test_arguments_of_a_wrong_kind_raise(arguments):
-    for function in (torch.conv1d, tapconv.conv1d, torch.ops.tapconv.conv1d):
-        with pytest.raises((TypeError, RuntimeError, AttributeError)):
-            function(*arguments)
+WRONG_KINDS = {
+    "input None": (None, W),
+    "input a string": ("x", W),
+    "input a list": ([1.0, 2.0], W),
+    "weight None": (X, None),
+    "bias a number": (X, W, 3),
+    "stride a float": (X, W, None, 1.5),
+    "stride None": (X, W, None, None),
+    "stride a string": (X, W, None, "2"),
+    "padding None": (X, W, None, 1, None),
+    "padding a tuple of a float": (X, W, None, 1, (1.5,)),
+    "dilation a float beside a named padding": (X, W, None, 1, "same", 1.0),
+    "groups a string": (X, W, None, 1, 0, 1, "2"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_KINDS)
+def test_arguments_of_a_wrong_kind(name):
+    arguments = WRONG_KINDS[name]
+    theirs = outcome(torch.conv1d, arguments)
+    assert theirs[0] is TypeError
+    assert outcome(tapconv.conv1d, arguments) == theirs
+    with pytest.raises((TypeError, RuntimeError)):
+        torch.ops.tapconv.conv1d(*arguments)
+
+
+def test_arguments_of_a_wrong_kind_where_torch_has_no_such_call():
+    with pytest.raises(TypeError, match="groups"):
+        tapconv.conv1d(X, W, padding="causal", groups="2")
+    with pytest.raises(RuntimeError, match="padding_mode"):
+        tapconv.conv1d(X, W, padding_mode=3)
+    with pytest.raises(TypeError):
+        tapconv.conv1d(X)
+
+
+@pytest.mark.parametrize("make", [lambda m: m.Conv1d(6, 4, 3), lambda m: m.ConvTranspose1d(6, 4, 3)])
+@pytest.mark.parametrize("input", [None, "x", [1.0]])
+def test_modules_called_with_a_wrong_kind(make, input):
+    ours, theirs = (outcome(make(modules), (input,)) for modules in (tapconv, torch.nn))
+    assert ours[0] is theirs[0] is TypeError
+    assert ours[1].partition(", Parameter")[0] == theirs[1].partition(", Parameter")[0]  # got (str, Parameter, ...
