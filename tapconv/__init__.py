@@ -10,8 +10,10 @@ from __future__ import annotations
 import torch
 
 from tapconv._library import PACKAGE_FOLDER
+from tapconv.conversion import Report, convert, report, revert
 from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
+from tapconv.rerouting import disable, enable, enabled
 
 __version__: str = torch.ops.tapconv.version()
 
@@ -42,11 +44,18 @@ __all__ = [
     "Conv1d",
     "ConvTranspose1d",
     "LazyConv1d",
+    "Report",
     "__version__",
     "cmake_prefix_path",
     "conv1d",
     "conv_transpose1d",
+    "convert",
+    "disable",
+    "enable",
+    "enabled",
     "isa",
     "isa_available",
     "isa_compiled",
+    "report",
+    "revert",
 ]

@@ -90,7 +90,7 @@ class Conv1d(torch.nn.Conv1d):
             weight,
             bias,
             self.stride,
-            self.padding,
+            self._reversed_padding_repeated_twice,  # left and right; what torch pads by in these modes
             self.dilation,
             self.groups,
             padding_mode=self.padding_mode,

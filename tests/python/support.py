@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,3 +127,27 @@ def edges() -> list[Problem]:
         Problem((2, 6, 50), 12, 4, padding="same", dilation=3),
     ]
     return problems
+
+
+@dataclass
+class Calls:
+    """How often each kind of operator ran."""
+
+    forward: int = 0
+    backward: int = 0
+    by_torch: int = 0
+
+
+@contextlib.contextmanager
+def kernel_calls() -> Iterator[Calls]:
+    """Counts, with torch's profiler, the calls of tapconv's operators and of torch's convolution."""
+    calls = Calls()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        yield calls
+    for event in profiler.key_averages():
+        if event.key in ("tapconv::conv1d", "tapconv::conv_transpose1d"):
+            calls.forward += event.count
+        elif event.key.startswith("tapconv::"):
+            calls.backward += event.count
+        elif event.key in ("aten::_convolution", "aten::convolution_backward"):
+            calls.by_torch += event.count

@@ -1,0 +1,175 @@
+"""`tapconv.convert` makes the convolutions of a model tapconv's, `tapconv.revert` undoes it, and `tapconv.report` says
+what computes each of them and why."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from tapconv import script_graphs
+from tapconv.converted_classes import (
+    TWINS,
+    Converted,
+    class_after_converting,
+    class_after_reverting,
+    torch_base,
+)
+from tapconv.tables import markdown_table
+
+Model = TypeVar("Model", bound=nn.Module)
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One convolution: where it is, what it is, and whether tapconv computes it."""
+
+    name: str
+    description: str
+    by_tapconv: bool
+    remark: str = ""
+    count: int = 1  # calls, or nodes of a graph, that this stands for
+
+
+@dataclass(frozen=True)
+class Report:
+    """What computes each convolution. `print` shows it as a table."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def converted(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.by_tapconv]
+
+    @property
+    def left_alone(self) -> list[Entry]:
+        return [entry for entry in self.entries if not entry.by_tapconv]
+
+    def __str__(self) -> str:
+        by_tapconv, total = (sum(entry.count for entry in entries) for entries in (self.converted, self.entries))
+        summary = f"{by_tapconv} of {total} convolutions are computed by tapconv."
+        if not self.entries:
+            return summary
+        rows = [
+            [entry.name, entry.description, str(entry.count), "tapconv" if entry.by_tapconv else "torch", entry.remark]
+            for entry in self.entries
+        ]
+        return f"{summary}\n\n{markdown_table(['where', 'what', 'number', 'computed by', 'remark'], rows)}"
+
+
+def convert(model: Model) -> Model:
+    """Makes every `nn.Conv1d` and `nn.ConvTranspose1d` in a model compute by tapconv, in place.
+
+    Each module stays the same object with the same parameters, hooks, buffers and names, also where `weight_norm`,
+    `spectral_norm` or another parametrization computes its weight, and where a subclass changes what goes in or comes
+    out; only its class becomes a subclass of its own class that computes by tapconv. Copies, pickles and checkpoints of
+    the model work as before. In a TorchScript module, the calls in its graphs are replaced; convert it before it is
+    first called, because TorchScript keeps what it compiled then.
+
+    Modules that tapconv cannot make faster are left alone: :func:`tapconv.report` lists them with the reason.
+
+    Args:
+        model: any module. Calling `convert` again does nothing to what is converted already.
+
+    Returns:
+        The model itself.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv1d(16, 32, 5), nn.ReLU())
+        >>> print(tapconv.report(tapconv.convert(model)))
+        1 of 1 convolutions are computed by tapconv.
+        ...
+    """
+    for module in model.modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            script_graphs.convert(module)
+        elif torch_base(type(module)) and not computed_by_tapconv(module) and obstacle(module) is None:
+            module.__class__ = class_after_converting(module)
+    return model
+
+
+def revert(model: Model) -> Model:
+    """Undoes :func:`tapconv.convert`, in place: every module gets back the class that it had. Modules that were made as
+    `tapconv.Conv1d` stay so. In a TorchScript module, all calls of tapconv that torch can compute become torch's.
+
+    Returns:
+        The model itself.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            script_graphs.revert(module)
+        elif isinstance(module, Converted):
+            module.__class__ = class_after_reverting(module)
+    return model
+
+
+def report(model: nn.Module) -> Report:
+    """Says for each convolution of a model whether tapconv computes it, and if not, why; changes nothing."""
+    return Report(tuple(entry for name, module in model.named_modules() for entry in _entries(name, module)))
+
+
+def _entries(name: str, module: nn.Module) -> Iterator[Entry]:
+    if isinstance(module, torch.jit.ScriptModule):
+        for method, (by_torch, by_tapconv) in script_graphs.methods_with_convolutions(module).items():
+            description = f"TorchScript {module.original_name}.{method}"
+            if by_tapconv:
+                yield Entry(name, description, True, "", by_tapconv)
+            if by_torch:
+                yield Entry(name, description, False, "not converted", by_torch)
+    elif torch_base(type(module)):
+        by_tapconv = computed_by_tapconv(module)
+        remark = "" if by_tapconv else obstacle(module) or "not converted"
+        yield Entry(name, _describe(module), by_tapconv, remark)
+
+
+def computed_by_tapconv(module: nn.Module) -> bool:
+    return isinstance(module, tuple(TWINS.values()))
+
+
+def obstacle(module: nn.Module) -> str | None:
+    """Why a subclass of `nn.Conv1d` or `nn.ConvTranspose1d` has to be left alone; None if it can be converted."""
+    if isinstance(module, nn.modules.lazy.LazyModuleMixin):
+        return "has no weights yet: call the model once, then convert it"
+    if getattr(module, "qconfig", None) is not None:
+        return "is prepared for quantisation, which goes by a module's exact class"
+    weight = module.weight
+    if weight.device.type not in ("cpu", "meta"):
+        return f"its weight is on {weight.device}: tapconv computes on the CPU"
+    if weight.dtype not in DTYPES:
+        return f"its weight is {str(weight.dtype).removeprefix('torch.')}: tapconv computes floating point"
+    return _obstacle_in_methods(module)
+
+
+def _obstacle_in_methods(module: nn.Module) -> str | None:
+    """tapconv takes the place of `nn.Conv1d._conv_forward` and `nn.ConvTranspose1d.forward`. A method of a
+    subclass that does not hand on to it computes something of its own, of which nothing is known."""
+    base = torch_base(type(module))
+    replaced = "_conv_forward" if base is nn.Conv1d else "forward"
+    if replaced in vars(module):
+        return f"its {replaced} was replaced on the object"
+    for method in ("forward", "_conv_forward"):
+        for cls in type(module).__mro__[: type(module).__mro__.index(base)]:
+            if method in vars(cls) and not _hands_on(vars(cls)[method], method, replaced):
+                return f"{cls.__name__}.{method} computes by itself: `with tapconv.enabled()` may reach it"
+    return None
+
+
+def _hands_on(function: object, method: str, replaced: str) -> bool:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return False
+    if method == replaced:
+        return "super" in code.co_names and method in code.co_names
+    return "_conv_forward" in code.co_names or "forward" in code.co_names
+
+
+def _describe(module: nn.Module) -> str:
+    """Like the printed form of the module, shorter: class, channels, kernel size, groups."""
+    text = f"{type(module).__name__} {module.in_channels} -> {module.out_channels}, kernel {module.kernel_size[0]}"
+    return text if module.groups == 1 else f"{text}, {module.groups} groups"

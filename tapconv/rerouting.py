@@ -1,0 +1,96 @@
+"""`tapconv.enabled` and `tapconv.enable`: torch's convolution functions, computed by tapconv in code that one cannot
+change."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode, has_torch_function
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from tapconv.conversion import DTYPES, Entry, Report
+from tapconv.functional import conv1d, conv_transpose1d
+
+_OURS: dict[Callable, Callable] = {torch.conv1d: conv1d, torch.conv_transpose1d: conv_transpose1d}
+
+
+def _obstacle(input: object) -> str | None:
+    """Why a call is torch's: for tapconv, the input must be a plain tensor of a type that its kernels take."""
+    if not isinstance(input, Tensor) or has_torch_function((input,)) or is_traceable_wrapper_subclass(input):
+        return f"the input is a {type(input).__name__}"
+    if input.device.type not in ("cpu", "meta"):
+        return f"the input is on {input.device}: tapconv computes on the CPU"
+    if input.dtype not in DTYPES:
+        return f"the input is {str(input.dtype).removeprefix('torch.')}: tapconv computes floating point"
+    return None
+
+
+class enabled(TorchFunctionMode):
+    """Within it, `torch.conv1d`, `torch.conv_transpose1d`, their names in `torch.nn.functional`, and so `nn.Conv1d` and
+    `nn.ConvTranspose1d`, compute by tapconv, whoever calls them in this thread.
+
+    What tapconv cannot compute (other devices and types, tensor subclasses) stays with torch. Every call of torch in
+    this thread takes about a microsecond longer inside, unlike with :func:`tapconv.convert` and :func:`tapconv.enable`.
+
+    Example:
+        >>> with tapconv.enabled() as rerouting:
+        ...     output = model(signal)
+        >>> print(rerouting.report())
+        6 of 6 convolutions are computed by tapconv.
+        ...
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: Counter[tuple[str, str | None]] = Counter()
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
+        kwargs = kwargs or {}
+        ours = _OURS.get(func)
+        if ours is None:
+            return func(*args, **kwargs)
+        reason = _obstacle(args[0] if args else kwargs.get("input"))
+        if not torch.compiler.is_compiling():
+            self._calls[ours.__name__, reason] += 1
+        return (func if reason else ours)(*args, **kwargs)
+
+    def report(self) -> Report:
+        """The calls so far, those from compiled code left out."""
+        return Report(
+            tuple(
+                Entry("calls", f"torch.{function}", reason is None, reason or "", count)
+                for (function, reason), count in self._calls.items()
+            )
+        )
+
+
+def _rerouted(theirs: Callable, ours: Callable) -> Callable:
+    @functools.wraps(ours)
+    def function(*args: object, **kwargs: object) -> Tensor:
+        return (theirs if _obstacle(args[0] if args else kwargs.get("input")) else ours)(*args, **kwargs)
+
+    torch.jit._builtins._register_builtin(function, f"tapconv::{ours.__name__}")
+    return function
+
+
+_REPLACEMENTS = {theirs.__name__: (theirs, _rerouted(theirs, ours)) for theirs, ours in _OURS.items()}
+
+
+def enable() -> None:
+    """Does for the whole process, all threads, what :class:`tapconv.enabled` does within it, until
+    :func:`tapconv.disable`: replaces `torch.conv1d`, `torch.conv_transpose1d` and their names in
+    `torch.nn.functional`. Code that has imported these functions by name before keeps torch's."""
+    for name, (_, replacement) in _REPLACEMENTS.items():
+        setattr(torch, name, replacement)
+        setattr(torch.nn.functional, name, replacement)
+
+
+def disable() -> None:
+    """Undoes :func:`tapconv.enable`."""
+    for name, (original, _) in _REPLACEMENTS.items():
+        setattr(torch, name, original)
+        setattr(torch.nn.functional, name, original)

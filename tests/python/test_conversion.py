@@ -1,0 +1,312 @@
+"""`tapconv.convert`, `tapconv.revert` and `tapconv.report`: what changes and what does not."""
+
+import copy
+import io
+import pickle
+import warnings
+
+import pytest
+import torch
+from support import kernel_calls
+from torch import nn
+
+import tapconv
+
+SIGNAL = torch.randn(2, 4, 40, generator=torch.Generator().manual_seed(0))
+
+
+class LeftPadded(nn.Conv1d):
+    """Changes what goes in."""
+
+    def forward(self, input):
+        return super().forward(nn.functional.pad(input, (self.kernel_size[0] - 1, 0)))
+
+
+class Doubled(nn.Conv1d):
+    """Changes the weight, between forward and the convolution."""
+
+    def _conv_forward(self, input, weight, bias):
+        return super()._conv_forward(input, 2 * weight, bias)
+
+
+class CallsTheParent(nn.Conv1d):
+    def forward(self, input):
+        return nn.Conv1d.forward(self, input.abs())
+
+
+class Cropped(nn.ConvTranspose1d):
+    def forward(self, input):
+        return super().forward(input)[..., :-1]
+
+
+class ComputesItself(nn.Conv1d):
+    def forward(self, input):
+        return nn.functional.conv1d(input, self.weight.abs(), self.bias)
+
+
+def with_old_weight_norm(module):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(module)
+
+
+PARAMETRIZATIONS = nn.utils.parametrizations
+MAKERS = {
+    "plain": lambda: nn.Conv1d(4, 6, 3, padding=1),
+    "reflect": lambda: nn.Conv1d(4, 6, 3, padding=2, padding_mode="reflect"),
+    "same, dilated, grouped": lambda: nn.Conv1d(4, 6, 4, padding="same", dilation=2, groups=2, bias=False),
+    "double": lambda: nn.Conv1d(4, 6, 3).double(),
+    "transposed": lambda: nn.ConvTranspose1d(4, 6, 4, stride=2, padding=1),
+    "weight_norm as a hook": lambda: with_old_weight_norm(nn.Conv1d(4, 6, 3)),
+    "weight_norm as a hook, transposed": lambda: with_old_weight_norm(nn.ConvTranspose1d(4, 6, 3)),
+    "weight_norm": lambda: PARAMETRIZATIONS.weight_norm(nn.Conv1d(4, 6, 3)),
+    "weight_norm, transposed": lambda: PARAMETRIZATIONS.weight_norm(nn.ConvTranspose1d(4, 6, 3)),
+    "weight_norm of a subclass": lambda: PARAMETRIZATIONS.weight_norm(LeftPadded(4, 6, 3)),
+    "spectral_norm": lambda: PARAMETRIZATIONS.spectral_norm(nn.Conv1d(4, 6, 3)),
+    "spectral_norm as a hook": lambda: nn.utils.spectral_norm(nn.Conv1d(4, 6, 3)),
+    "pads by itself": lambda: LeftPadded(4, 6, 3),
+    "changes its weight": lambda: Doubled(4, 6, 3),
+    "calls its parent by name": lambda: CallsTheParent(4, 6, 3),
+    "crops by itself": lambda: Cropped(4, 6, 3),
+}
+
+
+def results(module, signal):
+    """The output and the gradients of all parameters, without leaving anything behind."""
+    output = module(signal)
+    return [output, *torch.autograd.grad(output.square().sum(), list(module.parameters()))]
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", MAKERS)
+def test_same_object_same_result(name, training):
+    module = MAKERS[name]()
+    model = nn.Sequential(module).train(training)
+    signal = SIGNAL.to(next(module.parameters()).dtype)
+    if training:
+        model(signal)  # spectral_norm's first power iteration
+        model.eval()
+    expected = results(model, signal)
+    parameters, names = list(model.parameters()), list(model.state_dict())
+    cls, text, hooks = type(module), repr(model), dict(module._forward_pre_hooks)
+
+    assert tapconv.convert(model) is model
+    assert model[0] is module and isinstance(module, torch_class(cls))
+    assert all(map(lambda ours, theirs: ours is theirs, model.parameters(), parameters))
+    assert list(model.state_dict()) == names and repr(model) == text and module._forward_pre_hooks == hooks
+    assert tapconv.report(model).converted and not tapconv.report(model).left_alone
+    with kernel_calls() as calls:
+        torch.testing.assert_close(results(model, signal), expected)
+    assert calls.forward == 1 and calls.backward >= 1 and not calls.by_torch
+
+    assert tapconv.revert(model) is model
+    assert type(module).__name__ == cls.__name__ and not isinstance(module, (tapconv.Conv1d, tapconv.ConvTranspose1d))
+    assert type(module) is cls or nn.utils.parametrize.is_parametrized(module)
+    with kernel_calls() as calls:
+        torch.testing.assert_close(results(model, signal), expected, rtol=0, atol=0)
+    assert not calls.forward and calls.by_torch
+
+
+def torch_class(cls):
+    return nn.Conv1d if issubclass(cls, nn.Conv1d) else nn.ConvTranspose1d
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_copies_of_converted_modules(name):
+    module = tapconv.convert(MAKERS[name]().eval())
+    signal = SIGNAL.to(next(module.parameters()).dtype)
+    with torch.no_grad():
+        expected = module(signal)
+        if "hook" in name:
+            # torch cannot copy the weight that such a hook computed with a graph; without one it can.
+            assert not module.weight.requires_grad
+        copies = [copy.deepcopy(module)]
+        if not nn.utils.parametrize.is_parametrized(module):  # which torch does not pickle
+            buffer = io.BytesIO()
+            torch.save(module, buffer)
+            buffer.seek(0)
+            copies += [pickle.loads(pickle.dumps(module)), torch.load(buffer, weights_only=False)]
+        for other in copies:
+            assert type(other) is type(module)
+            with kernel_calls() as calls:
+                assert torch.equal(other(signal), expected)
+            assert calls.forward == 1
+            tapconv.revert(other)
+            torch.testing.assert_close(other(signal), expected)
+
+
+def test_parametrized_modules_do_not_pickle_as_in_torch():
+    with pytest.raises(RuntimeError, match="parametrized"):
+        pickle.dumps(tapconv.convert(MAKERS["weight_norm"]()))
+
+
+def test_norms_come_and_go_after_converting():
+    module = tapconv.convert(nn.Conv1d(4, 6, 3))
+    expected = module(SIGNAL)
+    PARAMETRIZATIONS.weight_norm(module)
+    torch.testing.assert_close(module(SIGNAL), expected)
+    tapconv.revert(module)
+    assert not isinstance(module, tapconv.Conv1d)
+    tapconv.convert(module)
+    nn.utils.parametrize.remove_parametrizations(module, "weight")
+    assert isinstance(module, tapconv.Conv1d) and not nn.utils.parametrize.is_parametrized(module)
+    tapconv.revert(module)
+    assert type(module) is nn.Conv1d
+    torch.testing.assert_close(module(SIGNAL), expected)
+
+    module = tapconv.convert(with_old_weight_norm(nn.Conv1d(4, 6, 3)))
+    expected = module(SIGNAL)
+    module.weight_g.data.mul_(2)
+    torch.testing.assert_close(module(SIGNAL) - module.bias[:, None], 2 * (expected - module.bias[:, None]))
+    nn.utils.remove_weight_norm(module)
+    assert list(dict(module.named_parameters())) == ["bias", "weight"]
+    module(SIGNAL)
+
+
+def test_a_copy_keeps_its_own_class():
+    first = PARAMETRIZATIONS.weight_norm(nn.Conv1d(4, 6, 3))
+    second = copy.deepcopy(first)  # shares the class that torch made for the first
+    tapconv.convert(first)
+    assert isinstance(first, tapconv.Conv1d) and not isinstance(second, tapconv.Conv1d)
+
+
+def test_hooks_and_shared_modules():
+    shared, seen = nn.Conv1d(4, 4, 3, padding=1), []
+    model = nn.ModuleDict({"a": shared, "b": nn.Sequential(shared)})
+    shared.register_forward_hook(lambda module, args, output: seen.append("forward"))
+    shared.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append("backward"))
+    tapconv.convert(model)
+    assert model["a"] is model["b"][0] and tapconv.report(model).converted[0].name == "a"
+    model["b"](SIGNAL.clone().requires_grad_()).sum().backward()
+    assert seen == ["forward", "backward"]
+
+
+def test_calling_again_changes_nothing_and_own_modules_stay():
+    model = nn.Sequential(nn.Conv1d(4, 4, 3), tapconv.Conv1d(4, 4, 3, padding="causal"))
+    tapconv.convert(model)
+    classes = list(map(type, model))
+    tapconv.convert(model)
+    assert list(map(type, model)) == classes
+    tapconv.revert(model)
+    assert list(map(type, model)) == [nn.Conv1d, tapconv.Conv1d]
+    tapconv.revert(model)
+    assert list(map(type, model)) == [nn.Conv1d, tapconv.Conv1d]
+
+
+def replaced_on_the_object():
+    module = nn.Conv1d(4, 6, 3)
+    module._conv_forward = lambda input, weight, bias: input
+    return module
+
+
+def quantisation_ahead():
+    module = nn.Conv1d(4, 6, 3)
+    module.qconfig = object()
+    return module
+
+
+LEFT_ALONE = {
+    "computes by itself": (lambda: ComputesItself(4, 6, 3), "ComputesItself.forward computes by itself"),
+    "replaced": (replaced_on_the_object, "_conv_forward was replaced on the object"),
+    "complex": (lambda: nn.Conv1d(4, 6, 3, dtype=torch.complex64), "complex64"),
+    "lazy": (lambda: nn.LazyConv1d(6, 3), "has no weights yet"),
+    "quantisation": (quantisation_ahead, "quantisation"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_ALONE)
+def test_left_alone(name):
+    make, reason = LEFT_ALONE[name]
+    module = make()
+    cls = type(module)
+    model = tapconv.convert(nn.Sequential(module, nn.Conv2d(1, 1, 3)))
+    assert type(module) is cls
+    (entry,) = tapconv.report(model).entries
+    assert not entry.by_tapconv and reason in entry.remark and entry.name == "0"
+
+
+def test_lazy_modules_after_their_first_call():
+    model = nn.Sequential(nn.LazyConv1d(6, 3))
+    tapconv.convert(model)
+    expected = model(SIGNAL)
+    tapconv.convert(model)
+    assert isinstance(model[0], tapconv.Conv1d)
+    torch.testing.assert_close(model(SIGNAL), expected)
+
+
+def test_the_report_reads_well():
+    model = nn.Sequential(nn.Conv1d(4, 6, 3, groups=2), ComputesItself(6, 6, 3))
+    assert "0 of 2" in str(tapconv.report(model)) and "not converted" in str(tapconv.report(model))
+    lines = str(tapconv.report(tapconv.convert(model))).splitlines()
+    assert lines[0] == "1 of 2 convolutions are computed by tapconv."
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["where", "what", "number", "computed by", "remark"]
+    assert "| 0     | Conv1d 4 -> 6, kernel 3, 2 groups" in lines[4]
+    assert "tapconv.enabled()" in lines[5]
+    assert str(tapconv.report(nn.ReLU())) == "0 of 0 convolutions are computed by tapconv."
+
+
+class Model(nn.Module):
+    """Convolutions by modules of every kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = PARAMETRIZATIONS.weight_norm(nn.Conv1d(4, 8, 5, padding="same"))
+        self.second = LeftPadded(8, 8, 3, groups=2)
+        self.last = nn.ConvTranspose1d(8, 2, 4, stride=2)
+
+    def forward(self, input):
+        return self.last(self.second(self.first(input).relu()))
+
+
+def test_compile_export_and_symbolic_trace():
+    model = Model().eval()
+    expected = model(SIGNAL)
+    tapconv.convert(model)
+    torch._dynamo.reset()
+    torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(SIGNAL), expected)
+    program = torch.export.export(model, (SIGNAL,))
+    assert program.graph_module.code.count("torch.ops.tapconv.conv1d") == 2
+    assert program.graph_module.code.count("torch.ops.tapconv.conv_transpose1d") == 1
+    with kernel_calls() as calls:
+        torch.testing.assert_close(
+            torch.fx.symbolic_trace(nn.Sequential(model.last))(SIGNAL.repeat(1, 2, 1)).shape[1], 2
+        )
+    assert calls.forward == 1
+    parameters = {name: torch.zeros_like(parameter) for name, parameter in model.last.named_parameters()}
+    assert not torch.func.functional_call(model.last, parameters, SIGNAL.repeat(1, 2, 1)).any()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_scripting_a_converted_model():
+    model = nn.Sequential(nn.Conv1d(4, 6, 3, padding=1), nn.ReLU(), nn.ConvTranspose1d(6, 2, 3))
+    expected = model(SIGNAL)
+    scripted = torch.jit.script(tapconv.convert(model))
+    assert len(tapconv.report(scripted).converted) == 2
+    with kernel_calls() as calls:
+        torch.testing.assert_close(scripted(SIGNAL), expected)
+    assert calls.forward == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.parametrize("way", ["script", "script in words", "trace"])
+def test_converting_torchscript(way):
+    padding = "same" if way == "script in words" else 1
+    model = nn.Sequential(nn.Conv1d(4, 6, 3, padding=padding), nn.ReLU(), nn.ConvTranspose1d(6, 2, 3)).eval()
+    expected = model(SIGNAL)
+    scripted = torch.jit.trace(model, SIGNAL) if way == "trace" else torch.jit.script(model)
+    buffer = io.BytesIO()
+    torch.jit.save(scripted, buffer)
+    buffer.seek(0)
+    loaded = torch.jit.load(buffer)
+    assert len(tapconv.report(loaded).left_alone) == 2
+    tapconv.convert(loaded)
+    assert len(tapconv.report(loaded).converted) == 2 and "TorchScript Conv1d." in str(tapconv.report(loaded))
+    with kernel_calls() as calls:
+        torch.testing.assert_close(loaded(SIGNAL), expected)
+    assert calls.forward == 2 and not calls.by_torch
+    buffer = io.BytesIO()
+    torch.jit.save(tapconv.revert(loaded), buffer)
+    buffer.seek(0)
+    with kernel_calls() as calls:
+        torch.testing.assert_close(torch.jit.load(buffer)(SIGNAL), expected, rtol=0, atol=0)
+    assert not calls.forward
