@@ -201,7 +201,7 @@ std::vector<Problem> layouts() {
       for (const int64_t input_length : {1, 19, 70}) {
         Problem problem = plain_problem();
         problem.groups = group_count;
-        problem.in_channels = problem.out_channels = 6;
+        problem.in_channels = problem.out_channels = group_count == 2 ? 40 : 6;  // of a group: one, few, over a vector
         problem.stride = stride;
         problem.input_length = input_length;
         problem = with_contiguous_strides(problem);
@@ -209,7 +209,7 @@ std::vector<Problem> layouts() {
           return ActivationStrides{channels * length, 1, channels};
         };
         const auto with_gaps = [](ActivationStrides strides) {
-          return ActivationStrides{3 * strides.batch + 5, 3 * strides.channel + 1, 3 * strides.time};
+          return ActivationStrides{3 * strides.batch + 50, 3 * strides.channel + 1, 3 * strides.time};
         };
         const ActivationStrides input = problem.input_strides;
         const ActivationStrides output = problem.output_strides;
@@ -237,6 +237,16 @@ std::vector<Problem> layouts() {
         transposed.weight_strides = {in_per_group * problem.kernel_size * 2 + 3, 1, in_per_group + 2};
         problems.push_back(transposed);
       }
+    }
+  }
+  // Long enough for whole vectors of every so many samples.
+  for (const int64_t stride : {2, 3, 7, 10, 16, 17}) {
+    for (const int64_t padding : {0, 5}) {
+      Problem problem = plain_problem();
+      problem.stride = stride;
+      problem.padding_left = problem.padding_right = padding;
+      problem.input_length = 40 * stride + 3;
+      problems.push_back(with_contiguous_strides(problem));
     }
   }
   return problems;

@@ -56,6 +56,12 @@ void transpose_gradient(const ActivationStrides& strides, const Storage* from, i
                         typename Vector::Scalar* to, int64_t to_stride) {
   using Scalar = typename Vector::Scalar;
   constexpr int width = Vector::width;
+  if (strides.channel == 1 && strides.time != 1) {
+    for (int64_t t = 0; t < count; ++t) {
+      Vector::store(to + t * to_stride, Vector::load_partial(from + t * strides.time, lanes));
+    }
+    return;
+  }
   if (strides.time != 1) {
     for (int64_t t = 0; t < count; ++t) {
       for (int lane = 0; lane < width; ++lane) {

@@ -225,7 +225,7 @@ void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
 
 template <class Isa, class Storage>
 constexpr ForwardKernels tap_kernels() {
-  return {&prepare_bias<Storage>, &pack_tile<Storage>, &run_tap<Isa, Storage>};
+  return {&prepare_bias<Storage>, &pack_tile<Isa, Storage>, &run_tap<Isa, Storage>};
 }
 
 }  // namespace

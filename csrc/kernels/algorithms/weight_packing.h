@@ -9,8 +9,29 @@
 namespace tapconv::kernels {
 namespace {
 
+// to[pair][row] = from[row][pair], transposed vector by vector.
+template <class Vector, class Storage>
+void pack_pairs(const Storage* const* from, int rows, int64_t pairs, typename Vector::Scalar* to) {
+  constexpr int width = Vector::width;
+  for (int64_t pair = 0; pair < pairs; pair += width) {
+    const int here = pairs - pair < width ? static_cast<int>(pairs - pair) : width;
+    typename Vector::Register block[width];
+    for (int o = 0; o < width; ++o) {
+      if (o >= rows) {
+        block[o] = Vector::zero();
+      } else if (here == width) {
+        block[o] = Vector::load(from[o] + pair);
+      } else {
+        block[o] = Vector::load_partial(from[o] + pair, here);
+      }
+    }
+    Vector::transpose(block);
+    for (int i = 0; i < here; ++i) Vector::store_partial(to + (pair + i) * rows, block[i], rows);
+  }
+}
+
 // Packs tile number `tile`, counted over all groups.
-template <class Storage>
+template <class Isa, class Storage>
 void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) {
   using Scalar = ComputeType<Storage>;
   const Problem& p = plan.problem;
@@ -31,6 +52,11 @@ void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) 
     const int64_t phase = (part.first + o) % variant.phases;
     from[o] = weight + channel * strides.out_channel + phase * variant.weight_phase_stride;
     lacks_first_tap[o] = phase >= variant.phases_of_all_taps;
+  }
+  using Vector = typename Isa::template VectorOf<Scalar>::type;
+  const bool side_by_side = strides.tap == 1 && (group_in == 1 || strides.in_channel == p.kernel_size);
+  if (side_by_side && variant.phases == 1 && part.size <= Vector::width) {
+    return pack_pairs<Vector>(from, part.size, group_in * p.kernel_size, to);
   }
   for (int64_t c = 0; c < group_in; ++c) {
     for (int64_t k = 0; k < p.kernel_size; ++k) {

@@ -35,6 +35,24 @@ struct Avx2Float {
     return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
   }
 
+  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
+  // `apart`-th element is wanted.
+  static constexpr int most_merged_vectors = 8;
+  struct Merge {
+    __m256i from;
+    __m256 inside;
+  };
+  static Merge merge_of(int apart, int vector) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i at =
+        _mm256_sub_epi32(_mm256_mullo_epi32(lanes, _mm256_set1_epi32(apart)), _mm256_set1_epi32(vector * width));
+    const __m256i inside = _mm256_cmpeq_epi32(_mm256_srli_epi32(at, 3), _mm256_setzero_si256());
+    return {at, _mm256_castsi256_ps(inside)};
+  }
+  static Register merged(Register a, Register vector, const Merge& merge) {
+    return _mm256_blendv_ps(a, _mm256_permutevar8x32_ps(vector, merge.from), merge.inside);
+  }
+
   static Register load(const float* from) { return _mm256_loadu_ps(from); }
   static Register load(const BFloat16* from) { return widen_bfloat16(load_16bit(from)); }
   static Register load(const Float16* from) { return _mm256_cvtph_ps(load_16bit(from)); }
@@ -143,6 +161,24 @@ struct Avx2Double {
   static double sum(Register a) {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+  }
+
+  static constexpr int most_merged_vectors = 4;
+  struct Merge {
+    __m256i from;  // of the halves of a double
+    __m256d inside;
+  };
+  static Merge merge_of(int apart, int vector) {
+    const __m256i halves = _mm256_setr_epi32(0, 1, 0, 1, 0, 1, 0, 1);
+    const __m256i lanes = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+    const __m256i at =
+        _mm256_sub_epi32(_mm256_mullo_epi32(lanes, _mm256_set1_epi32(apart)), _mm256_set1_epi32(vector * width));
+    const __m256i inside = _mm256_cmpeq_epi32(_mm256_srli_epi32(at, 2), _mm256_setzero_si256());
+    return {_mm256_add_epi32(_mm256_add_epi32(at, at), halves), _mm256_castsi256_pd(inside)};
+  }
+  static Register merged(Register a, Register vector, const Merge& merge) {
+    const __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(vector), merge.from);
+    return _mm256_blendv_pd(a, _mm256_castps_pd(moved), merge.inside);
   }
 
   static Register load(const double* from) { return _mm256_loadu_pd(from); }

@@ -35,6 +35,19 @@ struct Avx512Float {
   }
   static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_ps(low, shift, high); }
 
+  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
+  // `apart`-th element is wanted.
+  static constexpr int most_merged_vectors = 16;
+  using Merge = __m512i;
+  static Merge merge_of(int apart, int vector) {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i at =
+        _mm512_sub_epi32(_mm512_mullo_epi32(lanes, _mm512_set1_epi32(apart)), _mm512_set1_epi32(vector * width));
+    const __mmask16 inside = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32(width));
+    return _mm512_mask_add_epi32(lanes, inside, at, _mm512_set1_epi32(width));
+  }
+  static Register merged(Register a, Register vector, Merge merge) { return _mm512_permutex2var_ps(a, merge, vector); }
+
   static Register load(const float* from) { return _mm512_loadu_ps(from); }
   static Register load(const BFloat16* from) { return widen_bfloat16(_mm256_loadu_si256(as_vector(from))); }
   static Register load(const Float16* from) { return _mm512_cvtph_ps(_mm256_loadu_si256(as_vector(from))); }
@@ -154,6 +167,17 @@ struct Avx512Double {
     return _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(count));
   }
   static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_pd(low, shift, high); }
+
+  static constexpr int most_merged_vectors = 16;
+  using Merge = __m512i;
+  static Merge merge_of(int apart, int vector) {
+    const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m512i at =
+        _mm512_sub_epi64(_mm512_mullo_epi64(lanes, _mm512_set1_epi64(apart)), _mm512_set1_epi64(vector * width));
+    const __mmask8 inside = _mm512_cmplt_epu64_mask(at, _mm512_set1_epi64(width));
+    return _mm512_mask_add_epi64(lanes, inside, at, _mm512_set1_epi64(width));
+  }
+  static Register merged(Register a, Register vector, Merge merge) { return _mm512_permutex2var_pd(a, merge, vector); }
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }

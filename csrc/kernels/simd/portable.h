@@ -27,6 +27,22 @@ struct PortableVector {
     return total;
   }
 
+  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
+  // `apart`-th element is wanted.
+  static constexpr int most_merged_vectors = 4;
+  struct Merge {
+    int apart;
+    int vector;
+  };
+  static Merge merge_of(int apart, int vector) { return {apart, vector}; }
+  static Register merged(Register a, Register vector, Merge merge) {
+    for (int lane = 0; lane < width; ++lane) {
+      const int at = lane * merge.apart - merge.vector * width;
+      if (at >= 0 && at < width) a[lane] = vector[at];
+    }
+    return a;
+  }
+
   static Register load(const Scalar* from) {
     Register a;
     std::memcpy(&a, from, sizeof(a));
