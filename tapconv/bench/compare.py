@@ -15,6 +15,9 @@ from tapconv.shapes import Layer
 # tapconv allocating.
 PAIRED_WITH = {"torch": "tapconv", "onnxruntime": "tapconv out=", "openvino": "tapconv out="}
 
+# How long idle threads of another library may spin, in seconds; only a second thread makes it matter.
+SETTLING = 0.02
+
 # A peer whose output is further from tapconv's than this has not computed the same layer; outputs have unit variance.
 LARGEST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-9, torch.bfloat16: 0.1, torch.float16: 2e-2}
 
@@ -86,11 +89,12 @@ def compare(
             _check(name, output, expected)
             candidates[name] = call
         del expected
+    settling = SETTLING if torch.get_num_threads() > 1 else 0.0
     if train:
         candidates = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
-        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds), left_out)
+        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds, settling=settling), left_out)
     with torch.inference_mode():
-        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds), left_out)
+        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds, settling=settling), left_out)
 
 
 def _check(name: str, output: torch.Tensor, expected: torch.Tensor) -> None:

@@ -46,6 +46,7 @@ def interleave(
     repetitions: int = 7,
     budget: float = 3.0,
     shortest_sample: float = 2e-3,
+    settling: float = 0.0,
 ) -> dict[str, Timing]:
     """Times every candidate in turn, round after round, so that a change of the machine's pace meets all alike.
 
@@ -54,6 +55,8 @@ def interleave(
         repetitions: rounds.
         budget: seconds after which no further round begins; there are always at least two.
         shortest_sample: seconds; a faster call is repeated within a sample until it lasts this long.
+        settling: seconds of rest before each sample, and an untimed call after it where calls are short. Thread pools
+            keep spinning for a while after their work is done, and would take the cores from the next candidate.
     """
     calls = {}
     for name, call in candidates.items():
@@ -72,6 +75,10 @@ def interleave(
                 break
             shift = round_number % len(names)
             for name in names[shift:] + names[:shift]:
+                if settling > 0:
+                    time.sleep(settling)
+                    if calls[name] > 1:
+                        candidates[name]()
                 samples[name].append(_seconds_per_call(candidates[name], calls[name]))
     finally:
         if collects:
