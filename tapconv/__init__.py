@@ -11,6 +11,7 @@ import torch
 
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.conversion import Report, convert, report, revert
+from tapconv.defaults import default_algorithm, get_default_algorithm
 from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 from tapconv.rerouting import disable, enable, enabled
@@ -50,9 +51,11 @@ __all__ = [
     "conv1d",
     "conv_transpose1d",
     "convert",
+    "default_algorithm",
     "disable",
     "enable",
     "enabled",
+    "get_default_algorithm",
     "isa",
     "isa_available",
     "isa_compiled",

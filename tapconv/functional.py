@@ -21,6 +21,7 @@ _transposed = torch.ops.tapconv.conv_transpose1d.default
 _torch_conv1d, _torch_conv_transpose1d = torch.conv1d, torch.conv_transpose1d
 
 Size = int | Sequence[int]
+ALGORITHMS = ("auto", "direct", "fft", "winograd")
 NAMED_PADDINGS = ("valid", "same", "causal")
 
 
@@ -88,7 +89,9 @@ def conv1d(
             groups = in_channels is a depthwise convolution.
         padding_mode: what the added samples are: "zeros", "reflect", "replicate" or "circular", as in
             :class:`torch.nn.Conv1d`.
-        algorithm: "auto", or "direct" to add the products up in plain order.
+        algorithm: "auto"; "direct" to add the products up in plain order; "fft" or "winograd" for that transform. The
+            gradients of a "direct" call are direct too; those of a transform use it where it can compute them.
+            :func:`tapconv.default_algorithm` binds what "auto" may choose.
         out: a tensor to write into; it is resized if its shape differs. Not differentiable.
 
     Returns:
@@ -98,6 +101,8 @@ def conv1d(
 
     Raises:
         RuntimeError, TypeError, ValueError: where :func:`torch.conv1d` raises them, with the same words.
+        ValueError: for an algorithm or a padding mode that does not exist, and for a transform that cannot compute this
+            problem, with the reason.
 
     Example:
         >>> signal, filters = torch.randn(1, 2, 100), torch.randn(4, 2, 3)

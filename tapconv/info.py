@@ -36,6 +36,8 @@ def describe() -> str:
         "  compiled": ", ".join(tapconv.isa_compiled()),
         "  on this machine": ", ".join(tapconv.isa_available()),
         "  in use": tapconv.isa() + (" (forced by TAPCONV_ISA)" if forced else ""),
+        "default algorithm": tapconv.get_default_algorithm()
+        + (" (set by TAPCONV_ALGORITHM)" if os.environ.get("TAPCONV_ALGORITHM") else ""),
         "threads": f"{torch.get_num_threads()} of {os.cpu_count()} processors",
         "C++ package": f"CMAKE_PREFIX_PATH={tapconv.cmake_prefix_path}",
     }

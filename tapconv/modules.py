@@ -7,7 +7,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from tapconv.functional import NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
+from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -29,6 +29,7 @@ class Conv1d(torch.nn.Conv1d):
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         device: where the parameters live.
         dtype: data type of the parameters.
+        algorithm: how it sums: "auto", "direct", "fft" or "winograd"; see :func:`tapconv.conv1d`.
 
     Shape:
         - Input: (batch, in_channels, length) or (in_channels, length).
@@ -36,13 +37,16 @@ class Conv1d(torch.nn.Conv1d):
           (length + padding_left + padding_right - dilation * (kernel_size - 1) - 1) // stride + 1.
 
     Raises:
-        ValueError: where :class:`torch.nn.Conv1d` raises it, and for a padding of more than two numbers.
+        ValueError: where :class:`torch.nn.Conv1d` raises it, for a padding of more than two numbers, and
+            for an algorithm that does not exist.
 
     Example:
         >>> module = tapconv.Conv1d(16, 33, 3, stride=2, padding=(2, 0))
         >>> module(torch.randn(20, 16, 50)).shape
         torch.Size([20, 33, 25])
     """
+
+    algorithm = "auto"  # of modules that became this class without its constructor
 
     def __init__(
         self,
@@ -57,7 +61,11 @@ class Conv1d(torch.nn.Conv1d):
         padding_mode: str = "zeros",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        algorithm: str = "auto",
     ) -> None:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm must be one of {list(ALGORITHMS)}, but got algorithm={algorithm!r}")
         is_pair = not isinstance(padding, (str, int)) and len(padding) != 1
         if is_pair and len(padding) != 2:
             raise ValueError(f"padding must be one number or a (left, right) pair, but got padding={padding!r}")
@@ -81,9 +89,13 @@ class Conv1d(torch.nn.Conv1d):
             self.padding = padding if isinstance(padding, str) else tuple(padding)
             left_and_right = padding_in_samples(padding, self.kernel_size[0], self.dilation[0])
             self._reversed_padding_repeated_twice = list(left_and_right)
+        self.algorithm = algorithm
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.algorithm == "auto" else f", algorithm={self.algorithm}")
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:  # noqa: UP045 (TorchScript)
-        if self.padding_mode == "zeros":
+        if self.padding_mode == "zeros" and self.algorithm == "auto":
             return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         return conv1d(
             input,
@@ -94,6 +106,7 @@ class Conv1d(torch.nn.Conv1d):
             self.dilation,
             self.groups,
             padding_mode=self.padding_mode,
+            algorithm=self.algorithm,
         )
 
 
@@ -104,6 +117,12 @@ class LazyConv1d(torch.nn.LazyConv1d, Conv1d):
     """
 
     cls_to_become = Conv1d
+
+    def __init__(self, *arguments, algorithm: str = "auto", **keywords) -> None:
+        super().__init__(*arguments, **keywords)
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm must be one of {list(ALGORITHMS)}, but got algorithm={algorithm!r}")
+        self.algorithm = algorithm
 
 
 class ConvTranspose1d(torch.nn.ConvTranspose1d):

@@ -25,6 +25,11 @@ Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set,
 Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots);
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
+// Can a forward problem be computed by the algorithm that it asks for? Null if so, else the reason, as the end of a
+// sentence. A gradient, or a forward problem that was not asked about, runs as `automatic` where it cannot; `direct`
+// can always be met.
+const char* why_not(const Problem& problem, const InstructionSet& instruction_set);
+
 // output[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * padded input[n, c, t * stride + k * dilation].
 // `bias` is contiguous (out_channels) in the problem's data type, or null. `workspace` has plan.workspace_bytes,
 // aligned to 64 bytes. `output` overlaps no other argument. float32 and float64 are summed in their own type, bfloat16

@@ -66,9 +66,14 @@ class Decision {
   // Tiles where they cost less; they have channel lanes.
   bool choose_tiles() {
     if (!blocks_.channel_lanes || without_tiles_ || p_.algorithm == AlgorithmRequest::direct) return false;
-    const auto choice = decide_grad_weight_tiles(p_, *plan_.instruction_set);
+    auto choice = decide_grad_weight_tiles(p_, *plan_.instruction_set);
+    const bool forced = choice && p_.algorithm != AlgorithmRequest::automatic;
+    if (!choice) {
+      Problem automatic = p_;
+      automatic.algorithm = AlgorithmRequest::automatic;
+      choice = decide_grad_weight_tiles(automatic, *plan_.instruction_set);
+    }
     if (!choice) return false;
-    const bool forced = p_.algorithm != AlgorithmRequest::automatic;
     if (!forced && choice->cost >= grad_weight_direct_cost(p_, *plan_.instruction_set)) return false;
     plan_.algorithm = Algorithm::grad_weight_tiles;
     plan_.tiles = choice->plan.tiles;

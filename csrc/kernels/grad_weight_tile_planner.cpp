@@ -28,6 +28,7 @@ std::optional<GradWeightTileChoice> decide_grad_weight_tiles(const Problem& p, c
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t panel = register_tiles.columns * width;
   for (int i = 0; i < tile_transform_count; ++i) {
+    if (!is_allowed(static_cast<TileTransform>(i), p.algorithm)) continue;
     const TileTransformShape& shape = tile_transform_shapes[i];
     Plan plan{};
     plan.tiles.transform = static_cast<TileTransform>(i);

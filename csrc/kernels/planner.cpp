@@ -201,17 +201,22 @@ Plan direct_fallback(const Plan& tile_plan) {
 
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
-  if (problem.algorithm == AlgorithmRequest::automatic || problem.algorithm == AlgorithmRequest::direct) {
-    if (const std::optional<Plan> plan = decide_short(problem, variant, instruction_set, slots)) return *plan;
+  const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
+  if (forced) {
+    if (const std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots)) {
+      return tiles->plan;
+    }
   }
-  const Plan direct = decide_direct(problem, variant, instruction_set, slots);
-  if (direct.algorithm == Algorithm::empty) return direct;
+  Problem p = problem;
+  if (forced) p.algorithm = AlgorithmRequest::automatic;
+  if (const std::optional<Plan> plan = decide_short(p, variant, instruction_set, slots)) return *plan;
+  const Plan direct = decide_direct(p, variant, instruction_set, slots);
+  if (direct.algorithm == Algorithm::empty || p.algorithm == AlgorithmRequest::direct) return direct;
   // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
   constexpr double worth_planning_tiles = 30000;
-  if (problem.algorithm == AlgorithmRequest::automatic && direct_cost(direct) < worth_planning_tiles) return direct;
-  const std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots);
-  if (!tiles) return direct;
-  return problem.algorithm != AlgorithmRequest::automatic || tiles->cost < direct_cost(direct) ? tiles->plan : direct;
+  if (direct_cost(direct) < worth_planning_tiles) return direct;
+  const std::optional<TileChoice> tiles = decide_tiles(p, variant, instruction_set, slots);
+  return tiles && tiles->cost < direct_cost(direct) ? tiles->plan : direct;
 }
 
 }  // namespace tapconv::kernels

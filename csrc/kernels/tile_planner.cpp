@@ -216,8 +216,8 @@ std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVarian
 std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
                                        const InstructionSet& instruction_set, int slots) {
   std::optional<TileChoice> best;
-  if (problem.algorithm == AlgorithmRequest::direct) return best;
   for (int i = 0; i < tile_transform_count; ++i) {
+    if (!is_allowed(static_cast<TileTransform>(i), problem.algorithm)) continue;
     for (const bool shared : {false, true}) {
       std::optional<TileChoice> choice =
           plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), shared);

@@ -20,4 +20,9 @@ constexpr const TileTransformShape& shape_of(TileTransform transform) {
   return tile_transform_shapes[static_cast<int>(transform)];
 }
 
+// May a problem that asks for `request` be computed by this transform?
+constexpr bool is_allowed(TileTransform, AlgorithmRequest request) {
+  return request == AlgorithmRequest::automatic || request == AlgorithmRequest::fft;
+}
+
 }  // namespace tapconv::kernels

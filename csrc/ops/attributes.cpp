@@ -5,7 +5,6 @@
 namespace tapconv::ops {
 namespace {
 
-using kernels::AlgorithmRequest;
 using kernels::PaddingMode;
 
 struct NamedMode {
@@ -13,18 +12,10 @@ struct NamedMode {
   PaddingMode mode;
 };
 
-struct NamedAlgorithm {
-  std::string_view name;
-  AlgorithmRequest algorithm;
-};
-
 constexpr std::array<NamedMode, 4> padding_modes = {{{"zeros", PaddingMode::zeros},
                                                      {"reflect", PaddingMode::reflect},
                                                      {"replicate", PaddingMode::replicate},
                                                      {"circular", PaddingMode::circular}}};
-
-constexpr std::array<NamedAlgorithm, 2> algorithms = {
-    {{"auto", AlgorithmRequest::automatic}, {"direct", AlgorithmRequest::direct}}};
 
 PaddingMode padding_mode_named(std::string_view name) {
   for (const NamedMode& known : padding_modes) {
@@ -35,18 +26,11 @@ PaddingMode padding_mode_named(std::string_view name) {
                     "but got padding_mode='", name, "'");
 }
 
-AlgorithmRequest algorithm_named(std::string_view name) {
-  for (const NamedAlgorithm& known : algorithms) {
-    if (known.name == name) return known.algorithm;
-  }
-  TORCH_CHECK_VALUE(false, "algorithm must be one of {'auto', 'direct'}, but got algorithm='", name, "'");
-}
-
 }  // namespace
 
 std::optional<Attributes> understand(const RawAttributes& raw) {
   const PaddingMode mode = padding_mode_named(raw.padding_mode);
-  const AlgorithmRequest algorithm = algorithm_named(raw.algorithm);
+  const kernels::AlgorithmRequest algorithm = resolved(algorithm_named(raw.algorithm));
   if (raw.stride.size() != 1 || raw.dilation.size() != 1) return std::nullopt;
   if (raw.padding.size() != 1 && raw.padding.size() != 2) return std::nullopt;
   const Attributes attributes{.stride = raw.stride[0],
@@ -62,8 +46,6 @@ std::optional<Attributes> understand(const RawAttributes& raw) {
 }
 
 std::string_view name_of(PaddingMode mode) { return padding_modes[static_cast<size_t>(mode)].name; }
-
-std::string_view name_of(AlgorithmRequest algorithm) { return algorithms[static_cast<size_t>(algorithm)].name; }
 
 Spelled::Spelled(const Attributes& attributes)
     : attributes_(attributes), padding_{attributes.padding_left, attributes.padding_right} {}

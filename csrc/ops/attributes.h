@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "kernels/problem.h"
+#include "ops/default_algorithm.h"
 
 namespace tapconv::ops {
 
@@ -35,11 +36,11 @@ struct Attributes {
 };
 
 // Nothing when torch is to have the call, because its own words for what is wrong are the right ones. Raises ValueError
-// for what torch does not know: a padding mode or an algorithm that does not exist.
+// for what torch does not know: a padding mode or an algorithm that does not exist. "auto" becomes what the calling
+// thread's default binds it to.
 std::optional<Attributes> understand(const RawAttributes& raw);
 
 std::string_view name_of(kernels::PaddingMode mode);
-std::string_view name_of(kernels::AlgorithmRequest algorithm);
 
 // The way back, for calling an operator. Holds the numbers that raw() refers to.
 class Spelled {

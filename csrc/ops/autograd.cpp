@@ -27,6 +27,8 @@ variable_list derivatives(const Operator& op, const at::Tensor& grad, const at::
                           const std::array<bool, 3>& needed) {
   variable_list gradients(3);
   if (!grad.defined()) return gradients;
+  // Whatever the default says here and now: op.attributes hold what the forward call was bound to.
+  const AnyAlgorithmGuard as_in_forward;
   const auto [role_a, role_b] = arguments_of(op.result);
   // The two tensors that an operator of the family takes, in its order; `grad` has the role of op's result.
   const auto compute = [&](Role wanted, const at::Tensor& other) {

@@ -36,6 +36,15 @@ kernels::Parallel parallel(int slots) {
   return slots == 1 ? kernels::serial() : kernels::Parallel{.slots = slots, .run = &run_slots};
 }
 
+// Raises unless the problem can be computed by the algorithm that it asks for.
+void check_request(const kernels::Problem& p, const at::Tensor& weight) {
+  const char* const reason = kernels::why_not(p, kernels::current_instruction_set());
+  TORCH_CHECK_VALUE(reason == nullptr, "algorithm='", name_of(p.algorithm), "' cannot be met for an input of length ",
+                    p.input_length, " and a ", weight.scalar_type(), " weight of size ", weight.sizes(),
+                    " with stride ", p.stride, ", dilation ", p.dilation, " and ", p.groups, " groups: ", reason,
+                    ". Pass algorithm='auto' to let tapconv choose, or 'direct' for sums in plain order.");
+}
+
 // Plans with `plan_of`, then has `run` compute with the plan, a workspace and threads.
 template <typename PlanOf, typename Run>
 void launch(const kernels::Problem& problem, PlanOf plan_of, Run run) {
@@ -124,8 +133,10 @@ std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& gra
 void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                  const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output) {
   if (sizes.batch == 0) return;
+  const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
+  check_request(problem, weight);
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
-  launch(problem_of(sizes, attributes, output, input, weight), kernels::plan_forward,
+  launch(problem, kernels::plan_forward,
          [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
            kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
                             dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),

@@ -6,12 +6,29 @@
 #include <algorithm>
 
 namespace tapconv::ops {
+namespace {
+
+// torch chooses by itself how it sums.
+void check_algorithm_elsewhere(const at::Tensor& input, const RawAttributes& a) {
+  if (a.algorithm != "fft" && a.algorithm != "winograd") return;
+  const auto is_ours = [](at::ScalarType type) {
+    return type == at::kFloat || type == at::kDouble || type == at::kBFloat16 || type == at::kHalf;
+  };
+  const bool on_cpu = input.defined() && (input.is_cpu() || input.is_meta());
+  TORCH_CHECK_VALUE(!input.defined() || (on_cpu && is_ours(input.scalar_type())), "algorithm='", a.algorithm,
+                    "' cannot be met: tapconv has kernels for float32, float64, bfloat16 and float16 on the CPU, and "
+                    "leaves ",
+                    input.scalar_type(), " on ", input.device(), " to torch. Pass algorithm='auto'.");
+}
+
+}  // namespace
 
 at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                     const RawAttributes& a) {
   const auto convolve = [&](const at::Tensor& signal, at::IntArrayRef padding) {
     return at::conv1d(signal, weight, bias, a.stride, padding, a.dilation, a.groups);
   };
+  check_algorithm_elsewhere(input, a);
   const bool zeros = a.padding_mode == "zeros";
   if (a.padding.size() != 1 && a.padding.size() != 2) return convolve(input, a.padding);  // raises
   const int64_t left = a.padding.front();

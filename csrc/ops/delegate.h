@@ -10,7 +10,8 @@
 namespace tapconv::ops {
 
 // at::conv1d; where the padding mode is not zeros, or the ends are padded differently, of at::pad's output, which is
-// how torch.nn.Conv1d does it. Goes through the dispatcher: under autograd, torch's own derivatives apply.
+// how torch.nn.Conv1d does it. Raises ValueError where a transform is asked for on types or devices without kernels.
+// Goes through the dispatcher: under autograd, torch's own derivatives apply.
 at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                     const RawAttributes& attributes);
 

@@ -1,5 +1,6 @@
 // What the operators are called and what they take; typed calls of them; and what the library says about itself.
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <tapconv/default_algorithm.h>
 #include <tapconv/version.h>
 #include <torch/library.h>
 
@@ -26,6 +27,11 @@ std::vector<std::string> isa_available() {
     if (set.available()) names.emplace_back(set.name);
   }
   return names;
+}
+
+std::string default_algorithm_name() { return std::string(get_default_algorithm()); }
+std::string exchange_default_algorithm_name(std::string_view algorithm) {
+  return std::string(set_default_algorithm(algorithm));
 }
 
 std::string version() { return TAPCONV_VERSION; }
@@ -151,6 +157,8 @@ TORCH_LIBRARY(tapconv, m) {
   m.def("isa() -> str", &isa);
   m.def("isa_available() -> str[]", &isa_available);
   m.def("isa_compiled() -> str[]", &isa_compiled);
+  m.def("get_default_algorithm() -> str", &default_algorithm_name);
+  m.def("set_default_algorithm(str algorithm) -> str", &exchange_default_algorithm_name);
   m.def("version() -> str", &version);
 }
 

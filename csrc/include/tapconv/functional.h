@@ -40,8 +40,11 @@ TAPCONV_API at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight,
 /// @param padding      one number for both ends, or two: left and right
 /// @param padding_mode what the added samples are: "zeros", "reflect", "replicate" or "circular", as in
 /// torch::nn::Conv1d
-/// @param algorithm    "auto", or "direct" to add the products up in plain order
-/// @throws c10::ValueError for a padding mode or an algorithm that does not exist.
+/// @param algorithm    "auto"; "direct" to add the products up in plain order; "fft" or "winograd" for that transform.
+///        Its gradients are computed directly too after "direct", and by the transform where it can compute them after
+///        the others. tapconv/default_algorithm.h binds "auto".
+/// @throws c10::ValueError for a padding mode or an algorithm that does not exist, or a transform that cannot compute
+///         this problem.
 TAPCONV_API at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                               at::IntArrayRef stride, at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1,
                               int64_t groups = 1, std::string_view padding_mode = "zeros",

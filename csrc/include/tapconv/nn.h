@@ -6,6 +6,8 @@
 
 #include <iosfwd>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace tapconv::nn {
@@ -19,15 +21,20 @@ namespace tapconv::nn {
 class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
  public:
   Conv1dImpl(int64_t in_channels, int64_t out_channels, torch::ExpandingArray<1> kernel_size);
-  explicit Conv1dImpl(const torch::nn::Conv1dOptions& options);
+  /// @param algorithm how forward and backward sum: "auto", "direct", "fft" or "winograd"; see tapconv::conv1d
+  /// @throws c10::ValueError for an algorithm that does not exist.
+  explicit Conv1dImpl(const torch::nn::Conv1dOptions& options, std::string_view algorithm = "auto");
 
   /// @param input (batch, in_channels, length) or (in_channels, length)
   /// @return (batch, out_channels, output_length) or (out_channels, output_length); see tapconv::conv1d
   /// @throws c10::Error where `torch::nn::Conv1d` throws one, with the same words.
   torch::Tensor forward(const torch::Tensor& input);
 
-  /// As torch::nn::Conv1d prints itself, under the name tapconv::nn::Conv1d.
+  /// As torch::nn::Conv1d prints itself, under the name tapconv::nn::Conv1d, with an algorithm that is not "auto".
   void pretty_print(std::ostream& stream) const override;
+
+ private:
+  std::string algorithm_;
 };
 
 /// Holds a Conv1dImpl as `torch::nn::Conv1d` holds its own.

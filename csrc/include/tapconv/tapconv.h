@@ -5,6 +5,7 @@
 // call them can be loaded.
 #pragma once
 
+#include <tapconv/default_algorithm.h>
 #include <tapconv/functional.h>
 #include <tapconv/nn.h>
 #include <tapconv/version.h>

@@ -1,0 +1,22 @@
+// Which requests for an algorithm can be met.
+#include "conv1d.h"
+#include "planner.h"
+#include "tile_planner.h"
+
+namespace tapconv::kernels {
+
+const char* why_not(const Problem& problem, const InstructionSet& instruction_set) {
+  switch (problem.algorithm) {
+    case AlgorithmRequest::automatic:
+    case AlgorithmRequest::direct:
+      return nullptr;
+    case AlgorithmRequest::fft:
+      if (decide_tiles(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
+      return "no tile holds several outputs and all taps of a filter, of which it needs two or more";
+    case AlgorithmRequest::winograd:
+      break;
+  }
+  return "there is no Winograd kernel for it";
+}
+
+}  // namespace tapconv::kernels
