@@ -62,6 +62,11 @@ set_up_build_tools() {
     fail "no ninja found. Install it (Debian, Ubuntu: apt-get install ninja-build)."
 }
 
+# Speech for the test of a trained network: Debian's alsa-utils has a recording.
+set_up_recording() {
+  [ -f "${TAPCONV_RECORDING:-/usr/share/sounds/alsa/Front_Center.wav}" ] || apt_install alsa-utils
+}
+
 # Prints what the named extras of pyproject.toml ask for, one requirement a line.
 requirements_of() {
   python - "$@" <<'PYTHON'

@@ -1,4 +1,4 @@
-"""The command line: `python -m tapconv info | demo | bench`."""
+"""The command line: `python -m tapconv info | demo | bench | models`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--quick", action="store_true", help="shorter training and fewer repetitions: under a minute")
     demo.add_argument("--output", type=Path, default=Path("tapconv_report"), metavar="DIR", help="default: %(default)s")
 
-    from tapconv.bench.options import add_options
+    from tapconv.bench import options as bench_options
+    from tapconv.models import options as models_options
 
-    add_options(commands.add_parser("bench", help="time tapconv against torch, ONNX Runtime and OpenVINO"))
+    bench_options.add_options(commands.add_parser("bench", help="time layers: tapconv, torch, ONNX Runtime, OpenVINO"))
+    models_options.add_options(commands.add_parser("models", help="time whole networks before and after converting"))
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -42,6 +44,10 @@ def _run(options: argparse.Namespace) -> int:
         from tapconv.demo.command import run
 
         return 0 if run(options.output, options.quick) else 1
+    if options.command == "models":
+        from tapconv.models.command import run_models
+
+        return run_models(options)
     from tapconv.bench.command import run_bench
 
     return run_bench(options)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import tapconv
+from tapconv.bench import runtimes
 from tapconv.reference import torch_layer
 from tapconv.shapes import Layer
 
@@ -100,51 +101,11 @@ def onnx_model(layer: Layer, tensors: Tensors) -> bytes:
 
 
 def onnxruntime_call(layer: Layer, tensors: Tensors, threads: int) -> Call:
-    """ONNX Runtime on float32 with input and output bound in advance."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Its idle threads would otherwise spin on while the next candidate is being timed.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(onnx_model(layer, tensors), options, providers=["CPUExecutionProvider"])
-    out = torch.empty(layer.output_shape)
-    binding = session.io_binding()
-    for bind, name, tensor in ((binding.bind_input, "input", tensors[0]), (binding.bind_output, "output", out)):
-        bind(name, "cpu", 0, np.float32, tuple(tensor.shape), tensor.data_ptr())
-
-    def call() -> Tensor:
-        session.run_with_iobinding(binding)
-        return out
-
-    return call
+    return runtimes.onnxruntime_call(onnx_model(layer, tensors), tensors[0], layer.output_shape, threads)
 
 
 def openvino_call(layer: Layer, tensors: Tensors, threads: int) -> Call:
-    """OpenVINO on float32 with input and output bound in advance."""
-    import openvino
-
-    core = openvino.Core()
-    model = core.read_model(model=onnx_model(layer, tensors), weights=b"")
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False,
-    }
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
-    out = torch.empty(layer.output_shape)
-    request.set_input_tensor(openvino.Tensor(tensors[0].numpy(), shared_memory=True))
-    request.set_output_tensor(openvino.Tensor(out.numpy(), shared_memory=True))
-
-    def call() -> Tensor:
-        request.infer(share_outputs=True)
-        return out
-
-    return call
+    return runtimes.openvino_call(onnx_model(layer, tensors), tensors[0], layer.output_shape, threads)
 
 
 def installed_version(peer: str) -> str | None:

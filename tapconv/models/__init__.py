@@ -1,0 +1,1 @@
+"""`python -m tapconv models`: whole networks with torch's convolutions, with tapconv's, and in other runtimes."""
