@@ -1,4 +1,4 @@
-"""ONNX models run by ONNX Runtime and by OpenVINO, each in its fastest way: float32, input and output bound in advance."""
+"""ONNX models run by ONNX Runtime and by OpenVINO at their best: in float32, with input and output bound in advance."""
 
 from __future__ import annotations
 
