@@ -27,7 +27,7 @@ run_lint() {
   say "Lint"
   ruff check .
   ruff format --check .
-  find csrc tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
+  find csrc docs tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
   for script in scripts/*.sh .ci/run; do bash -n "$script"; done
 }
 
