@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from tapconv import flop_formulas as flop_formulas  # registers them
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
