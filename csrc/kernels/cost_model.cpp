@@ -103,7 +103,7 @@ double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const Instruction
 
 double direct_cost(const Plan& plan) {
   const Problem& p = plan.problem;
-  const double group_in = static_cast<double>(p.in_channels / p.groups);
+  const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
   const double taps = static_cast<double>(p.kernel_size);
   const int64_t vectors = divide_up(p.output_length, width_of(plan));
   const double sweeps = static_cast<double>(p.batch * p.groups);

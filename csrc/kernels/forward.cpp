@@ -16,7 +16,9 @@ constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 // Packs the weights of a direct plan and carries out those of its tasks that `wanted` picks.
 template <class Wanted>
 void run_direct(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel, const Wanted& wanted) {
-  const ForwardKernels& kernels = plan.instruction_set->table()->tap[static_cast<int>(plan.problem.data_type)];
+  const KernelTable& table = *plan.instruction_set->table();
+  const ForwardKernels& kernels =
+      plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
   char* const memory = static_cast<char*>(operands.workspace);
   fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
   if (operands.bias != nullptr) kernels.prepare_bias(plan, operands);

@@ -11,6 +11,7 @@ const KernelTable* portable_kernels();
 #if TAPCONV_HAVE_X86
 const KernelTable* avx2_kernels();
 const KernelTable* avx512_kernels();
+const KernelTable* avx512_bf16_kernels();
 #endif
 
 namespace {
@@ -25,14 +26,16 @@ bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif
 
 constexpr InstructionSet known_sets[] = {
 #if TAPCONV_HAVE_X86
-    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, &has_avx512, &avx512_kernels},
-    {"avx2", "AVX2, FMA and F16C", 32, 16, &has_avx2, &avx2_kernels},
+    {"avx512_bf16", "AVX-512 F, BW, DQ, VL and BF16", 64, 32, true, &has_avx512_bf16, &avx512_bf16_kernels},
+    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, false, &has_avx512, &avx512_kernels},
+    {"avx2", "AVX2, FMA and F16C", 32, 16, false, &has_avx2, &avx2_kernels},
 #endif
-    {"portable", "any processor", 16, 16, &always, &portable_kernels},
+    {"portable", "any processor", 16, 16, false, &always, &portable_kernels},
 };
 
 std::string names_of_sets(bool only_available) {

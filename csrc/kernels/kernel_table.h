@@ -55,6 +55,7 @@ struct GradWeightKernels {
 
 struct KernelTable {  // by DataType
   ForwardKernels tap[4];
+  ForwardKernels bfloat16_pairs;  // where InstructionSet says so
   GradWeightKernels grad_weight[4];
   TileKernels tiles[4];
   ShortKernels dot[4];

@@ -139,8 +139,10 @@ struct Plan {
   int tile_rows;
   int64_t tile_row_count;  // tiles needed for the output channels of a group
 
-  // Blocks: a task is one sample, one group, `out_block` tile rows and `time_block` outputs; it walks over its input
-  // channels `channel_block` at a time.
+  // Blocks: a task is one sample, one group, `out_block` tile rows and `time_block` outputs; it walks over the rows of
+  // its input channels `channel_block` at a time.
+  int row_channels;  // input channels that share a row: two where the instruction set multiplies pairs of 16-bit
+                     // numbers
   int64_t channel_block;
   int64_t channel_block_count;
   int64_t time_block;

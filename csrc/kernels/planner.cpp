@@ -31,8 +31,13 @@ class Decision {
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         group_out_(problem.out_channels / problem.groups),
-        group_in_(problem.in_channels / problem.groups) {
+        row_channels_(instruction_set.multiplies_bfloat16_pairs && problem.data_type == DataType::bfloat16 &&
+                              problem.in_channels > problem.groups && problem.out_channels > problem.groups
+                          ? 2
+                          : 1),
+        group_in_(divide_up(problem.in_channels / problem.groups, row_channels_)) {
     plan_ = Plan{};
+    plan_.row_channels = row_channels_;
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
@@ -153,7 +158,8 @@ class Decision {
     plan_.packed_weight_at = at;
     if (plan_.pack_weight) at += aligned_bytes(p_.out_channels * group_in_ * p_.kernel_size * element_);
     plan_.slots_at = at;
-    const size_t rows = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
+    const int64_t spare_row = row_channels_ - 1;  // of the second channel of a pair
+    const size_t rows = aligned_bytes((plan_.channel_block + spare_row) * plan_.rows.row_length * element_);
     plan_.slot_partial_at = rows;
     plan_.slot_bytes = rows;
     if (!plan_.direct_output) {
@@ -168,9 +174,10 @@ class Decision {
   const int64_t element_;
   const int64_t width_;
   const int64_t group_out_;
-  const int64_t group_in_;
-  int64_t tile_time_ = 0;  // outputs that a full tile covers
-  int64_t span_ = 0;       // row elements beyond a block that its last tap reads
+  const int row_channels_;
+  const int64_t group_in_;  // in rows
+  int64_t tile_time_ = 0;   // outputs that a full tile covers
+  int64_t span_ = 0;        // row elements beyond a block that its last tap reads
   Plan plan_;
 };
 

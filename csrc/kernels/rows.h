@@ -158,5 +158,27 @@ void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t
   }
 }
 
+// Do the lanes of a row hold pairs of input channels (simd/avx512_bf16.h)?
+template <class Vector>
+inline constexpr bool has_pairs = requires { &Vector::pair; };
+
+// Copies `channels` channels as rows of pairs; the last one may be half empty. `spare` has room for one row.
+template <class Vector, class Storage>
+void copy_pairs(const Plan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
+                typename Vector::Scalar* rows, typename Vector::Scalar* spare) {
+  const int64_t length = plan.rows.row_length;
+  for (int64_t c = 0; c < channels; c += 2, rows += length, input += 2 * plan.problem.input_strides.channel) {
+    copy_rows<Vector>(plan, input, 1, time, count, rows);
+    if (c + 1 < channels) {
+      copy_rows<Vector>(plan, input + plan.problem.input_strides.channel, 1, time, count, spare);
+    } else {
+      fill_zeros<Vector>(spare, length);
+    }
+    for (int64_t i = 0; i < length; i += Vector::width) {
+      Vector::store(rows + i, Vector::pair(Vector::load(rows + i), Vector::load(spare + i)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tapconv::kernels

@@ -64,7 +64,7 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   const Problem& p = plan.problem;
   const int64_t group_out = p.out_channels / p.groups;
-  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
   const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
   const int64_t most_columns = tiles.columns[plan.tile_rows];
   const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
@@ -91,7 +91,7 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
         run = plan.pack_weight ? tile_of<Isa, Vector, true>(part.size, columns.size)
                                : tile_of<Isa, Vector, false>(part.size, columns.size);
       }
-      call.weight = block.weight + (plan.pack_weight ? (part.first * group_in + channel * part.size) * p.kernel_size
+      call.weight = block.weight + (plan.pack_weight ? (part.first * group_rows + channel * part.size) * p.kernel_size
                                                      : part.first * call.weight_stride + channel * p.kernel_size);
       call.bias = block.bias ? block.bias + part.first : nullptr;
       call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
@@ -135,17 +135,17 @@ void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
   for (int64_t o = 0; o < plan.problem.out_channels; ++o) to[o] = widen(from[o]);
 }
 
-template <class Isa, class Storage>
+template <class Isa, class Storage, class Vector>
 class TapRunner {
   using Scalar = ComputeType<Storage>;
-  using Vector = typename Isa::template VectorOf<Scalar>::type;
 
  public:
   TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
-        group_in_(plan.problem.in_channels / plan.problem.groups) {
+        group_in_(plan.problem.in_channels / plan.problem.groups),
+        group_rows_((group_in_ + plan.row_channels - 1) / plan.row_channels) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
@@ -169,7 +169,7 @@ class TapRunner {
     block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
     const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
-    block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_in_ * p.kernel_size
+    block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_rows_ * p.kernel_size
                                                         : plan_.variant.weight_group_stride);
     block.bias = bias_ == nullptr ? nullptr : bias_ + group * group_out_;
 
@@ -186,15 +186,15 @@ class TapRunner {
     }
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
-      const int64_t channels = smaller(plan_.channel_block, group_in_ - c);
-      copy_rows<Vector>(plan_, input + c * p.input_strides.channel, channels, begin, block.count, rows_);
+      const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
+      copy_input(input, c, channels, begin, block.count);
       if (plan_.window_tiles) {
         sweep_windows<Isa, Vector>(plan_, block, rows_, c, channels);
       } else {
         sweep_tiles<Isa, Vector>(plan_, block, rows_, offsets_, c, channels);
       }
       c += channels;
-    } while (c < group_in_);
+    } while (c < group_rows_);
     if (!plan_.direct_output) {
       const FinishedSums<Scalar> sums{partial_, block.sums_stride, group * group_out_ + first_out, last_out - first_out,
                                       begin,    block.count};
@@ -203,6 +203,18 @@ class TapRunner {
   }
 
  private:
+  // Rows [first, first + count) of the group, for the outputs [time, time + times).
+  void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
+    const int64_t channel = first * plan_.row_channels;
+    input += channel * plan_.problem.input_strides.channel;
+    if constexpr (has_pairs<Vector>) {
+      Scalar* const spare = rows_ + plan_.channel_block * plan_.rows.row_length;
+      copy_pairs<Vector>(plan_, input, smaller(2 * count, group_in_ - channel), time, times, rows_, spare);
+    } else {
+      copy_rows<Vector>(plan_, input, count, time, times, rows_);
+    }
+  }
+
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -210,6 +222,7 @@ class TapRunner {
   const ForwardOperands& operands_;
   const int64_t group_out_;
   const int64_t group_in_;
+  const int64_t group_rows_;
   const int32_t* offsets_;
   Scalar* rows_;
   Scalar* partial_;
@@ -217,15 +230,15 @@ class TapRunner {
   const Scalar* bias_;
 };
 
-template <class Isa, class Storage>
+template <class Isa, class Storage, class Vector>
 void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
-  TapRunner<Isa, Storage> runner(plan, operands, slot);
+  TapRunner<Isa, Storage, Vector> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }
 
-template <class Isa, class Storage>
+template <class Isa, class Storage, class Vector = typename Isa::template VectorOf<ComputeType<Storage>>::type>
 constexpr ForwardKernels tap_kernels() {
-  return {&prepare_bias<Storage>, &pack_tile<Isa, Storage>, &run_tap<Isa, Storage>};
+  return {&prepare_bias<Storage>, &pack_tile<Vector, Storage>, &run_tap<Isa, Storage, Vector>};
 }
 
 }  // namespace

@@ -1,0 +1,20 @@
+// What products of bfloat16 pairs add to AVX-512: the direct sum of bfloat16.
+#include "../simd/avx512_bf16.h"
+
+#include "../algorithms/tap.h"
+#include "../kernel_table.h"
+
+namespace tapconv::kernels {
+
+const KernelTable* avx512_kernels();
+
+const KernelTable* avx512_bf16_kernels() {
+  static const KernelTable table = [] {
+    KernelTable extended = *avx512_kernels();
+    extended.bfloat16_pairs = tap_kernels<Avx512, BFloat16, Avx512BFloat16Pairs>();
+    return extended;
+  }();
+  return &table;
+}
+
+}  // namespace tapconv::kernels
