@@ -128,6 +128,16 @@ def test_gradients_follow_the_forward_call():
         torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("step", [2, 3])
+def test_gradients_where_stride_and_dilation_are_equal(step):
+    input, weight = torch.randn(2, 32, 1000, requires_grad=True), torch.randn(32, 32, 9)
+    output = tapconv.conv1d(input, weight, stride=step, dilation=step)
+    expected = torch.conv1d(input, weight, stride=step, dilation=step)
+    grad_output = torch.randn_like(output)
+    ours, theirs = (torch.autograd.grad(y, input, grad_output)[0] for y in (output, expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
 def test_a_gradient_that_a_transform_cannot_compute_is_computed_as_auto():
     grad_output, weight = torch.randn(1, 4, 9), torch.randn(4, 3, 1)
     expected = torch.ops.tapconv.conv1d_grad_input(grad_output, weight, 9)
