@@ -85,3 +85,43 @@ def test_memory_stays_flat_over_random_lengths():
         call()
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert grown_mib < 16, f"the largest resident size grew by {grown_mib:.1f} MiB"
+
+
+# Beyond weights as a plan packs or transforms them: tiles hold 12 numbers for each weight at the most.
+WORKSPACE_PER_THREAD = 4 * 2**20
+PACKED_PER_WEIGHT = 12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the resident size is read and reset in /proc")
+@pytest.mark.parametrize("thread_count", [1, 2])
+def test_a_call_needs_little_memory_beside_its_tensors(thread_count):
+    program = f"""
+        import ctypes
+        from pathlib import Path
+
+        import torch
+
+        import tapconv
+        from tapconv.bench.peers import layer_arguments
+        from tapconv.shapes import load_layers
+
+        def resident(name):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+        torch.set_num_threads({thread_count})
+        torch.inference_mode().__enter__()
+        for layer in load_layers():
+            input, weight, bias = layer.make_tensors(torch.float32)
+            out = torch.zeros(layer.output_shape)
+            ctypes.CDLL(None).malloc_trim(0)
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+            before = resident("VmRSS")
+            tapconv.conv1d(input, weight, bias, *layer_arguments(layer), out=out)
+            extra = resident("VmHWM") - before
+            # One MiB for what Python itself may touch meanwhile.
+            bound = {WORKSPACE_PER_THREAD} * {thread_count} + {PACKED_PER_WEIGHT} * weight.nbytes + 2**20
+            assert extra <= bound, f"{{layer.name}}: {{extra / 2**20:.1f}} MiB, at most {{bound / 2**20:.1f}} expected"
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=300)
