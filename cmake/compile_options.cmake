@@ -13,3 +13,11 @@ if(TAPCONV_SANITIZE)
   add_compile_options(-fsanitize=${TAPCONV_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TAPCONV_SANITIZE})
 endif()
+
+# Guides libFuzzer by what the planners do. The instruction sets' units branch on little but lengths, and would take
+# minutes more to compile.
+function(tapconv_fuzzer_coverage target)
+  if(TAPCONV_LIBFUZZER)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()

@@ -62,7 +62,10 @@ run_pytest() {
     local selection=()
     # It differs from avx512 in this data type alone.
     if [ "$instruction_set" = avx512_bf16 ]; then selection=(-k "bfloat16 or instruction_set"); fi
-    TAPCONV_ISA=$instruction_set python -m pytest -q -m "not slow" "${selection[@]}"
+    # One thread in each of the processes; what is about threads, memory or time runs alone.
+    TAPCONV_ISA=$instruction_set OMP_NUM_THREADS=1 python -m pytest -q -n "$(nproc)" --dist worksteal \
+      -m "not slow and not serial" "${selection[@]}"
+    TAPCONV_ISA=$instruction_set python -m pytest -q -m "serial and not slow" "${selection[@]}"
   done
   set_up_recording || echo "no recording of speech; the test that needs one will be skipped"
   say "pytest, slow tests"
@@ -94,8 +97,8 @@ if wants kernels || wants ops || wants python || wants package; then
   set_up_python_packages demo test
   configure_and_build
 fi
-if wants kernels; then run_ctest -L '^(kernels|hygiene)$'; fi
-if wants ops; then run_ctest -LE '^(kernels|hygiene)$'; fi
+if wants kernels; then run_ctest -L '^(kernels|fuzz|hygiene)$'; fi
+if wants ops; then run_ctest -LE '^(kernels|fuzz|hygiene)$'; fi
 if wants python; then run_pytest; fi
 if wants package; then run_package; fi
 say "All passed: ${stages[*]}"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "blocking.h"
 #include "planner.h"
 
 namespace tapconv::kernels {
@@ -27,17 +28,37 @@ Periods periods_of(const Problem& p) {
 
 int64_t length_of(const InputRange& range) { return std::max<int64_t>(range.end - range.begin, 0); }
 
+// Phases [first, last) with the same number of taps.
+struct PhaseSet {
+  int64_t first;
+  int64_t last;
+  int64_t taps;
+};
+
+// Where the last period of taps is not complete, the later phases have one tap less. They are a set of their own: a tap
+// of weight zero instead would turn a NaN into one where there is none.
+int64_t phase_set_count(const Problem& p, const Periods& periods) {
+  return p.kernel_size % periods.period == 0 || p.kernel_size < periods.period ? 1 : 2;
+}
+
+PhaseSet phase_set(const Problem& p, const Periods& periods, int64_t number) {
+  if (phase_set_count(p, periods) == 1) return {0, periods.phases, divide_up(p.kernel_size, periods.period)};
+  const int64_t taps = p.kernel_size / periods.period;
+  const int64_t longer = p.kernel_size % periods.period;
+  return number == 0 ? PhaseSet{0, longer, taps + 1} : PhaseSet{longer, periods.phases, taps};
+}
+
 // Times v that some phase needs: s * v + q * dilation - padding_left in [begin, end) for some q.
 struct Times {
   int64_t first;
   int64_t count;
 };
 
-Times times_of(const Problem& p, const InputRange& range, const Periods& periods) {
-  const int64_t least = -p.padding_left - range.begin;
-  const int64_t most = least + (periods.phases - 1) * p.dilation;
+Times times_of(const Problem& p, const InputRange& range, const PhaseSet& phases) {
+  const int64_t least = phases.first * p.dilation - p.padding_left - range.begin;
+  const int64_t most = least + (phases.last - 1 - phases.first) * p.dilation;
   const int64_t first = ceil_divide(-most, p.stride);
-  return {first, floor_divide(length_of(range) - 1 - least, p.stride) + 1 - first};
+  return {first, std::max<int64_t>(floor_divide(length_of(range) - 1 - least, p.stride) + 1 - first, 0)};
 }
 
 // Phases share rows and run as one problem, unless they lie so far apart that much of it would be thrown away.
@@ -76,23 +97,23 @@ void set_plain_variant(const Problem& p, ForwardProblem& to) {
   to.variant.weight_group_stride = p.out_channels / p.groups * p.weight_strides.out_channel;
 }
 
-ForwardProblem all_phases(const Problem& p, const InputRange& range) {
+ForwardProblem all_phases(const Problem& p, const InputRange& range, int64_t number) {
   const Periods periods = periods_of(p);
-  const Times times = times_of(p, range, periods);
-  const int64_t taps = (p.kernel_size - 1) / periods.period + 1;
-  ForwardProblem f{transposed(p, range), {}, (taps - 1) * periods.period * p.weight_strides.tap, 0};
-  set_taps(p, periods.period, taps, f);
-  f.problem.out_channels = p.in_channels * periods.phases;
+  const PhaseSet phases = phase_set(p, periods, number);
+  const Times times = times_of(p, range, phases);
+  const int64_t last_tap = phases.first + (phases.taps - 1) * periods.period;
+  ForwardProblem f{transposed(p, range), {}, last_tap * p.weight_strides.tap, 0};
+  set_taps(p, periods.period, phases.taps, f);
+  f.problem.out_channels = p.in_channels * (phases.last - phases.first);
   f.problem.dilation = periods.step;
-  f.problem.padding_left = periods.step * (taps - 1) - times.first;
+  f.problem.padding_left = periods.step * (phases.taps - 1) - times.first;
   f.problem.output_length = times.count;
   set_plain_variant(p, f);
-  f.variant.phases = periods.phases;
+  f.variant.phases = phases.last - phases.first;
   f.variant.weight_phase_stride = p.weight_strides.tap;
-  f.variant.phases_of_all_taps = p.kernel_size - periods.period * (taps - 1);
   f.variant.time_scale = p.stride;
   f.variant.phase_distance = p.dilation;
-  f.variant.origin = times.first * p.stride - p.padding_left - range.begin;
+  f.variant.origin = times.first * p.stride + phases.first * p.dilation - p.padding_left - range.begin;
   f.variant.output_limit = length_of(range);
   f.variant.wide_output = range.wide;
   return f;
@@ -121,11 +142,12 @@ ForwardProblem one_residue(const Problem& p, const InputRange& range, int64_t re
 
 int64_t forward_problem_count(const Problem& problem, const InputRange& range) {
   if (length_of(range) == 0) return 0;
-  return as_phases(problem, range) ? 1 : std::min(problem.stride, length_of(range));
+  return as_phases(problem, range) ? phase_set_count(problem, periods_of(problem))
+                                   : std::min(problem.stride, length_of(range));
 }
 
 ForwardProblem forward_problem(const Problem& problem, const InputRange& range, int64_t number) {
-  return as_phases(problem, range) ? all_phases(problem, range) : one_residue(problem, range, number);
+  return as_phases(problem, range) ? all_phases(problem, range, number) : one_residue(problem, range, number);
 }
 
 bool reaches_all(const Problem& problem, const InputRange& range) {

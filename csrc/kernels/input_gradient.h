@@ -2,10 +2,10 @@
 //
 // Input position i = s * v + q * dilation - padding_left, where s is the stride, is reached by the taps k = q + j *
 // period from the outputs v - j * step, where period * dilation = s * step is the least common multiple of s and the
-// dilation. So the phases q of one input channel are so many output channels of one forward problem at stride 1, over
-// the same rows of grad_output: no zero-stuffed gradient is made, and each row is copied once for all phases. Where a
-// long dilation spreads the phases far apart, the positions of one residue modulo s form a forward problem each
-// instead.
+// dilation. So the phases q of one input channel are so many output channels of one forward problem at stride 1 (of
+// two, where some phases have a tap less), over the same rows of grad_output: no zero-stuffed gradient is made, and
+// each row is copied once for all phases. Where a long dilation spreads the phases far apart, the positions of one
+// residue modulo s form a forward problem each instead.
 #pragma once
 
 #include <cstdint>

@@ -60,10 +60,9 @@ struct ForwardVariant {
   int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
 
   // With more than one phase, output channel m is phase m % phases of channel m / phases. Its weights begin phase *
-  // weight_phase_stride elements later, and only the first `phases_of_all_taps` phases have the first tap.
+  // weight_phase_stride elements later.
   int64_t phases;
   int64_t weight_phase_stride;
-  int64_t phases_of_all_taps;
 
   // Its sum at time t goes to element t * time_scale + phase * phase_distance + origin of channel m / phases, if that
   // lies within [0, output_limit).

@@ -130,8 +130,8 @@ class Decision {
   }
 
   bool writes_directly() const {
-    return (computes_in_own_type(p_.data_type) || plan_.variant.wide_output) && plan_.variant.phases == 1 &&
-           plan_.variant.time_scale == 1 && p_.output_strides.time == 1;
+    return (computes_in_own_type(p_.data_type) || plan_.variant.wide_output) && writes_in_order(p_, plan_.variant) &&
+           p_.output_strides.time == 1;
   }
 
   void choose_data_paths() {
@@ -188,10 +188,14 @@ ForwardVariant plain_variant(const Problem& problem) {
   variant.weight_group_stride =
       problem.groups > 0 ? problem.out_channels / problem.groups * problem.weight_strides.out_channel : 0;
   variant.phases = 1;
-  variant.phases_of_all_taps = 1;
   variant.time_scale = 1;
   variant.output_limit = problem.output_length;
   return variant;
+}
+
+bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {
+  return variant.phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
+         variant.output_limit == problem.output_length;
 }
 
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,

@@ -2,6 +2,7 @@
 
 #include "blocking.h"
 #include "instruction_set.h"
+#include "planner.h"
 #include "register_tiles.h"
 
 namespace tapconv::kernels {
@@ -85,7 +86,7 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
 
 std::optional<Plan> decide_short(const Problem& problem, const ForwardVariant& variant,
                                  const InstructionSet& instruction_set, int slots) {
-  const bool plain = variant.phases == 1 && !variant.wide_output && variant.output_limit == problem.output_length;
+  const bool plain = writes_in_order(problem, variant) && !variant.wide_output;
   if (!plain || problem.batch == 0 || problem.output_length == 0) return std::nullopt;
   if (auto plan = decide_channel_lanes(problem, variant, instruction_set, slots)) return plan;
   return decide_dot(problem, variant, instruction_set, slots);

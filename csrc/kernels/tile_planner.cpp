@@ -57,9 +57,7 @@ class Decision {
  private:
   bool cut_rows() {
     if (p_.batch == 0 || group_out_ == 0 || p_.output_length == 0) return false;
-    // Tiles are written at the output's own distances.
-    if (plan_.variant.phases > 1 || plan_.variant.time_scale > 1) return false;
-    if (p_.kernel_size < 2 || group_in_ == 0) return false;
+    if (p_.kernel_size < 2 || group_in_ == 0 || !writes_in_order(p_, plan_.variant)) return false;
     const int64_t period = p_.stride / std::gcd(p_.stride, p_.dilation);
     plan_.rows.segment_count = std::min(p_.kernel_size, period);
     plan_.rows.taps_per_segment = divide_up(p_.kernel_size, plan_.rows.segment_count);

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/pad.h>
+#include <c10/util/DimVector.h>
 
 #include <algorithm>
 
@@ -21,12 +22,26 @@ void check_algorithm_elsewhere(const at::Tensor& input, const RawAttributes& a) 
                     input.scalar_type(), " on ", input.device(), " to torch. Pass algorithm='auto'.");
 }
 
+c10::SymDimVector symbolic(at::IntArrayRef numbers) { return {numbers.begin(), numbers.end()}; }
+
+// at::pad does not notice when the length that it would make overflows.
+void check_padded_length(const at::Tensor& input, int64_t left, int64_t right) {
+  if (input.is_nested() || input.dim() == 0 || left < 0 || right < 0) return;
+  int64_t length = 0;
+  const bool overflows = __builtin_add_overflow(left, right, &length) ||
+                         (!input.sym_size(-1).is_symbolic() && __builtin_add_overflow(length, input.size(-1), &length));
+  TORCH_CHECK(!overflows, "conv1d: padding (", left, ", ", right, ") makes an input of ", input.sym_sizes(),
+              " longer than 64 bits can count; pass a smaller padding");
+}
+
 }  // namespace
 
 at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                     const RawAttributes& a) {
+  // By the overload that torch.conv1d calls: the other one has words of its own for some numbers out of range.
   const auto convolve = [&](const at::Tensor& signal, at::IntArrayRef padding) {
-    return at::conv1d(signal, weight, bias, a.stride, padding, a.dilation, a.groups);
+    return at::conv1d_symint(signal, weight, bias, symbolic(a.stride), symbolic(padding), symbolic(a.dilation),
+                             a.groups);
   };
   check_algorithm_elsewhere(input, a);
   const bool zeros = a.padding_mode == "zeros";
@@ -35,6 +50,7 @@ at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std
   const int64_t right = a.padding.back();
   // at::pad would take a negative number as an order to cut; a convolution refuses it.
   if (zeros && (left == right || std::min(left, right) < 0)) return convolve(input, std::min(left, right));
+  check_padded_length(input, left, right);
   const at::Tensor padded = at::pad(input, {left, right}, zeros ? std::string_view("constant") : a.padding_mode);
   return convolve(padded, 0);
 }

@@ -115,11 +115,16 @@ Sums oracle(Direction direction, const Problem& problem, const Arguments& argume
   Tensor value = empty_result(problem, direction);
   fill(value, 0);
   Tensor magnitude = value;
+  Tensor lost = value;  // by the roundings of the sums, so that the oracle can judge sums in double precision too
   const Tensor& input = arguments.input;
   const Tensor& weight = arguments.weight;
   const Tensor& output = arguments.output;
   const auto add = [&](int64_t i, int64_t j, int64_t k, double term) {
-    value.at(i, j, k) += term;
+    double& sum = value.at(i, j, k);
+    const double before = sum;
+    sum += term;
+    const double added = sum - before;
+    lost.at(i, j, k) += (before - (sum - added)) + (term - added);
     magnitude.at(i, j, k) += std::fabs(term);
   };
   switch (direction) {
@@ -144,6 +149,9 @@ Sums oracle(Direction direction, const Problem& problem, const Arguments& argume
         add(o, c, k, input.at(n, channel, i) * output.at(n, o, t));
       });
       break;
+  }
+  for (size_t i = 0; i < value.storage.size(); ++i) {
+    if (std::isfinite(lost.storage[i])) value.storage[i] += lost.storage[i];
   }
   return {std::move(value), std::move(magnitude)};
 }

@@ -1,4 +1,5 @@
-// The definition of a 1-D convolution and its two derivatives, summed term by term in double precision.
+// The definition of a 1-D convolution and its two derivatives, summed term by term in double precision, with what the
+// roundings lose added up apart.
 #pragma once
 
 #include <array>

@@ -11,6 +11,7 @@ import torch
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes many seconds (compilers, long loops); deselect with -m 'not slow'")
+    config.addinivalue_line("markers", "serial: about threads, memory or time; runs while no other test does")
 
 
 @pytest.fixture(autouse=True)

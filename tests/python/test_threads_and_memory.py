@@ -15,6 +15,8 @@ import tapconv
 from tapconv.demo.layers import shortened, tapconv_layer
 from tapconv.shapes import load_layers
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_same_bits_for_any_number_of_threads(threads, dtype):

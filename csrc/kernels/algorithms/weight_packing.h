@@ -57,12 +57,10 @@ void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) 
   Scalar* to = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.packed_weight_at) +
                out_channel * group_rows * p.kernel_size;
   const Storage* from[largest_tile_rows];
-  bool lacks_first_tap[largest_tile_rows];
   for (int o = 0; o < part.size; ++o) {
     const int64_t channel = (part.first + o) / variant.phases;
     const int64_t phase = (part.first + o) % variant.phases;
     from[o] = weight + channel * strides.out_channel + phase * variant.weight_phase_stride;
-    lacks_first_tap[o] = phase >= variant.phases_of_all_taps;
   }
   const bool side_by_side = strides.tap == 1 && (group_in == 1 || strides.in_channel == p.kernel_size);
   if (!has_pairs<Vector> && side_by_side && variant.phases == 1 && part.size <= Vector::width) {
@@ -72,9 +70,7 @@ void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) 
     for (int64_t k = 0; k < p.kernel_size; ++k) {
       const int64_t at = c * strides.in_channel + k * strides.tap;
       for (int o = 0; o < part.size; ++o) {
-        if (k == 0 && lacks_first_tap[o]) {
-          to[o] = Scalar(0);
-        } else if constexpr (has_pairs<Vector>) {
+        if constexpr (has_pairs<Vector>) {
           to[o] = pair_of(from[o][at], c + 1 < group_in ? from[o][at + strides.in_channel] : Storage{});
         } else {
           to[o] = widen(from[o][at]);
