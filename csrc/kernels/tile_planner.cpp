@@ -228,7 +228,8 @@ std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVari
   if (best && slots > 1 && best->plan.task_count < 2 * slots) {
     std::optional<TileChoice> other = plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
                                                  !best->plan.tiles.shared_tiles);
-    if (other && other->plan.task_count > best->plan.task_count) best = std::move(other);
+    // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
+    if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
   }
   return best;
 }
