@@ -24,10 +24,12 @@ at::Tensor conv1d_padding(const at::Tensor& input, const at::Tensor& weight, con
   const auto with = [&](at::IntArrayRef numbers) {
     return call_conv1d(input, weight, bias, {stride, numbers, dilation, groups, padding_mode, algorithm});
   };
-  if (padding == "valid") return with(0);
   const auto reach = reach_of(weight, dilation);
   if (padding == "causal") return reach ? with({*reach, 0}) : with(0);
-  if (padding == "same" && reach && stride.size() == 1 && stride[0] == 1)
+  // Of two errors in one call, torch looks for this one first where padding is a word.
+  const bool is_signal = input.dim() == 2 || input.dim() == 3;
+  if (padding == "valid" && is_signal) return with(0);
+  if (padding == "same" && is_signal && reach && stride.size() == 1 && stride[0] == 1)
     return with({*reach / 2, *reach - *reach / 2});
   return at::conv1d(input, weight, bias, stride, padding, dilation, groups);  // raises: torch says what is wrong
 }

@@ -1,6 +1,7 @@
 // The fuzzer for any compiler: replays files, then runs random calls, the same ones for the same seed.
 //
 //   fuzz_random [--runs=N] [--seed=S] [FILE or FOLDER]...
+//   fuzz_random --list    names the instruction sets of this machine, best first
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "check.h"
+#include "forced_instruction_set.h"
 #include "fuzz_case.h"
 
 namespace {
@@ -48,13 +50,23 @@ bool read_number(std::string_view argument, std::string_view name, uint64_t& num
   return error == std::errc() && end == argument.data() + argument.size();
 }
 
+int list_instruction_sets() {
+  for (const tapconv::kernels::InstructionSet& set : tapconv::kernels::instruction_sets()) {
+    if (set.available()) std::printf("%s ", set.name);
+  }
+  std::printf("\n");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (machine_lacks_forced_instruction_set()) return skipped_status;
   uint64_t runs = 0;
   uint64_t seed = 1;
   uint64_t files = 0;
   for (int i = 1; i < argc; ++i) {
+    if (argv[i] == std::string_view("--list")) return list_instruction_sets();
     if (read_number(argv[i], "--runs=", runs) || read_number(argv[i], "--seed=", seed)) continue;
     if (!std::filesystem::exists(argv[i])) {
       std::fprintf(stderr, "%s: no such file, folder or option (--runs=N, --seed=S)\n", argv[i]);

@@ -13,9 +13,10 @@ namespace {
 
 constexpr std::byte not_a_number{0xFF};
 constexpr std::byte margin{0xA5};
+constexpr size_t largest_idle_mapping = 256 * 1024;
 
-// Mappings that no buffer uses at the moment, by their number of accessible bytes. Making one anew costs more than most
-// of the kernels that are tested in it. Buffers are made on the main thread only.
+// Mappings that no buffer uses at the moment, by their number of accessible bytes, large ones apart: making one anew
+// costs more than most of the kernels that are tested in it. Buffers are made on the main thread only.
 std::multimap<size_t, std::byte*>& idle_mappings() {
   static std::multimap<size_t, std::byte*> mappings;
   return mappings;
@@ -47,7 +48,14 @@ GuardedBuffer::GuardedBuffer(size_t bytes, Guard guard, size_t alignment) : size
   std::fill(data_ + size_, end, margin);
 }
 
-GuardedBuffer::~GuardedBuffer() { idle_mappings().emplace(accessible_.size(), accessible_.data()); }
+GuardedBuffer::~GuardedBuffer() {
+  if (accessible_.size() <= largest_idle_mapping) {
+    idle_mappings().emplace(accessible_.size(), accessible_.data());
+  } else {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    munmap(accessible_.data() - page, accessible_.size() + 2 * page);
+  }
+}
 
 bool GuardedBuffer::margins_intact() const {
   const auto untouched = [](const std::byte* first, const std::byte* last) {

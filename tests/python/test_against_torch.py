@@ -168,10 +168,10 @@ def test_gradients(call):
     generator = torch.Generator().manual_seed(1)
     grad_output = torch.randn(output.shape, generator=generator).to(output.dtype)
     ours = torch.autograd.grad(output, present, grad_output)
-    wide = [None if t is None else t.detach().double().requires_grad_() for t in call]
+    wide = [None if t is None else t.detach().double().contiguous().requires_grad_() for t in call]
     wide_present = [tensor for tensor in wide if tensor is not None]
     theirs = torch.autograd.grad(torch.conv1d(*wide, *attributes), wide_present, grad_output.double())
-    sizes = [None if t is None else t.detach().double().abs().requires_grad_() for t in call]
+    sizes = [None if t is None else t.detach().abs().requires_grad_() for t in wide]
     size_present = [tensor for tensor in sizes if tensor is not None]
     magnitudes = torch.autograd.grad(torch.conv1d(*sizes, *attributes), size_present, grad_output.double().abs())
     for our, their, magnitude in zip(ours, theirs, magnitudes, strict=True):
