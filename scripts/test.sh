@@ -72,16 +72,27 @@ run_pytest() {
   python -m pytest -q -m slow
 }
 
-# The built wheel, unpacked away from the sources, works from Python and from CMake.
+# The built wheel, unpacked away from the sources, works from Python, as the README says, and from CMake. The source
+# distribution has all that a build needs.
 run_package() {
   say "Wheel"
-  local site torch_cmake
+  local site torch_cmake missing
   site=$(mktemp -d)
   torch_cmake=$(python -c 'import torch; print(torch.utils.cmake_prefix_path)')/Torch
   TAPCONV_BUILD_DIR=$build python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$site" .
   python -m pip install --quiet --no-deps --target "$site" "$site"/tapconv-*.whl
   (cd / && PYTHONPATH=$site python -m tapconv info)
+  (cd / && PYTHONPATH=$site python -m pytest -q -p no:cacheprovider -m "not slow" "$root/tests/python/test_readme.py")
   bash tests/consumer/run.sh "$site/tapconv" "$site/consumer" "$torch_cmake" -G Ninja
+  say "Source distribution"
+  python setup.py -q sdist --dist-dir "$site/sdist"
+  mkdir "$site/unpacked"
+  tar xzf "$site"/sdist/tapconv-*.tar.gz -C "$site/unpacked" --strip-components 1
+  missing=$(git ls-files csrc cmake tapconv CMakeLists.txt setup.py pyproject.toml README.md LICENSE |
+    while read -r file; do [ -f "$site/unpacked/$file" ] || echo "$file"; done)
+  [ -z "$missing" ] || fail "the source distribution lacks $missing"
+  (cd "$site/unpacked" && TAPCONV_BUILD_DIR=$root/$build python -m pip wheel --quiet --no-deps --no-build-isolation \
+    --wheel-dir "$site/from_sdist" .)
   rm -rf "$site"
 }
 

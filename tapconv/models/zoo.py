@@ -89,7 +89,7 @@ def _whisper_encoder(small: bool) -> tuple[nn.Module, Tensor]:
 def _mamba(small: bool) -> tuple[nn.Module, Tensor]:
     shape = {"hidden_size": 32, "num_hidden_layers": 2} if small else {"num_hidden_layers": 4}
     config = transformers.MambaConfig(vocab_size=256, use_cache=False, **shape)
-    tokens = torch.randint(256, (1, 20 if small else 256))
+    tokens = torch.randint(256, (1, 20 if small else 64))
     return TensorOutput(transformers.MambaModel(config), lambda output: output.last_hidden_state), tokens
 
 
@@ -100,5 +100,5 @@ ARCHITECTURES = (
     Architecture("wav2vec 2.0", "10 s at 16 kHz", _wav2vec2),
     Architecture("HuBERT", "3 s at 16 kHz", _hubert),
     Architecture("Whisper encoder", "30 s, as a spectrogram", _whisper_encoder),
-    Architecture("Mamba", "4 of 32 layers, 256 tokens", _mamba, calls_modules=False),
+    Architecture("Mamba", "4 of 32 layers, 64 tokens", _mamba, calls_modules=False),
 )

@@ -3,6 +3,7 @@ recorded speech."""
 
 import contextlib
 import copy
+import json
 import os
 import wave
 from pathlib import Path
@@ -104,3 +105,33 @@ def test_trained_network_on_recorded_speech():
     with kernel_calls() as calls:
         torch.testing.assert_close(probabilities(model, speech), expected, rtol=1e-4, atol=1e-5)
     assert calls.forward >= 6 and not calls.by_torch
+
+
+def test_command(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    from tapconv.__main__ import main
+
+    document = tmp_path / "performance.md"
+    document.write_text("# Performance\n\nBefore.\n")
+    arguments = ["models", "hifi", "mamba", "--small", "--threads", "1", "--repetitions", "2", "--seconds", "0.1"]
+    arguments += ["--output", str(tmp_path / "out"), "--update", str(document)]
+    for _ in range(2):  # the second time replaces what the first wrote
+        assert main(arguments) == 0
+    text = document.read_text()
+    assert text.startswith("# Performance\n\nBefore.\n") and text.count("## Whole models") == 1
+    for work in ("### Forward, 1 thread", "### Forward and backward, 1 thread"):
+        table = text.split(f"{work}\n")[1].strip().split("\n\n")[0]
+        assert len(table.splitlines()) == 4 and "SpeechT5 HiFi-GAN" in table and "Mamba" in table
+    assert (tmp_path / "images" / "models.png").stat().st_size > 1000
+    rows = json.loads((tmp_path / "out" / "models.json").read_text())
+    assert {(row["model"], row["train"]) for row in rows} == {
+        (name, train) for name in ("SpeechT5 HiFi-GAN", "Mamba") for train in (False, True)
+    }
+    assert all({"torch", "tapconv"} <= set(row["seconds"]) for row in rows)
+
+
+def test_command_with_no_such_model(capsys):
+    from tapconv.__main__ import main
+
+    assert main(["models", "perceptron"]) == 2
+    assert "SpeechT5 HiFi-GAN" in capsys.readouterr().err
