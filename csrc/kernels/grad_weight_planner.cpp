@@ -9,11 +9,9 @@
 namespace tapconv::kernels {
 namespace {
 
-constexpr int64_t l2_sums_bytes = 96 * 1024;  // the sums of a task
-// Transposed gradient of one panel of output channels. It streams from L2, in order: blocks short enough for L1 would
-// load and store the sums so often that a pointwise layer loses a fifth of its speed.
-constexpr int64_t l2_gradient_bytes = 64 * 1024;
-constexpr int64_t most_gradient_block = 512;  // outputs: long sums are made of short ones and lose little to rounding
+constexpr int64_t l2_sums_bytes = 96 * 1024;      // the sums of a task
+constexpr int64_t l1_gradient_bytes = 24 * 1024;  // transposed gradient of one panel of output channels
+constexpr int64_t most_gradient_block = 128;  // outputs: long sums are made of short ones and lose little to rounding
 constexpr int64_t panels_per_task = 4;        // panels that share one copy of the rows
 constexpr int64_t time_lane_block = 1024;     // outputs: four rows of gradient and one of input fit L1
 // Below this many tasks the sums over samples and times are split too, for the threads' sake; as that changes the order
@@ -101,7 +99,7 @@ class Decision {
 
   void choose_time_block() {
     const int64_t columns = std::min(tiles_.columns, static_cast<int>(divide_up(plan_.out_block, width_)));
-    const int64_t panel_outputs = l2_gradient_bytes / (columns * width_ * element_) / width_ * width_;
+    const int64_t panel_outputs = l1_gradient_bytes / (columns * width_ * element_) / width_ * width_;
     blocks_.gradient_block =
         blocks_.channel_lanes ? std::clamp(panel_outputs, width_, most_gradient_block) : time_lane_block;
     plan_.rows = choose_segments(p_, std::min(p_.output_length, blocks_.gradient_block) + width_);

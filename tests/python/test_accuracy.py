@@ -1,0 +1,66 @@
+"""Rounding of the weight's gradient, whose sums are the longest, against a double-precision result and torch's own."""
+
+import pytest
+import torch
+
+import tapconv
+from tapconv.bench.peers import layer_arguments
+from tapconv.demo.layers import shortened
+from tapconv.reference import torch_layer
+from tapconv.shapes import load_layers
+
+# Two correct roundings of the same sums differ by chance; this much is no sign of a worse order of summation.
+CHANCE = 1.25
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        tapconv.isa() == "portable", reason="the portable kernels round every product, which torch's here do not"
+    ),
+]
+
+
+def grad_weight(function, input, weight, grad_output):
+    weight = weight.detach().requires_grad_()
+    return torch.autograd.grad(function(input, weight), weight, grad_output)[0].double()
+
+
+def relative_error(actual, expected):
+    return ((actual - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("layer", load_layers(), ids=lambda layer: layer.name)
+def test_no_larger_than_torchs(layer):
+    layer = shortened(layer, 3e7)
+    input, weight, _ = layer.make_tensors()
+    grad_output = torch.randn(layer.output_shape, generator=torch.Generator().manual_seed(0))
+
+    def reference(input, weight):
+        return torch_layer(layer, input, weight, None)
+
+    def ours(input, weight):
+        return tapconv.conv1d(input, weight, None, *layer_arguments(layer))
+
+    expected = grad_weight(reference, input.double(), weight.double(), grad_output.double())
+    theirs = relative_error(grad_weight(reference, input, weight, grad_output), expected)
+    assert relative_error(grad_weight(ours, input, weight, grad_output), expected) <= CHANCE * theirs
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0])
+@pytest.mark.parametrize("channels, kernel_size, groups", [(4, 5, 1), (8, 7, 8), (4, 64, 1)])
+def test_a_million_times(channels, kernel_size, groups, mean):
+    """Sums of at most a few hundred products are added up in turn, part by part: the error hardly grows with length."""
+    generator = torch.Generator().manual_seed(0)
+    input = torch.randn(1, channels, 1_000_000, generator=generator) + mean
+    weight = torch.randn(channels, channels // groups, kernel_size, generator=generator)
+    grad_output = torch.randn(1, channels, 1_000_001 - kernel_size, generator=generator) + mean
+
+    def reference(input, weight):
+        return torch.conv1d(input, weight, groups=groups)
+
+    def ours(input, weight):
+        return tapconv.conv1d(input, weight, groups=groups)
+
+    expected = grad_weight(reference, input.double(), weight.double(), grad_output.double())
+    error = relative_error(grad_weight(ours, input, weight, grad_output), expected)
+    assert error <= min(1e-6, relative_error(grad_weight(reference, input, weight, grad_output), expected))
