@@ -26,10 +26,11 @@ at::Tensor conv1d_padding(const at::Tensor& input, const at::Tensor& weight, con
   };
   const auto reach = reach_of(weight, dilation);
   if (padding == "causal") return reach ? with({*reach, 0}) : with(0);
-  // Of two errors in one call, torch looks for this one first where padding is a word.
-  const bool is_signal = input.dim() == 2 || input.dim() == 3;
-  if (padding == "valid" && is_signal) return with(0);
-  if (padding == "same" && is_signal && reach && stride.size() == 1 && stride[0] == 1)
+  // Of two errors in one call, torch finds others first where padding is a word: it has calls with any of these.
+  const bool is_usual = (input.dim() == 2 || input.dim() == 3) && weight.dim() == 3 &&
+                        (!bias || !bias->defined() || bias->scalar_type() == input.scalar_type());
+  if (padding == "valid" && is_usual) return with(0);
+  if (padding == "same" && is_usual && reach && stride.size() == 1 && stride[0] == 1)
     return with({*reach / 2, *reach - *reach / 2});
   return at::conv1d(input, weight, bias, stride, padding, dilation, groups);  // raises: torch says what is wrong
 }

@@ -1,5 +1,6 @@
 // Calls from several threads at once, the first call of the process included.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <tapconv/functional.h>
 
@@ -68,6 +69,36 @@ TEST(Concurrency, BackwardFromSeveralThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+// A kernel that is called inside a parallel region runs on the thread that calls it.
+TEST(Concurrency, NestedInsideAParallelRegion) {
+  at::set_num_threads(4);
+  const at::Tensor input = at::randint(-3, 4, {2, 32, 2000}, at::kFloat);
+  const at::Tensor weight = at::randint(-3, 4, {32, 32, 5}, at::kFloat);
+  const at::Tensor expected = tapconv::conv1d(input, weight, {}, 1, 2, 1, 1, "zeros", "direct");
+  std::vector<int> wrong(16, 1);
+  at::parallel_for(0, 16, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const at::Tensor output = tapconv::conv1d(input, weight, {}, 1, 2, 1, 1, "zeros", "direct");
+      wrong[static_cast<size_t>(i)] = at::equal(output, expected) ? 0 : 1;
+    }
+  });
+  EXPECT_EQ(wrong, std::vector<int>(16, 0));
+}
+
+TEST(Concurrency, AnErrorInsideAParallelRegionReachesItsCaller) {
+  at::set_num_threads(4);
+  const at::Tensor input = at::ones({1, 2, 9});
+  const at::Tensor weight = at::ones({3, 2, 3});
+  EXPECT_THROW(at::parallel_for(0, 8, 1,
+                                [&](int64_t begin, int64_t end) {
+                                  for (int64_t i = begin; i < end; ++i) {
+                                    tapconv::conv1d(input, i == 5 ? at::ones({3, 2, 10}) : weight);
+                                  }
+                                }),
+               c10::Error);
+  EXPECT_EQ(tapconv::conv1d(input, weight).sum().item<float>(), 3 * 7 * 6);
 }
 
 }  // namespace
