@@ -46,7 +46,8 @@ class Conv1d(torch.nn.Conv1d):
         torch.Size([20, 33, 25])
     """
 
-    algorithm = "auto"  # of modules that became this class without its constructor
+    __constants__ = (*torch.nn.Conv1d.__constants__, "algorithm")
+    algorithm = "auto"  # of modules that became this class without its constructor; TorchScript sees it as a constant
 
     def __init__(
         self,
