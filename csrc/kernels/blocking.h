@@ -17,6 +17,8 @@ inline constexpr int64_t l2_rows_bytes = 160 * 1024;  // the rows of a block
 
 // Work below this is done faster than a second thread wakes up.
 inline constexpr double least_operations_per_slot = 2e5;
+// Below this the transforms of a weight gradient by tiles cannot pay for themselves.
+inline constexpr double least_operations_of_tiles = 2e6;
 // With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
 inline constexpr int64_t tasks_per_slot = 4;
 

@@ -69,6 +69,8 @@ constexpr double tile_call = 12;
 constexpr double tile_input = 4.2;
 constexpr double tile_output = 2.7;
 constexpr double tile_filter = 3.4;
+// A vector of tiles whatever its size: calls, prefetches, the ends of copies.
+constexpr double tile_vector = 70;
 // By sample of a vector and by piece that it is put together from.
 constexpr double tile_gather_piece = 2.2;
 constexpr double tile_scatter_piece = 0.6;
@@ -98,6 +100,14 @@ double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const Instruction
   return static_cast<double>(vectors) / columns * (static_cast<double>(pairs) / most_pairs) *
          tile_time(most_pairs, columns);
 }
+
+// By size * log2(size), with the copies to and from lanes; and by size.
+constexpr double depthwise_transform = 3.8;
+constexpr double depthwise_product = 2.5;
+constexpr double depthwise_dilated_sample = 1.8;
+
+// Rows are loaded at any offset, one load for each multiply-add.
+constexpr double grad_weight_time_lane_product = 2.5;
 
 }  // namespace
 
@@ -129,8 +139,9 @@ double tile_cost(const Plan& plan) {
   const double inputs = vectors * channels * static_cast<double>(p.groups);
   const double outputs = vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
-  double cost = products + transform * (tile_input * inputs + tile_output * outputs +
-                                        tile_filter * filters * (tiles.shared_tiles ? blocks : 1));
+  double cost = products + tile_vector * (inputs + outputs) +
+                transform * (tile_input * inputs + tile_output * outputs +
+                             tile_filter * filters * (tiles.shared_tiles ? blocks : 1));
   if (tiles.phases > 1) {
     const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));
     cost += pieces * (tile_gather_piece * inputs * shape.size +
@@ -146,10 +157,33 @@ double tile_cost(const Plan& plan) {
   return cost;
 }
 
+double depthwise_tile_cost(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const DepthwiseTiles& cut = plan.depthwise;
+  const int size = shape_of(cut.transform).size;
+  const double transform = size * std::log2(size);
+  const double rows = static_cast<double>(p.batch) * static_cast<double>(cut.phases);
+  const double blocks = static_cast<double>(cut.blocks);
+  const double parts = static_cast<double>(cut.parts);
+  const double transforms = rows * (2 * blocks + parts - 1) + parts;
+  const double products = rows * blocks * parts * size;
+  // Phases of a dilation are copied sample by sample.
+  const double dilated = cut.phases > 1 ? input_elements(p) + output_elements(p) : 0;
+  return static_cast<double>(cut.lane_groups) *
+             (depthwise_transform * transform * transforms + depthwise_product * products) +
+         depthwise_dilated_sample * dilated;
+}
+
 double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t pairs = p.in_channels / p.groups * p.kernel_size;
   return 1.1 * static_cast<double>(p.batch * p.output_length) * static_cast<double>(p.groups) *
          grad_weight_sweep_cost(p, pairs, instruction_set);
+}
+
+double grad_weight_time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
+  const int64_t vectors = divide_up(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
+  return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
+         static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
 }
 
 double grad_weight_tile_cost(const Problem& p, const Plan& plan, const InstructionSet& instruction_set) {

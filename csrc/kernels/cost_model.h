@@ -8,10 +8,13 @@ namespace tapconv::kernels {
 
 double direct_cost(const Plan& plan);
 double tile_cost(const Plan& plan);
+double depthwise_tile_cost(const Plan& plan);  // forward or weight gradient: both take the same steps
 
 // The weight gradient with channel lanes, directly, and by tiles; of the latter's plan the tiles and the blocks of
 // channels count.
 double grad_weight_direct_cost(const Problem& problem, const InstructionSet& instruction_set);
+// With lanes over times, which groups of few output channels take.
+double grad_weight_time_lane_cost(const Problem& problem, const InstructionSet& instruction_set);
 double grad_weight_tile_cost(const Problem& problem, const Plan& plan, const InstructionSet& instruction_set);
 
 }  // namespace tapconv::kernels

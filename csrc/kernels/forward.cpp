@@ -1,6 +1,7 @@
 // Carries out a forward plan: tables and bias first, then the weights, then the tasks.
 #include <algorithm>
 
+#include "blocking.h"
 #include "conv1d.h"
 #include "kernel_table.h"
 #include "offset_table.h"
@@ -53,6 +54,43 @@ bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* 
   const int64_t last = (end - 1) / (tiles.outputs * tiles.phases);
   const char* const row = flags + 1 + (group * plan.problem.batch + sample) * tiles.tiles_per_phase;
   return std::any_of(row + first, row + last + 1, [](char flag) { return flag != 0; });
+}
+
+// The same for long depthwise filters.
+bool is_flagged_depthwise(const Plan& direct, int64_t task, const Plan& plan, const char* flags) {
+  const Problem& p = plan.problem;
+  const DepthwiseTiles& cut = plan.depthwise;
+  const int64_t lanes = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t time = task % direct.time_block_count * direct.time_block;
+  const int64_t end = std::min(time + direct.time_block, p.output_length);
+  task /= direct.time_block_count * direct.out_block_count;
+  const int64_t group = task % p.groups;
+  const int64_t sample = task / p.groups;
+  const int64_t first = time / (cut.outputs * cut.phases);
+  const int64_t last = (end - 1) / (cut.outputs * cut.phases) + cut.parts - 1;
+  for (int64_t lane = group * group_out / lanes; lane <= ((group + 1) * group_out - 1) / lanes; ++lane) {
+    const char* const row = flags + cut.lane_groups + (sample * cut.lane_groups + lane) * (cut.blocks + cut.parts - 1);
+    if (flags[lane] != 0 || std::any_of(row + first, row + last + 1, [](char flag) { return flag != 0; })) return true;
+  }
+  return false;
+}
+
+void run_depthwise_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const DepthwiseTiles& cut = plan.depthwise;
+  const TaskKernels& kernels = plan.instruction_set->table()->depthwise_tiles[static_cast<int>(plan.problem.data_type)];
+  char* const memory = static_cast<char*>(operands.workspace);
+  char* const flags = memory + cut.flags_at;
+  const int64_t flag_count = cut.lane_groups * (1 + plan.problem.batch * (cut.blocks + cut.parts - 1));
+  std::fill_n(flags, flag_count, char(0));
+  run_tasks(parallel, plan.slots, plan.task_count, memory,
+            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
+  const Plan direct = direct_fallback(plan);
+  ForwardOperands remaining = operands;
+  remaining.workspace = memory + cut.fallback_at;
+  run_direct(direct, remaining, parallel,
+             [&](int64_t task) { return is_flagged_depthwise(direct, task, plan, flags); });
 }
 
 // Tiles that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them over
@@ -116,10 +154,12 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
   const ForwardOperands operands{input, weight, bias, output, workspace};
   if (plan.algorithm == Algorithm::tiles) {
     run_tiles(plan, operands, parallel);
+  } else if (plan.algorithm == Algorithm::depthwise_tiles) {
+    run_depthwise_tiles(plan, operands, parallel);
   } else if (plan.algorithm == Algorithm::dot || plan.algorithm == Algorithm::channel_lanes) {
     const KernelTable& table = *plan.instruction_set->table();
     const int type = static_cast<int>(plan.problem.data_type);
-    const ShortKernels& kernels = plan.algorithm == Algorithm::dot ? table.dot[type] : table.channel_lanes[type];
+    const TaskKernels& kernels = plan.algorithm == Algorithm::dot ? table.dot[type] : table.channel_lanes[type];
     run_tasks(parallel, plan.slots, plan.task_count, workspace,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
   } else {

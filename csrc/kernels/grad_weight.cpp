@@ -14,7 +14,7 @@ const GradWeightKernels& kernels_of(const Plan& plan) {
 }
 
 void add_parts(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
-  if (plan.grad_weight.parts == 1) return;
+  if (plan.grad_weight.parts <= 1) return;
   run_tasks(parallel, plan.slots, plan.problem.out_channels, operands.workspace,
             [&](int64_t first, int64_t last, int) { kernels_of(plan).add_parts(plan, operands, first, last); });
 }
@@ -30,21 +30,35 @@ void run_direct(const Plan& plan, const GradWeightOperands& operands, const Para
 
 // Where a NaN, an infinity or enormous numbers turn up, all is computed once more without transforms, which would
 // spread them over taps that have nothing to do with them.
-void run_tiles(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+template <class RunTransformed>
+void run_with_fallback(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel, size_t flag_at,
+                       size_t fallback_at, const RunTransformed& run_transformed) {
   char* const memory = static_cast<char*>(operands.workspace);
-  char& flag = memory[plan.tiles.flags_at];
+  char& flag = memory[flag_at];
   flag = 0;
-  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
+  run_tasks(parallel, plan.slots, plan.task_count, memory, run_transformed);
+  if (flag == 0) return add_parts(plan, operands, parallel);
+  GradWeightOperands again = operands;
+  again.workspace = memory + fallback_at;
+  run_direct(decide_grad_weight_without_tiles(plan.problem, *plan.instruction_set, plan.slots), again, parallel);
+}
+
+void run_tiles(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  int32_t* const offsets = reinterpret_cast<int32_t*>(static_cast<char*>(operands.workspace) + plan.offset_table_at);
   for (int64_t c = 0; c < plan.channel_block * plan.rows.segment_count; ++c) {
     offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
   }
-  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
-    kernels_of(plan).run_tile_tasks(plan, operands, first, last, slot);
-  });
-  if (flag == 0) return add_parts(plan, operands, parallel);
-  GradWeightOperands again = operands;
-  again.workspace = memory + plan.tiles.fallback_at;
-  run_direct(decide_grad_weight_without_tiles(plan.problem, *plan.instruction_set, plan.slots), again, parallel);
+  run_with_fallback(plan, operands, parallel, plan.tiles.flags_at, plan.tiles.fallback_at,
+                    [&](int64_t first, int64_t last, int slot) {
+                      kernels_of(plan).run_tile_tasks(plan, operands, first, last, slot);
+                    });
+}
+
+void run_depthwise_tiles(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  run_with_fallback(plan, operands, parallel, plan.depthwise.flags_at, plan.depthwise.fallback_at,
+                    [&](int64_t first, int64_t last, int slot) {
+                      kernels_of(plan).run_depthwise_tile_tasks(plan, operands, first, last, slot);
+                    });
 }
 
 }  // namespace
@@ -59,6 +73,8 @@ void grad_weight(const Plan& plan, const void* grad_output, const void* input, v
   const GradWeightOperands operands{grad_output, input, grad_weight, grad_bias, workspace};
   if (plan.algorithm == Algorithm::grad_weight_tiles) {
     run_tiles(plan, operands, parallel);
+  } else if (plan.algorithm == Algorithm::grad_weight_depthwise_tiles) {
+    run_depthwise_tiles(plan, operands, parallel);
   } else {
     run_direct(plan, operands, parallel);
   }

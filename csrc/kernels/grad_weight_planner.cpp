@@ -1,5 +1,6 @@
 #include "blocking.h"
 #include "cost_model.h"
+#include "depthwise_tile_planner.h"
 #include "grad_weight_tile_planner.h"
 #include "instruction_set.h"
 #include "planner.h"
@@ -43,6 +44,7 @@ class Decision {
       return plan_;
     }
     choose_lanes();
+    if (choose_depthwise_tiles()) return plan_;
     if (choose_tiles()) {
       choose_parts();
       divide_among_slots();
@@ -60,6 +62,18 @@ class Decision {
  private:
   // Channel lanes unless most of them would stay empty.
   void choose_lanes() { blocks_.channel_lanes = 2 * group_out_ >= rounded_up(group_out_, width_); }
+
+  // Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
+  bool choose_depthwise_tiles() {
+    if (blocks_.channel_lanes || without_tiles_ || p_.in_channels != p_.groups) return false;
+    const bool forced = p_.algorithm != AlgorithmRequest::automatic;
+    if (!forced && operations_of(p_) < least_operations_of_tiles) return false;
+    const auto choice = decide_grad_weight_depthwise_tiles(p_, *plan_.instruction_set, plan_.slots);
+    if (!choice) return false;
+    if (!forced && choice->cost >= grad_weight_time_lane_cost(p_, *plan_.instruction_set)) return false;
+    plan_ = choice->plan;
+    return true;
+  }
 
   // Tiles where they cost less; they have channel lanes.
   bool choose_tiles() {

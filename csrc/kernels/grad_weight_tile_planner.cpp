@@ -13,22 +13,20 @@ constexpr int64_t most_task_bytes = 3 * 1024 * 1024;
 constexpr int64_t most_row_bytes = 512 * 1024;
 constexpr int64_t candidate_channels[] = {64, 32, 16, 8};
 constexpr int64_t candidate_tiles[] = {64, 32, 16};
-// Below this the transforms cannot pay for themselves.
-constexpr double least_operations = 2e6;
 
 }  // namespace
 
 std::optional<GradWeightTileChoice> decide_grad_weight_tiles(const Problem& p, const InstructionSet& instruction_set) {
   std::optional<GradWeightTileChoice> best;
-  if (p.algorithm == AlgorithmRequest::automatic && operations_of(p) < least_operations) return best;
+  if (p.algorithm == AlgorithmRequest::automatic && operations_of(p) < least_operations_of_tiles) return best;
   const GradWeightTiles& register_tiles = grad_weight_tiles(instruction_set.register_count);
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = instruction_set.vector_bytes / element;
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t panel = register_tiles.columns * width;
-  for (int i = 0; i < tile_transform_count; ++i) {
-    if (!is_allowed(static_cast<TileTransform>(i), p.algorithm)) continue;
+  for (int i = 0; i < fourier_transform_count; ++i) {
+    if (!is_allowed(static_cast<TileTransform>(i), p)) continue;
     const TileTransformShape& shape = tile_transform_shapes[i];
     Plan plan{};
     plan.tiles.transform = static_cast<TileTransform>(i);

@@ -24,7 +24,7 @@ struct ForwardKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-struct ShortKernels {
+struct TaskKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
@@ -49,6 +49,8 @@ struct GradWeightOperands {
 struct GradWeightKernels {
   void (*run_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
   void (*run_tile_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
+  void (*run_depthwise_tile_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task,
+                                   int slot);
   // Adds up the parts of output channels [first, last), if there are several.
   void (*add_parts)(const Plan&, const GradWeightOperands&, int64_t first, int64_t last);
 };
@@ -58,8 +60,9 @@ struct KernelTable {  // by DataType
   ForwardKernels bfloat16_pairs;  // where InstructionSet says so
   GradWeightKernels grad_weight[4];
   TileKernels tiles[4];
-  ShortKernels dot[4];
-  ShortKernels channel_lanes[4];
+  TaskKernels dot[4];
+  TaskKernels channel_lanes[4];
+  TaskKernels depthwise_tiles[4];
 };
 
 }  // namespace tapconv::kernels

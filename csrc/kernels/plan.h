@@ -10,7 +10,17 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-enum class Algorithm : uint8_t { empty, tap, dot, channel_lanes, tiles, grad_weight, grad_weight_tiles };
+enum class Algorithm : uint8_t {
+  empty,
+  tap,
+  dot,
+  channel_lanes,
+  tiles,
+  depthwise_tiles,
+  grad_weight,
+  grad_weight_tiles,
+  grad_weight_depthwise_tiles
+};
 
 enum class TileTransform : uint8_t {
   fourier8,
@@ -20,6 +30,7 @@ enum class TileTransform : uint8_t {
   fourier128,
   fourier256,
   fourier512,
+  winograd,  // F(4, 3): four outputs of three taps
 };
 
 constexpr const char* name_of(Algorithm algorithm) {
@@ -34,10 +45,14 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "channel_lanes";
     case Algorithm::tiles:
       return "tiles";
+    case Algorithm::depthwise_tiles:
+      return "depthwise_tiles";
     case Algorithm::grad_weight:
       return "grad_weight";
     case Algorithm::grad_weight_tiles:
       return "grad_weight_tiles";
+    case Algorithm::grad_weight_depthwise_tiles:
+      return "grad_weight_depthwise_tiles";
   }
   return "unknown";
 }
@@ -124,6 +139,36 @@ struct TileBlocks {
   size_t slot_rows_at;
 };
 
+// How a long depthwise filter is cut (algorithms/depthwise_tiles.h, algorithms/grad_weight_depthwise_tiles.h).
+struct DepthwiseTiles {
+  TileTransform transform;
+  int64_t parts;            // of the filter
+  int64_t part_taps;        // of all but the last
+  int64_t outputs;          // of one block
+  int64_t phases;           // of the dilation
+  int64_t blocks;           // of outputs, in each phase of a sample
+  int64_t gradient_blocks;  // of outputs whose products are added up at a time (weight gradient only)
+  int64_t ring;             // spectra of inputs that a task holds
+  int64_t lane_groups;      // vectors of output channels
+  int64_t sample_parts;     // tasks for each lane group: ranges of samples
+  int64_t time_parts;       // and of output blocks
+
+  // One byte for each lane group's filters, then for each sample, lane group and input block; for the weight gradient
+  // one byte in all: 1 where sums may overflow.
+  size_t flags_at;
+  size_t fallback_at;  // as in TileBlocks
+  size_t slot_filters_at;
+  size_t slot_inputs_at;
+  size_t slot_sums_at;
+  size_t slot_samples_at;  // of inputs
+  size_t slot_lanes_at;    // samples of filters, gradients and outputs
+  size_t slot_rows_at;
+  size_t slot_pointers_at;
+};
+
+// Output blocks of a long depthwise filter that are summed at a time.
+inline constexpr int depthwise_tiles_together = 4;
+
 // The most tiles of a block.
 inline constexpr int largest_tile_block = 256;
 
@@ -158,6 +203,7 @@ struct Plan {
 
   GradWeightBlocks grad_weight;  // here out_block counts output channels
   TileBlocks tiles;
+  DepthwiseTiles depthwise;
 
   // Offsets into the workspace, in bytes, and its parts.
   size_t offset_table_at;

@@ -5,6 +5,7 @@
 
 #include "blocking.h"
 #include "cost_model.h"
+#include "depthwise_tile_planner.h"
 #include "instruction_set.h"
 #include "register_tiles.h"
 #include "short_planner.h"
@@ -210,11 +211,18 @@ Plan direct_fallback(const Plan& tile_plan) {
   return plan;
 }
 
+std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
+                                             const InstructionSet& instruction_set, int slots) {
+  std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots);
+  std::optional<TileChoice> depthwise = decide_depthwise_tiles(problem, variant, instruction_set, slots);
+  return depthwise && (!tiles || depthwise->cost < tiles->cost) ? depthwise : tiles;
+}
+
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
   const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
   if (forced) {
-    if (const std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots)) {
+    if (const std::optional<TileChoice> tiles = decide_transformed(problem, variant, instruction_set, slots)) {
       return tiles->plan;
     }
   }
@@ -226,7 +234,7 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
   // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
   constexpr double worth_planning_tiles = 30000;
   if (direct_cost(direct) < worth_planning_tiles) return direct;
-  const std::optional<TileChoice> tiles = decide_tiles(p, variant, instruction_set, slots);
+  const std::optional<TileChoice> tiles = decide_transformed(p, variant, instruction_set, slots);
   return tiles && tiles->cost < direct_cost(direct) ? tiles->plan : direct;
 }
 

@@ -1,7 +1,10 @@
 // Problem + what an instruction set offers -> Plan. Knows no kernel.
 #pragma once
 
+#include <optional>
+
 #include "plan.h"
+#include "tile_planner.h"
 
 namespace tapconv::kernels {
 
@@ -23,6 +26,10 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
 // The same, by the direct sum whatever the problem asks for.
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots);
+
+// The cheapest plan with transforms, of those that the problem's request allows; nothing if none fits.
+std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
+                                             const InstructionSet& instruction_set, int slots);
 
 // For the tiles of a plan whose sums may overflow: a direct plan whose blocks do not depend on the slots.
 Plan direct_fallback(const Plan& tile_plan);

@@ -1,7 +1,6 @@
 // Which requests for an algorithm can be met.
 #include "conv1d.h"
 #include "planner.h"
-#include "tile_planner.h"
 
 namespace tapconv::kernels {
 
@@ -11,12 +10,13 @@ const char* why_not(const Problem& problem, const InstructionSet& instruction_se
     case AlgorithmRequest::direct:
       return nullptr;
     case AlgorithmRequest::fft:
-      if (decide_tiles(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
+      if (decide_transformed(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
       return "no tile holds several outputs and all taps of a filter, of which it needs two or more";
     case AlgorithmRequest::winograd:
       break;
   }
-  return "there is no Winograd kernel for it";
+  if (decide_transformed(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
+  return "Winograd's tiles take three taps, of the filter or of each phase of a stride";
 }
 
 }  // namespace tapconv::kernels

@@ -8,7 +8,8 @@
 namespace tapconv::kernels {
 
 // Fills in the segments of the rows and the tiles' taps, outputs, channels, phases and numbers. False if the problem
-// cannot be cut so: no input channel, a single tap, taps as long as a tile, or a dilation longer than the output.
+// cannot be cut so: no input channel, a single tap, taps as long as a tile or other than the transform takes, or a
+// dilation longer than the output.
 inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   const int64_t group_in = p.in_channels / p.groups;
   if (p.batch == 0 || p.out_channels == 0 || p.output_length == 0 || p.kernel_size < 2 || group_in == 0) return false;
@@ -17,6 +18,7 @@ inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, Ro
   rows.taps_per_segment = divide_up(p.kernel_size, rows.segment_count);
   rows.tap_distance = p.dilation / common;
   tiles.taps = rows.taps_per_segment;
+  if (shape.taps != 0 && tiles.taps != shape.taps) return false;
   tiles.outputs = shape.size - tiles.taps + 1;
   tiles.channels = group_in * rows.segment_count;
   tiles.phases = rows.tap_distance;

@@ -1,13 +1,13 @@
 #include "tile_planner.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "blocking.h"
 #include "cost_model.h"
 #include "instruction_set.h"
 #include "planner.h"
 #include "register_tiles.h"
+#include "tile_cut.h"
 #include "tile_transforms.h"
 
 namespace tapconv::kernels {
@@ -47,7 +47,7 @@ class Decision {
   }
 
   std::optional<TileChoice> decide() {
-    if (!cut_rows()) return std::nullopt;
+    if (plan_.variant.phases > 1 || !cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
     choose_register_tiles();
     if (!choose_blocks()) return std::nullopt;
     lay_out_workspace();
@@ -55,24 +55,6 @@ class Decision {
   }
 
  private:
-  bool cut_rows() {
-    if (p_.batch == 0 || group_out_ == 0 || p_.output_length == 0) return false;
-    if (p_.kernel_size < 2 || group_in_ == 0 || !writes_in_order(p_, plan_.variant)) return false;
-    const int64_t period = p_.stride / std::gcd(p_.stride, p_.dilation);
-    plan_.rows.segment_count = std::min(p_.kernel_size, period);
-    plan_.rows.taps_per_segment = divide_up(p_.kernel_size, plan_.rows.segment_count);
-    plan_.rows.tap_distance = p_.dilation / std::gcd(p_.stride, p_.dilation);
-    tiles_.taps = plan_.rows.taps_per_segment;
-    tiles_.outputs = shape_.size - tiles_.taps + 1;
-    if (tiles_.taps < 2 || tiles_.outputs < 2) return false;
-    tiles_.channels = group_in_ * plan_.rows.segment_count;
-    tiles_.phases = std::min(plan_.rows.tap_distance, p_.output_length);
-    if (tiles_.phases != plan_.rows.tap_distance) return false;
-    tiles_.tiles_per_phase = divide_up(divide_up(p_.output_length, tiles_.phases), tiles_.outputs);
-    tiles_.tile_count = p_.batch * tiles_.tiles_per_phase * tiles_.phases;
-    return true;
-  }
-
   void choose_register_tiles() {
     plan_.tile_row_count = divide_up(group_out_, register_tiles_.rows);
     plan_.tile_rows = static_cast<int>(divide_up(group_out_, plan_.tile_row_count));
@@ -117,7 +99,7 @@ class Decision {
                            l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)));
     plan_.task_count = p_.groups * tiles_.block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
-    return row_elements() * element_ <= most_row_bytes;
+    return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }
 
   bool choose_shared_blocks() {
@@ -137,20 +119,12 @@ class Decision {
     set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted));
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
-    return row_elements() * element_ <= most_row_bytes;
+    return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }
 
   // All transformed filters.
   int64_t weight_bytes() const {
     return p_.groups * shape_.products * tiles_.channels * plan_.tile_row_count * plan_.tile_rows * element_;
-  }
-
-  // The longest rows that a block of tiles reads, all samples together.
-  int64_t row_elements() const {
-    const int64_t tiles = std::min(tiles_.block_tiles, tiles_.tile_count);
-    const int64_t pairs = std::min((tiles + tiles_.phases - 2) / tiles_.phases + 1, tiles);  // of sample and tile
-    const int64_t samples = std::min((pairs + tiles_.tiles_per_phase - 2) / tiles_.tiles_per_phase + 1, p_.batch);
-    return (pairs * tiles_.outputs + samples * (tiles_.taps - 1)) * tiles_.phases;
   }
 
   void lay_out_workspace() {
@@ -184,7 +158,7 @@ class Decision {
     tiles_.slot_samples_at = within;
     within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + 1) * width_ * element_);
     tiles_.slot_rows_at = within;
-    within += aligned_bytes((row_elements() + 2 * width_) * element_);
+    within += aligned_bytes((block_row_elements(p_, tiles_, tiles_.block_tiles) + 2 * width_) * element_);
     plan_.slot_bytes = within + cache_line_bytes;
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
 
@@ -217,7 +191,7 @@ std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVari
                                        const InstructionSet& instruction_set, int slots) {
   std::optional<TileChoice> best;
   for (int i = 0; i < tile_transform_count; ++i) {
-    if (!is_allowed(static_cast<TileTransform>(i), problem.algorithm)) continue;
+    if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
     for (const bool shared : {false, true}) {
       std::optional<TileChoice> choice =
           plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), shared);

@@ -8,21 +8,36 @@ namespace tapconv::kernels {
 struct TileTransformShape {
   int size;      // samples of a tile
   int products;  // multiplications that one tile and one filter take
+  int taps;      // that it is made for, or 0 if it takes any number below its size
 };
 
-inline constexpr int tile_transform_count = 7;
+inline constexpr int fourier_transform_count = 7;  // they come first
+inline constexpr int tile_transform_count = 8;
 
 inline constexpr TileTransformShape tile_transform_shapes[tile_transform_count] = {
-    {8, 11}, {16, 23}, {32, 47}, {64, 95}, {128, 191}, {256, 383}, {512, 767},
+    {8, 11, 0}, {16, 23, 0}, {32, 47, 0}, {64, 95, 0}, {128, 191, 0}, {256, 383, 0}, {512, 767, 0}, {6, 6, 3},
 };
 
 constexpr const TileTransformShape& shape_of(TileTransform transform) {
   return tile_transform_shapes[static_cast<int>(transform)];
 }
 
-// May a problem that asks for `request` be computed by this transform?
-constexpr bool is_allowed(TileTransform, AlgorithmRequest request) {
-  return request == AlgorithmRequest::automatic || request == AlgorithmRequest::fft;
+constexpr bool is_fourier(TileTransform transform) { return static_cast<int>(transform) < fourier_transform_count; }
+
+// Winograd rounds two to three times as coarsely as a direct sum: unasked, it is kept from float64, which nobody
+// chooses for its speed. A request allows what it names.
+constexpr bool is_allowed(TileTransform transform, const Problem& problem) {
+  switch (problem.algorithm) {
+    case AlgorithmRequest::automatic:
+      return is_fourier(transform) || problem.data_type != DataType::float64;
+    case AlgorithmRequest::fft:
+      return is_fourier(transform);
+    case AlgorithmRequest::winograd:
+      return !is_fourier(transform);
+    case AlgorithmRequest::direct:
+      break;
+  }
+  return false;
 }
 
 }  // namespace tapconv::kernels

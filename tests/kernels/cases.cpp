@@ -276,6 +276,29 @@ std::vector<Problem> random_problems(uint64_t seed, int count) {
   return problems;
 }
 
+std::vector<Problem> long_depthwise_filters() {
+  std::vector<Problem> problems;
+  for (const int64_t kernel_size : {15, 16, 17, 31, 33, 64, 65, 100, 257, 300}) {
+    for (const int64_t length : {1, 40, 333}) {
+      for (const int64_t channels : {1, 3, 16, 19}) {
+        for (const PaddingMode mode : {PaddingMode::zeros, PaddingMode::replicate}) {
+          Problem problem = plain_problem();
+          problem.in_channels = problem.groups = channels;
+          problem.out_channels = channels * (1 + kernel_size % 2);
+          problem.kernel_size = kernel_size;
+          problem.dilation = 1 + length % 3 * (kernel_size % 3);
+          problem.padding_mode = mode;
+          problem.padding_left = (kernel_size - 1) * problem.dilation;
+          problem.padding_right = kernel_size % 5;
+          problem.input_length = length;
+          problems.push_back(with_contiguous_strides(problem));
+        }
+      }
+    }
+  }
+  return problems;
+}
+
 std::vector<Problem> blocked() {
   std::vector<Problem> problems;
   const auto add = [&](int64_t batch, int64_t in_channels, int64_t input_length, int64_t out_channels,

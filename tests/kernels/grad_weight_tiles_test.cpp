@@ -15,11 +15,11 @@ namespace {
 
 class GradWeightTiles : public testing::TestWithParam<DataType> {
  protected:
-  // Problems with enough output channels for channel lanes, which tiles need.
+  // Problems of which many have enough output channels for channel lanes, or are depthwise, as tiles need.
   static std::vector<Problem> problems() {
     std::vector<Problem> all;
     for (const auto& list : {in_channel_and_kernel_sizes(), time_and_out_channel_tails(), groups(), batches(),
-                             layouts(), blocked(), random_problems(21, 200)}) {
+                             layouts(), blocked(), long_depthwise_filters(), random_problems(21, 200)}) {
       all.insert(all.end(), list.begin(), list.end());
     }
     for (Problem& problem : all) {
@@ -30,7 +30,8 @@ class GradWeightTiles : public testing::TestWithParam<DataType> {
   }
 
   static bool by_tiles(const Problem& problem, const InstructionSet& set) {
-    return plan_grad_weight(problem, set, 1).algorithm == Algorithm::grad_weight_tiles;
+    const Algorithm algorithm = plan_grad_weight(problem, set, 1).algorithm;
+    return algorithm == Algorithm::grad_weight_tiles || algorithm == Algorithm::grad_weight_depthwise_tiles;
   }
 
   // For each pair of channels, all gradients times the largest sample: what a transform's rounding is measured by.
@@ -87,7 +88,11 @@ TEST_P(GradWeightTiles, leave_special_values_to_the_direct_sum) {
   const double largest = GetParam() == DataType::float64 ? 0x1p1023 : 0x1p127;
   std::vector<double> specials{std::nan(""), std::numeric_limits<double>::infinity()};
   if (GetParam() != DataType::float16) specials.push_back(largest);
-  for (const Problem& problem : blocked()) {
+  std::vector<Problem> large = blocked();
+  for (const Problem& problem : long_depthwise_filters()) {
+    if (problem.input_length > 300) large.push_back(problem);
+  }
+  for (const Problem& problem : large) {
     Problem tiled = problem;
     tiled.data_type = GetParam();
     tiled.algorithm = AlgorithmRequest::fft;

@@ -16,6 +16,7 @@
 #include "tile_gather.h"
 #include "tile_weights.h"
 #include "transforms.h"
+#include "value_range.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -158,19 +159,8 @@ class GradWeightTileRunner {
     }
   }
 
-  // Raises the flag if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity.
   void check_range(const Scalar* from, int64_t count) {
-    typename Vector::Register squares = Vector::zero();
-    int64_t i = 0;
-    for (; i + width <= count; i += width) {
-      const auto x = Vector::load(from + i);
-      squares = Vector::multiply_add(x, x, squares);
-    }
-    if (i < count) {
-      const auto x = Vector::load_partial(from + i, static_cast<int>(count - i));
-      squares = Vector::multiply_add(x, x, squares);
-    }
-    if (!(Vector::sum(squares) <= largest_square_sum<Scalar>)) raise_flag(flag_);
+    if (!fits_transform<Vector>(from, count)) raise_flag(flag_);
   }
 
   const Plan& plan_;

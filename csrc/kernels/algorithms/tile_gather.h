@@ -70,6 +70,17 @@ void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scala
   constexpr int width = Vector::width;
   const typename Vector::Scalar* from[width];
   for (int l = 0; l < width; ++l) from[l] = rows + lanes.row_at[lane + l < lanes.count ? lane + l : lane];
+  if constexpr (Vector::has_quads) {
+    if (size <= 8) {
+      for (int i = 0; i < size; i += 4) {
+        typename Vector::Register r[4];
+        Vector::load_quads(from, i, r);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) Vector::store(samples + (i + j) * width, r[j]);
+      }
+      return;
+    }
+  }
   for (int i = 0; i < size; i += width) {
     typename Vector::Register r[width];
 #pragma GCC unroll 16
@@ -106,7 +117,8 @@ void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outpu
                       const Storage* output) {
   constexpr int64_t line = 64 / sizeof(Storage);
   const int end = lanes.count - lane < width ? lanes.count - lane : width;
-  for (int l = 0; l < end; l += phases == 1 ? 1 : lanes.piece[lane + l]) {
+  const int tiles_per_line = static_cast<int>(outputs < line ? line / outputs : 1);
+  for (int l = 0; l < end; l += phases == 1 ? tiles_per_line : lanes.piece[lane + l]) {
     const Storage* const to = output + lanes.output_at[lane + l];
     for (int64_t i = 0; i < (outputs - 1) * phases; i += line) __builtin_prefetch(to + i, 1);
   }
@@ -127,11 +139,41 @@ void store_outputs(Storage* to, int64_t distance, typename Vector::Register valu
   for (int64_t i = 0; i < count && i < Vector::width; ++i) narrow(lanes[i], &to[i * distance]);
 }
 
+// Writes up to four outputs each of `width` tiles from lane `lane` on.
+template <class Vector, class Storage>
+void scatter_quads(const TileLanes& lanes, int lane, const typename Vector::Scalar* samples, int64_t outputs,
+                   int64_t distance, Storage* output) {
+  constexpr int width = Vector::width;
+  typename Vector::Register r[4];
+  typename Vector::Register quads[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) r[i] = Vector::load(samples + i * width);
+  Vector::join_quads(r, quads);
+  const int64_t first = lanes.output_at[lane];
+  const bool adjoining = outputs == 4 && distance == 1 && lane + width <= lanes.count &&
+                         lanes.left[lane] >= 4 * width && lanes.output_at[lane + width - 1] - first == 4 * (width - 1);
+  if (adjoining) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) Vector::store(output + first + i * width, quads[i]);
+    return;
+  }
+  typename Vector::Scalar tiles[5 * width];  // with room to load a vector from the last tile
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) Vector::store(tiles + i * width, quads[i]);
+  for (int l = 0; l < width && lane + l < lanes.count; ++l) {
+    const int64_t count = lanes.left[lane + l] < outputs ? lanes.left[lane + l] : outputs;
+    store_outputs<Vector>(output + lanes.output_at[lane + l], distance, Vector::load(tiles + 4 * l), count);
+  }
+}
+
 // Writes the outputs of `width` tiles from lane `lane` on.
 template <class Vector, class Storage>
 void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* samples, int64_t outputs,
                    int64_t distance, Storage* output) {
   constexpr int width = Vector::width;
+  if constexpr (Vector::has_quads) {
+    if (outputs <= 4) return scatter_quads<Vector>(lanes, lane, samples, outputs, distance, output);
+  }
   const int end = lanes.count - lane < width ? lanes.count - lane : width;
   for (int64_t i = 0; i < outputs; i += width) {
     typename Vector::Register r[width];

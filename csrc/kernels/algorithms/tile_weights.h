@@ -5,17 +5,10 @@
 #include "../tile_transforms.h"
 #include "tile_grid.h"
 #include "transforms.h"
+#include "value_range.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// With sums of squares up to this bound, every sum of products and every transform stays far below the largest number.
-template <class Scalar>
-inline constexpr Scalar largest_square_sum = 0x1p100f;
-template <>
-inline constexpr double largest_square_sum<double> = 0x1p900;
-
-inline void raise_flag(char* flag) { __atomic_store_n(flag, char(1), __ATOMIC_RELAXED); }
 
 template <class Vector>
 const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTransform transform) {
@@ -23,7 +16,7 @@ const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTrans
       functions_of<FourierTransform<Vector, 8>>(),   functions_of<FourierTransform<Vector, 16>>(),
       functions_of<FourierTransform<Vector, 32>>(),  functions_of<FourierTransform<Vector, 64>>(),
       functions_of<FourierTransform<Vector, 128>>(), functions_of<FourierTransform<Vector, 256>>(),
-      functions_of<FourierTransform<Vector, 512>>(),
+      functions_of<FourierTransform<Vector, 512>>(), functions_of<WinogradTransform<Vector>>(),
   };
   return all[static_cast<int>(transform)];
 }
@@ -134,16 +127,13 @@ void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_
   for (int64_t i = plan.tiles.taps; i < shape_of(plan.tiles.transform).size; ++i) {
     Vector::store(taps + i * width, Vector::zero());
   }
-  typename Vector::Register squares = Vector::zero();
+  typename Vector::Scalar squares = 0;
   for (int64_t at = 0; at < plan.tiles.channels * part.size; at += width) {
     reader.read(taps);
-    for (int64_t i = 0; i < plan.tiles.taps; ++i) {
-      const auto w = Vector::load(taps + i * width);
-      squares = Vector::multiply_add(w, w, squares);
-    }
+    squares += square_sum<Vector>(taps, plan.tiles.taps * width);
     transform.weight(taps, to + at, plan.tiles.weight_plane);
   }
-  if (!(Vector::sum(squares) <= largest_square_sum<typename Vector::Scalar>)) {
+  if (!(squares <= largest_square_sum<typename Vector::Scalar>)) {
     raise_flag(static_cast<char*>(operands.workspace) + plan.tiles.flags_at);
   }
 }

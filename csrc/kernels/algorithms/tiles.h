@@ -14,6 +14,7 @@
 #include "tile_gather.h"
 #include "tile_weights.h"
 #include "transforms.h"
+#include "value_range.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -104,7 +105,7 @@ class TileRunner {
           copy_segment<Vector>(problem_, channel + run.sample * strides.batch, position, run.count, rows_ + run.at);
         }
         fill_zeros<Vector>(rows_ + lanes_.row_length, -lanes_.row_length & (width - 1));
-        if (!fits(rows_, lanes_.row_length)) flag_tiles(group);
+        if (!fits_transform<Vector>(rows_, lanes_.row_length)) flag_tiles(group);
         for (int lane = 0; lane < lanes_.count; lane += width) {
           if (blocks_.phases == 1) {
             gather_tiles<Vector>(lanes_, lane, rows_, shape_of(blocks_.transform).size, samples_);
@@ -130,17 +131,6 @@ class TileRunner {
     }
   }
 
-  // False if a sum over these samples might leave the range of the type, or they hold a NaN or an infinity. Reads whole
-  // vectors.
-  static bool fits(const Scalar* samples, int64_t count) {
-    typename Vector::Register squares = Vector::zero();
-    for (int64_t i = 0; i < count; i += width) {
-      const auto x = Vector::load(samples + i);
-      squares = Vector::multiply_add(x, x, squares);
-    }
-    return Vector::sum(squares) <= largest_square_sum<Scalar>;
-  }
-
   // Finds the tiles whose samples do not fit. What they hold decides, not how tiles are put in blocks.
   void flag_tiles(int64_t group) {
     const int64_t distance = blocks_.outputs * blocks_.phases;
@@ -151,11 +141,7 @@ class TileRunner {
           workspace() + blocks_.flags_at + 1 + (group * problem_.batch + run.sample) * blocks_.tiles_per_phase;
       for (int64_t first = run.first; first + length <= run.first + run.count; first += distance) {
         const Scalar* const samples = rows_ + run.at + (first - run.first);
-        bool fit = fits(samples, length & -width);
-        for (int64_t i = length & -width; i < length; ++i) {
-          fit = fit && samples[i] * samples[i] <= largest_square_sum<Scalar>;
-        }
-        if (!fit) raise_flag(flags + first / distance);
+        if (!fits_transform<Vector>(samples, length)) raise_flag(flags + first / distance);
       }
     }
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "fourier.h"
+#include "winograd.h"
 
 namespace tapconv::kernels {
 namespace {

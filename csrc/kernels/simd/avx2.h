@@ -14,6 +14,7 @@ struct Avx2Float {
   using Register = __m256;
   static constexpr int width = 8;
   static constexpr bool has_shift = false;
+  static constexpr bool has_quads = true;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -84,6 +85,26 @@ struct Avx2Float {
   static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), 0, count); }
   static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), 0, count); }
 
+  // Four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to 4 * width
+  // elements.
+  static void load_quads(const float* const* from, ptrdiff_t offset, Register (&rows)[4]) {
+    Register t[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      t[i] = _mm256_castps128_ps256(_mm_loadu_ps(from[i] + offset));
+      t[i] = _mm256_insertf128_ps(t[i], _mm_loadu_ps(from[i + 4] + offset), 1);
+    }
+    transpose_quads(t, rows);
+  }
+  static void join_quads(const Register (&rows)[4], Register (&quads)[4]) {
+    Register t[4];
+    transpose_quads(rows, t);
+    quads[0] = _mm256_permute2f128_ps(t[0], t[1], 0x20);
+    quads[1] = _mm256_permute2f128_ps(t[2], t[3], 0x20);
+    quads[2] = _mm256_permute2f128_ps(t[0], t[1], 0x31);
+    quads[3] = _mm256_permute2f128_ps(t[2], t[3], 0x31);
+  }
+
   static void transpose(Register (&rows)[width]) {
     Register t[width];
 #pragma GCC unroll 4
@@ -108,6 +129,17 @@ struct Avx2Float {
   }
 
  private:
+  // Within each 128-bit lane, four by four.
+  static void transpose_quads(const Register (&from)[4], Register (&to)[4]) {
+    const Register a = _mm256_unpacklo_ps(from[0], from[1]);
+    const Register b = _mm256_unpackhi_ps(from[0], from[1]);
+    const Register c = _mm256_unpacklo_ps(from[2], from[3]);
+    const Register d = _mm256_unpackhi_ps(from[2], from[3]);
+    to[0] = _mm256_shuffle_ps(a, c, 0x44);
+    to[1] = _mm256_shuffle_ps(a, c, 0xee);
+    to[2] = _mm256_shuffle_ps(b, d, 0x44);
+    to[3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
   template <class Storage>
   static __m128i load_16bit(const Storage* from) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
@@ -143,6 +175,7 @@ struct Avx2Double {
   using Register = __m256d;
   static constexpr int width = 4;
   static constexpr bool has_shift = false;
+  static constexpr bool has_quads = false;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));

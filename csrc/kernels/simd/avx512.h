@@ -13,6 +13,7 @@ struct Avx512Float {
   using Register = __m512;
   static constexpr int width = 16;
   static constexpr bool has_shift = true;
+  static constexpr bool has_quads = true;
 
   static __mmask16 first(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static __mmask16 lanes(int first, int count) { return static_cast<__mmask16>(((1u << count) - 1u) << first); }
@@ -88,6 +89,32 @@ struct Avx512Float {
     _mm256_mask_storeu_epi16(to, first(count), narrow_float16(a));
   }
 
+  // Four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to 4 * width
+  // elements.
+  static void load_quads(const float* const* from, ptrdiff_t offset, Register (&rows)[4]) {
+    Register t[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      t[i] = _mm512_castps128_ps512(_mm_loadu_ps(from[i] + offset));
+      t[i] = _mm512_insertf32x4(t[i], _mm_loadu_ps(from[i + 4] + offset), 1);
+      t[i] = _mm512_insertf32x4(t[i], _mm_loadu_ps(from[i + 8] + offset), 2);
+      t[i] = _mm512_insertf32x4(t[i], _mm_loadu_ps(from[i + 12] + offset), 3);
+    }
+    transpose_quads(t, rows);
+  }
+  static void join_quads(const Register (&rows)[4], Register (&quads)[4]) {
+    Register t[4];
+    transpose_quads(rows, t);
+    const Register a = _mm512_shuffle_f32x4(t[0], t[1], 0x44);
+    const Register b = _mm512_shuffle_f32x4(t[2], t[3], 0x44);
+    const Register c = _mm512_shuffle_f32x4(t[0], t[1], 0xee);
+    const Register d = _mm512_shuffle_f32x4(t[2], t[3], 0xee);
+    quads[0] = _mm512_shuffle_f32x4(a, b, 0x88);
+    quads[1] = _mm512_shuffle_f32x4(a, b, 0xdd);
+    quads[2] = _mm512_shuffle_f32x4(c, d, 0x88);
+    quads[3] = _mm512_shuffle_f32x4(c, d, 0xdd);
+  }
+
   // Rows become columns: pairs of elements, pairs of pairs, then 128-bit lanes.
   static void transpose(Register (&rows)[width]) {
     Register t[width];
@@ -119,6 +146,17 @@ struct Avx512Float {
   }
 
  private:
+  // Within each 128-bit lane, four by four.
+  static void transpose_quads(const Register (&from)[4], Register (&to)[4]) {
+    const Register a = _mm512_unpacklo_ps(from[0], from[1]);
+    const Register b = _mm512_unpackhi_ps(from[0], from[1]);
+    const Register c = _mm512_unpacklo_ps(from[2], from[3]);
+    const Register d = _mm512_unpackhi_ps(from[2], from[3]);
+    to[0] = unpack_low_pairs(a, c);
+    to[1] = unpack_high_pairs(a, c);
+    to[2] = unpack_low_pairs(b, d);
+    to[3] = unpack_high_pairs(b, d);
+  }
   static Register unpack_low_pairs(Register a, Register b) {
     return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
   }
@@ -148,6 +186,7 @@ struct Avx512Double {
   using Register = __m512d;
   static constexpr int width = 8;
   static constexpr bool has_shift = true;
+  static constexpr bool has_quads = false;
 
   static __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
   static __mmask8 lanes(int first, int count) { return static_cast<__mmask8>(((1u << count) - 1u) << first); }

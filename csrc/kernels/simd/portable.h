@@ -12,6 +12,7 @@ struct PortableVector {
   using Register [[gnu::vector_size(16)]] = Scalar;
   static constexpr int width = 16 / sizeof(Scalar);
   static constexpr bool has_shift = false;
+  static constexpr bool has_quads = false;
 
   static Register zero() { return Register{}; }
   static Register broadcast(Scalar value) { return Register{} + value; }

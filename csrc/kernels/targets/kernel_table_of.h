@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../algorithms/channel_lanes.h"
+#include "../algorithms/depthwise_tiles.h"
 #include "../algorithms/dot.h"
 #include "../algorithms/grad_weight.h"
 #include "../algorithms/tap.h"
@@ -24,6 +25,10 @@ inline constexpr KernelTable kernel_table_of{
      {&run_channel_lanes<Isa, double>},
      {&run_channel_lanes<Isa, BFloat16>},
      {&run_channel_lanes<Isa, Float16>}},
+    {{&run_depthwise_tiles<Isa, float>},
+     {&run_depthwise_tiles<Isa, double>},
+     {&run_depthwise_tiles<Isa, BFloat16>},
+     {&run_depthwise_tiles<Isa, Float16>}},
 };
 
 }  // namespace

@@ -1,0 +1,152 @@
+// Spectra of the input of long depthwise filters, and their sums of products. Lanes are output channels. A row is cut
+// into blocks that overlap: block b begins at element b * outputs and holds one transform's samples. As filter parts
+// are as far apart as blocks are, the spectrum of block b + p is what part p of the filter meets in output block b.
+#pragma once
+
+#include "../plan.h"
+#include "../rows.h"
+#include "spectrum.h"
+#include "tile_grid.h"
+#include "value_range.h"
+
+namespace tapconv::kernels {
+namespace {
+
+template <class Vector, class Storage>
+class DepthwiseInputs {
+  using Scalar = typename Vector::Scalar;
+  using Register = typename Vector::Register;
+  static constexpr int width = Vector::width;
+  static constexpr int together = depthwise_tiles_together;
+
+ public:
+  DepthwiseInputs(const Plan& plan, const void* input, char* slot)
+      : problem_(plan.problem),
+        cut_(plan.depthwise),
+        input_(static_cast<const Storage*>(input)),
+        functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
+        size_(shape_of(plan.depthwise.transform).size),
+        row_problem_(plan.problem),
+        ring_(reinterpret_cast<Scalar*>(slot + cut_.slot_inputs_at)),
+        samples_(reinterpret_cast<Scalar*>(slot + cut_.slot_samples_at)),
+        rows_(reinterpret_cast<Scalar*>(slot + cut_.slot_rows_at)),
+        pointers_(reinterpret_cast<const Scalar**>(slot + cut_.slot_pointers_at)) {
+    row_problem_.stride = problem_.dilation;  // neighbours in the row of one phase
+  }
+
+  // Output channels [first, first + lanes).
+  void select_channels(int64_t first, int lanes) {
+    first_channel_ = first;
+    lanes_ = lanes;
+  }
+
+  // The row of one sample and one phase of the dilation; blocks are to follow in order, from `first_block` on.
+  void select_row(int64_t sample, int64_t phase, int64_t first_block) {
+    sample_ = sample;
+    phase_ = phase;
+    next_block_ = first_block;
+    have_samples_ = false;
+  }
+
+  // Transforms all blocks up to `end` that are not transformed yet; calls `unfit(block)` for those whose samples might
+  // leave the range of the type in a transform, or hold a NaN or an infinity.
+  template <class Unfit>
+  void transform_up_to(int64_t end, const Unfit& unfit) {
+    for (; next_block_ < end; ++next_block_) {
+      if (!transform(next_block_)) unfit(next_block_);
+    }
+  }
+
+  // sums[r] = the sum over p of (spectrum of block first + r + p) * filters[p], or `accumulate`s it.
+  void multiply(int64_t first, const Scalar* filters, int64_t filter_count, Scalar* sums, int sum_count,
+                bool accumulate) {
+    // Filters that meet only padding are left out.
+    int64_t begin = 0;
+    int64_t end = filter_count;
+    while (begin < end && all_padding(first + begin, sum_count)) ++begin;
+    while (begin < end && all_padding(first + end - 1, sum_count)) --end;
+    if (accumulate && begin == end) return;
+    for (int64_t i = 0; i < end - begin + sum_count - 1; ++i) {
+      pointers_[i] = ring_ + (first + begin + i) % cut_.ring * spectrum();
+    }
+    static constexpr void (*multiply_some[together])(int, const Scalar* const*, const Scalar*, int64_t, Scalar*,
+                                                     bool) = {
+        &multiply_spectra<Vector, 1>, &multiply_spectra<Vector, 2>, &multiply_spectra<Vector, 3>,
+        &multiply_spectra<Vector, 4>};
+    multiply_some[sum_count - 1](size_, pointers_, filters + begin * spectrum(), end - begin, sums, accumulate);
+  }
+
+  // Elements of one spectrum.
+  int64_t spectrum() const { return spectrum_vectors(size_) * width; }
+
+ private:
+  bool transform(int64_t block) {
+    Scalar* const to = ring_ + block % cut_.ring * spectrum();
+    if (is_padding(block)) {
+      fill_zeros<Vector>(to, spectrum());
+      have_samples_ = false;
+      return true;
+    }
+    const int64_t kept = have_samples_ ? size_ - cut_.outputs : 0;
+    for (int64_t i = 0; i < kept * width; i += width) {
+      Vector::store(samples_ + i, Vector::load(samples_ + cut_.outputs * width + i));
+    }
+    gather(block * cut_.outputs + kept, size_ - kept, samples_ + kept * width);
+    have_samples_ = true;
+    functions_.forward(samples_, to);
+    return fits_transform<Vector>(samples_, size_ * width);
+  }
+
+  // Does a block lie in zero padding altogether?
+  bool is_padding(int64_t block) const {
+    if (problem_.padding_mode != PaddingMode::zeros) return false;
+    const int64_t first = block * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
+    return first >= problem_.input_length || first + (size_ - 1) * problem_.dilation < 0;
+  }
+  bool all_padding(int64_t block, int count) const {
+    for (int r = 0; r < count; ++r) {
+      if (!is_padding(block + r)) return false;
+    }
+    return true;
+  }
+
+  // Elements [first, first + count) of the rows of all lanes to [element][lane].
+  void gather(int64_t first, int64_t count, Scalar* to) {
+    const int64_t group_out = problem_.out_channels / problem_.groups;
+    const int64_t row = round_up(count, width) + width;
+    const Storage* const input = input_ + sample_ * problem_.input_strides.batch;
+    const int64_t position = first * problem_.dilation + phase_ - problem_.padding_left;
+    for (int l = 0; l < lanes_; ++l) {
+      const int64_t channel = (first_channel_ + l) / group_out;
+      copy_segment<Vector>(row_problem_, input + channel * problem_.input_strides.channel, position, count,
+                           rows_ + l * row);
+    }
+    for (int64_t i = 0; i < count; i += width) {
+      const int64_t here = count - i < width ? count - i : width;
+      Register r[width];
+      for (int l = 0; l < width; ++l) r[l] = l < lanes_ ? Vector::load(rows_ + l * row + i) : Vector::zero();
+      Vector::transpose(r);
+      for (int64_t j = 0; j < here; ++j) Vector::store(to + (i + j) * width, r[j]);
+    }
+  }
+
+  const Problem& problem_;
+  const DepthwiseTiles& cut_;
+  const Storage* const input_;
+  const SpectrumFunctions<Scalar>& functions_;
+  const int size_;
+  Problem row_problem_;
+  Scalar* const ring_;  // spectra of the latest blocks
+  Scalar* const samples_;
+  Scalar* const rows_;
+  const Scalar** const pointers_;
+  int64_t first_channel_ = 0;
+  int lanes_ = 0;
+  int64_t sample_ = 0;
+  int64_t phase_ = 0;
+  int64_t next_block_ = 0;
+  bool have_samples_ = false;  // samples_ holds those of the block before
+};
+
+}  // namespace
+}  // namespace tapconv::kernels

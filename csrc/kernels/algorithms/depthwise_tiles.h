@@ -1,0 +1,171 @@
+// Long depthwise filters by Fourier transforms. Lanes are output channels. The filter is cut into parts of half a
+// transform, the row into blocks that begin as far apart, so that the spectrum of one block serves every part: an
+// output block is one inverse transform of the sum over all parts of (spectrum of block b + p) * (spectrum of part p).
+// A filter of up to half a transform is one part. This is partitioned convolution as used for reverberation (Stockham
+// 1966, Gardner 1995), with channels for lanes.
+#pragma once
+
+#include "../kernel_table.h"
+#include "depthwise_inputs.h"
+#include "tile_gather.h"
+
+namespace tapconv::kernels {
+namespace {
+
+template <class Isa, class Storage>
+class DepthwiseTileRunner {
+  using Scalar = ComputeType<Storage>;
+  using Vector = typename Isa::template VectorOf<Scalar>::type;
+  using Register = typename Vector::Register;
+  static constexpr int width = Vector::width;
+
+ public:
+  DepthwiseTileRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+      : plan_(plan),
+        problem_(plan.problem),
+        cut_(plan.depthwise),
+        operands_(operands),
+        functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
+        size_(shape_of(plan.depthwise.transform).size),
+        own_(workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes),
+        inputs_(plan, operands.input, own_),
+        filters_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
+        sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
+        lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)) {}
+
+  // A vector of channels, for a range of samples and a range of output blocks.
+  void run(int64_t task) {
+    lane_group_ = task % cut_.lane_groups;
+    task /= cut_.lane_groups;
+    const int64_t time_part = task % cut_.time_parts;
+    const int64_t sample_part = task / cut_.time_parts;
+    first_channel_ = lane_group_ * width;
+    lanes_ = static_cast<int>(smaller(width, problem_.out_channels - first_channel_));
+    inputs_.select_channels(first_channel_, lanes_);
+    transform_filters();
+    const int64_t first_block = time_part * cut_.blocks / cut_.time_parts;
+    const int64_t last_block = (time_part + 1) * cut_.blocks / cut_.time_parts;
+    for (int64_t n = sample_part * problem_.batch / cut_.sample_parts;
+         n < (sample_part + 1) * problem_.batch / cut_.sample_parts; ++n) {
+      for (int64_t phase = 0; phase < cut_.phases; ++phase) run_row(n, phase, first_block, last_block);
+    }
+  }
+
+ private:
+  void transform_filters() {
+    Scalar squares = 0;
+    for (int64_t part = 0; part < cut_.parts; ++part) {
+      const int64_t first = part * cut_.part_taps;
+      const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
+      gather_taps(first, taps);
+      squares += square_sum<Vector>(lanes_samples_, taps * width);
+      fill_zeros<Vector>(lanes_samples_ + taps * width, (size_ - taps) * width);
+      Scalar* const filter = filters_ + part * inputs_.spectrum();
+      functions_.forward(lanes_samples_, filter);
+      finish_filter<Vector>(size_, filter);
+    }
+    if (!(squares <= largest_square_sum<Scalar>)) raise_flag(flags() + lane_group_);
+  }
+
+  // Taps [first, first + taps) of all lanes to [tap][lane].
+  void gather_taps(int64_t first, int64_t taps) {
+    const int64_t group_out = problem_.out_channels / problem_.groups;
+    const int64_t distance = problem_.weight_strides.tap;
+    const Storage* filters[width];
+    for (int l = 0; l < width; ++l) {
+      const int64_t o = first_channel_ + (l < lanes_ ? l : 0);
+      filters[l] = static_cast<const Storage*>(operands_.weight) + o / group_out * plan_.variant.weight_group_stride +
+                   o % group_out * problem_.weight_strides.out_channel + first * distance;
+    }
+    if (distance != 1 && distance != -1) {
+      for (int64_t k = 0; k < taps; ++k) {
+        for (int l = 0; l < width; ++l) lanes_samples_[k * width + l] = widen(filters[l][k * distance]);
+      }
+      return;
+    }
+    for (int64_t k = 0; k < taps; k += width) {
+      const int count = static_cast<int>(smaller(width, taps - k));
+      Register r[width];
+      for (int l = 0; l < width; ++l) {
+        r[l] = Vector::load_partial(filters[l] + (distance == 1 ? k : -(k + count - 1)), count);
+      }
+      Vector::transpose(r);
+      for (int i = 0; i < count; ++i) {
+        Vector::store(lanes_samples_ + (k + i) * width, r[distance == 1 ? i : count - 1 - i]);
+      }
+    }
+  }
+
+  void run_row(int64_t sample, int64_t phase, int64_t first_block, int64_t last_block) {
+    inputs_.select_row(sample, phase, first_block);
+    const int64_t input_blocks = cut_.blocks + cut_.parts - 1;
+    char* const row_flags = flags() + cut_.lane_groups + (sample * cut_.lane_groups + lane_group_) * input_blocks;
+    for (int64_t block = first_block; block < last_block; block += depthwise_tiles_together) {
+      const int count = static_cast<int>(smaller(depthwise_tiles_together, last_block - block));
+      inputs_.transform_up_to(block + count + cut_.parts - 1, [&](int64_t unfit) { raise_flag(row_flags + unfit); });
+      inputs_.multiply(block, filters_, cut_.parts, sums_, count, false);
+      for (int r = 0; r < count; ++r) write_block(sample, phase, block + r, sums_ + r * inputs_.spectrum());
+    }
+  }
+
+  void write_block(int64_t sample, int64_t phase, int64_t block, Scalar* spectrum) {
+    if (operands_.bias != nullptr) {
+      const Storage* const bias = static_cast<const Storage*>(operands_.bias) + first_channel_;
+      const Register constant = Vector::load_partial(bias, lanes_);
+      Vector::store(spectrum, Vector::add(Vector::load(spectrum), constant));
+    }
+    functions_.inverse(spectrum, lanes_samples_);
+    if (plan_.variant.wide_output) {
+      scatter(sample, phase, block, static_cast<Scalar*>(operands_.output));
+    } else {
+      scatter(sample, phase, block, static_cast<Storage*>(operands_.output));
+    }
+  }
+
+  template <class To>
+  void scatter(int64_t sample, int64_t phase, int64_t block, To* output) {
+    const ActivationStrides& strides = problem_.output_strides;
+    const int64_t first = block * cut_.outputs;
+    const int64_t row_length = (problem_.output_length - phase + cut_.phases - 1) / cut_.phases;
+    const int64_t count = smaller(cut_.outputs, row_length - first);
+    const int64_t distance = strides.time * cut_.phases;
+    To* const to = output + sample * strides.batch + first_channel_ * strides.channel +
+                   (first * cut_.phases + phase) * strides.time;
+    for (int64_t i = 0; i < count; i += width) {
+      Register r[width];
+      for (int j = 0; j < width; ++j) r[j] = Vector::load(lanes_samples_ + (i + j) * width);
+      Vector::transpose(r);
+      for (int l = 0; l < lanes_; ++l) {
+        store_outputs<Vector>(to + l * strides.channel + i * distance, distance, r[l], count - i);
+      }
+    }
+  }
+
+  char* flags() const { return workspace() + cut_.flags_at; }
+  char* workspace() const { return static_cast<char*>(operands_.workspace); }
+  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+  const Plan& plan_;
+  const Problem& problem_;
+  const DepthwiseTiles& cut_;
+  const ForwardOperands& operands_;
+  const SpectrumFunctions<Scalar>& functions_;
+  const int size_;
+  char* const own_;
+  DepthwiseInputs<Vector, Storage> inputs_;
+  Scalar* const filters_;        // [part] spectra
+  Scalar* const sums_;           // spectra of some output blocks
+  Scalar* const lanes_samples_;  // [sample][lane] of a part of the filter, then of outputs
+  int64_t lane_group_ = 0;
+  int64_t first_channel_ = 0;
+  int lanes_ = 0;
+};
+
+template <class Isa, class Storage>
+void run_depthwise_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
+  DepthwiseTileRunner<Isa, Storage> runner(plan, operands, slot);
+  for (int64_t task = first; task < last; ++task) runner.run(task);
+}
+
+}  // namespace
+}  // namespace tapconv::kernels
