@@ -77,6 +77,7 @@ constexpr double tile_scatter_piece = 0.6;
 constexpr double tile_input_line = 9;
 constexpr double tile_output_line = 28;
 constexpr double tile_strided_sample = 0.7;
+constexpr double tile_strided_output = 2;  // put in order, then written one by one
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 3.5;
@@ -149,6 +150,7 @@ double tile_cost(const Plan& plan) {
   }
   cost += tile_input_line * lines_of(p, input_elements(p)) + tile_output_line * lines_of(p, output_elements(p)) +
           tile_strided_sample * strided_samples(plan);
+  if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   if (!tiles.shared_tiles && filter_lines * cache_line_bytes > near_filter_bytes) {
     const bool far = filter_lines * cache_line_bytes > far_filter_bytes;

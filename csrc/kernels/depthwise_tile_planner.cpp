@@ -85,7 +85,7 @@ std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVa
   plan.variant = variant;
   plan.algorithm = Algorithm::depthwise_tiles;
   DepthwiseTiles& cut = plan.depthwise;
-  if (variant.phases > 1 || !cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  if (!writes_in_order(p, variant) || !cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
   cut.ring = cut.parts + depthwise_tiles_together - 1;
   if (!lay_out_slot(cut.parts, depthwise_tiles_together, plan)) return std::nullopt;
 

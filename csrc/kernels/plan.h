@@ -89,6 +89,13 @@ struct ForwardVariant {
   bool wide_output;  // the output has the compute type
 };
 
+// Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single
+// phase.
+constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {
+  return variant.phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
+         variant.output_limit == problem.output_length;
+}
+
 // How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
 // group, for one part of the (sample, time block) sequence.
 struct GradWeightBlocks {

@@ -194,11 +194,6 @@ ForwardVariant plain_variant(const Problem& problem) {
   return variant;
 }
 
-bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {
-  return variant.phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
-         variant.output_limit == problem.output_length;
-}
-
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots) {
   return Decision(problem, variant, instruction_set, slots).decide();

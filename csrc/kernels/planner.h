@@ -13,10 +13,6 @@ struct InstructionSet;
 // A forward problem as the user sees it: one phase, sums in their order.
 ForwardVariant plain_variant(const Problem& problem);
 
-// Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single
-// phase.
-bool writes_in_order(const Problem& problem, const ForwardVariant& variant);
-
 // The plan of a forward problem for at most `slots` parts running side by side. Also takes the problems that
 // grad_input.cpp makes: their padding may be negative, their kernel_size zero, and their weights transposed within each
 // group.

@@ -47,7 +47,9 @@ class Decision {
   }
 
   std::optional<TileChoice> decide() {
-    if (plan_.variant.phases > 1 || !cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
+    if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
+    // Sums that are to be spread are put in order along an undilated row first.
+    if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) return std::nullopt;
     choose_register_tiles();
     if (!choose_blocks()) return std::nullopt;
     lay_out_workspace();

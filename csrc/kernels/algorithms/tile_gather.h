@@ -22,10 +22,11 @@ struct TileLanes {
   int run_count;
   int64_t row_length;  // of all runs
   TileRun runs[largest_tile_block];
-  int32_t row_at[largest_tile_block];     // the tile's first element in the buffer of rows
-  int32_t piece[largest_tile_block];      // lanes from here on whose tiles are neighbouring phases, this one included
-  int64_t output_at[largest_tile_block];  // the tile's first output, from the channel of the first sample
-  int64_t left[largest_tile_block];       // outputs from there to the end of the sample, all phases
+  int32_t row_at[largest_tile_block];  // the tile's first element in the buffer of rows
+  int32_t piece[largest_tile_block];   // lanes from here on whose tiles are neighbouring phases, this one included
+  // The tile's first output, from the channel of the first sample; if it is to be spread, in the buffer of rows.
+  int64_t output_at[largest_tile_block];
+  int64_t left[largest_tile_block];  // outputs from there to the end of the sample, all phases
 
   void locate(const Plan& plan, int64_t block, int width) {
     const Problem& p = plan.problem;
@@ -33,6 +34,7 @@ struct TileLanes {
     const int64_t first = block * blocks.block_tiles;
     const int64_t end = first + blocks.block_tiles < blocks.tile_count ? first + blocks.block_tiles : blocks.tile_count;
     const int64_t size = blocks.outputs + blocks.taps - 1;
+    const bool in_order = writes_in_order(p, plan.variant);
     count = static_cast<int>(end - first);
     run_count = 0;
     row_length = 0;
@@ -47,7 +49,7 @@ struct TileLanes {
         *run = {sample, element - phase, 0, row_length};
       }
       row_at[lane] = static_cast<int32_t>(run->at + element - run->first);
-      output_at[lane] = sample * p.output_strides.batch + element * p.output_strides.time;
+      output_at[lane] = in_order ? sample * p.output_strides.batch + element * p.output_strides.time : row_at[lane];
       left[lane] = p.output_length - element;
       const int64_t in_vector = width - lane % width;
       piece[lane] = static_cast<int32_t>(blocks.phases - phase < in_vector ? blocks.phases - phase : in_vector);

@@ -31,20 +31,25 @@ class FilterReader {
   static constexpr int channels_ahead = 16;
 
  public:
-  FilterReader(const Plan& plan, const Storage* weight, int rows)
-      : plan_(plan), strides_(plan.problem.weight_strides), weight_(weight), rows_(rows) {}
+  // `weight` is the group's; rows are its output channels from `first_out` on.
+  FilterReader(const Plan& plan, const Storage* weight, int64_t first_out, int rows)
+      : plan_(plan), strides_(plan.problem.weight_strides), weight_(weight), first_out_(first_out), rows_(rows) {}
 
   // Writes the next `width` filters to [tap][lane]; past the last one, the last again.
   void read(Scalar* taps) {
     const Storage* filters[width];
     int64_t first_taps[width];
+    const ForwardVariant& variant = plan_.variant;
     for (int l = 0; l < width; ++l) {
-      filters[l] = weight_ + row_ * strides_.out_channel;
+      const int64_t out = first_out_ + row_;
+      const int64_t phase = variant.phases == 1 ? 0 : out % variant.phases;
+      filters[l] = weight_ + (variant.phases == 1 ? out : out / variant.phases) * strides_.out_channel +
+                   phase * variant.weight_phase_stride;
       __builtin_prefetch(filters[l] + channels_ahead * strides_.in_channel);
       first_taps[l] = segment_;
       advance();
     }
-    if (plan_.rows.segment_count == 1 && (strides_.tap == 1 || strides_.tap == -1)) {
+    if (plan_.rows.segment_count == 1 && variant.phases == 1 && (strides_.tap == 1 || strides_.tap == -1)) {
       transpose_taps(filters, taps);
     } else {
       pick_taps(filters, first_taps, taps);
@@ -96,7 +101,8 @@ class FilterReader {
     for (int64_t i = 0; i < plan_.tiles.taps; ++i) {
       for (int l = 0; l < width; ++l) {
         const int64_t k = first_taps[l] + i * plan_.rows.segment_count;
-        taps[i * width + l] = k < plan_.problem.kernel_size ? widen(filters[l][k * strides_.tap]) : Scalar(0);
+        const bool there = k < plan_.problem.kernel_size;
+        taps[i * width + l] = there ? widen(filters[l][k * strides_.tap]) : Scalar(0);
       }
     }
   }
@@ -104,6 +110,7 @@ class FilterReader {
   const Plan& plan_;
   const WeightStrides& strides_;
   const Storage* weight_;  // of the input channel
+  const int64_t first_out_;
   const int rows_;
   int64_t row_ = 0;
   int64_t segment_ = 0;
@@ -119,11 +126,9 @@ void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_
   const Problem& p = plan.problem;
   const TransformFunctions<typename Vector::Scalar>& transform = transform_functions<Vector>(plan.tiles.transform);
   const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);
-  FilterReader<Vector, Storage> reader(plan,
-                                       static_cast<const Storage*>(operands.weight) +
-                                           group * plan.variant.weight_group_stride +
-                                           part.first * p.weight_strides.out_channel,
-                                       part.size);
+  FilterReader<Vector, Storage> reader(
+      plan, static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride, part.first,
+      part.size);
   for (int64_t i = plan.tiles.taps; i < shape_of(plan.tiles.transform).size; ++i) {
     Vector::store(taps + i * width, Vector::zero());
   }

@@ -15,6 +15,7 @@
 #include "tile_weights.h"
 #include "transforms.h"
 #include "value_range.h"
+#include "write_output.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -194,6 +195,10 @@ class TileRunner {
     for (int64_t o = first; o < last; ++o) {
       const int64_t channel = group * group_out_ + o;
       To* const to = output + channel * problem_.output_strides.channel;
+      if (!writes_in_order(problem_, plan_.variant)) {
+        transform_spread(outputs_ + (o - first) * blocks_.block_tiles, channel, output);
+        continue;
+      }
       const Scalar bias = bias_ == nullptr ? Scalar(0) : bias_[channel];
       for (int lane = 0; lane < lanes_.count; lane += width) {
         if (problem_.output_strides.time == 1) {
@@ -207,6 +212,20 @@ class TileRunner {
                                  to);
         }
       }
+    }
+  }
+
+  // An output channel whose sums go between those of other phases: they are put in order in the buffer of rows first.
+  template <class To>
+  void transform_spread(const Scalar* outputs, int64_t channel, To* output) {
+    for (int lane = 0; lane < lanes_.count; lane += width) {
+      transform_.output(outputs + lane, blocks_.output_plane, Scalar(0), samples_);
+      scatter_tiles<Vector>(lanes_, lane, samples_, blocks_.outputs, 1, rows_);
+    }
+    for (int r = 0; r < lanes_.run_count; ++r) {
+      const TileRun& run = lanes_.runs[r];
+      const int64_t count = smaller(run.count - (blocks_.taps - 1), problem_.output_length - run.first);
+      write_sums<Vector>(plan_, {rows_ + run.at, 0, channel, 1, run.first, count}, run.sample, output);
     }
   }
 

@@ -1,0 +1,158 @@
+// The input gradient by tiles, forced wherever tiles fit, against the oracle. The phases of a stride are output
+// channels that are written between each other.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "cases.h"
+#include "harness.h"
+#include "kernels/input_gradient.h"
+#include "kernels/planner.h"
+#include "numbers.h"
+
+namespace tapconv::kernels::test {
+namespace {
+
+class GradInputTiles : public testing::TestWithParam<DataType> {
+ protected:
+  static std::vector<Problem> problems() {
+    std::vector<Problem> all = geometries();
+    for (const auto& list : {groups(), layouts(), random_problems(31, 300)}) {
+      all.insert(all.end(), list.begin(), list.end());
+    }
+    for (const int64_t stride : {2, 3, 4}) {
+      for (const int64_t kernel_size : {2, 5, 6, 7, 12, 41}) {
+        Problem problem = plain_problem();
+        problem.in_channels = 6;
+        problem.out_channels = 10;
+        problem.groups = 2;
+        problem.kernel_size = kernel_size;
+        problem.stride = stride;
+        problem.padding_left = kernel_size / 2;
+        problem.padding_right = kernel_size / 3;
+        problem.input_length = 301;
+        all.push_back(with_contiguous_strides(problem));
+      }
+    }
+    for (Problem& problem : all) problem.data_type = GetParam();
+    return all;
+  }
+
+  // How many of the forward problems that the gradient is put as run by tiles, and how many of those have phases.
+  static std::pair<int, int> tiled(const Problem& problem, const InstructionSet& set) {
+    const InputRange range{0, problem.input_length, problem.batch, problem.input_strides, false};
+    std::pair<int, int> count{0, 0};
+    for (int64_t i = 0; i < forward_problem_count(problem, range); ++i) {
+      const ForwardProblem lowered = forward_problem(problem, range, i);
+      if (decide_forward(lowered.problem, lowered.variant, set, 1).algorithm != Algorithm::tiles) continue;
+      ++count.first;
+      if (lowered.variant.phases > 1) ++count.second;
+    }
+    return count;
+  }
+
+  // For each input channel: the sum over output channels of all taps times the largest gradient, borders included,
+  // which a padding mode adds to the samples they were copied from.
+  static std::vector<double> magnitudes(const Problem& p, const Arguments& arguments) {
+    const int64_t group_in = p.in_channels / p.groups;
+    const int64_t group_out = p.out_channels / p.groups;
+    std::vector<double> magnitude(static_cast<size_t>(p.in_channels), 0);
+    for (int64_t o = 0; o < p.out_channels; ++o) {
+      double largest = 0;
+      for (int64_t n = 0; n < p.batch; ++n) {
+        for (int64_t t = 0; t < p.output_length; ++t) {
+          largest = std::max(largest, std::fabs(arguments.output.at(n, o, t)));
+        }
+      }
+      for (int64_t c = 0; c < group_in; ++c) {
+        double taps = 0;
+        for (int64_t k = 0; k < p.kernel_size; ++k) taps += std::fabs(arguments.weight.at(o, c, k));
+        magnitude[static_cast<size_t>(o / group_out * group_in + c)] += taps * largest;
+      }
+    }
+    if (p.padding_mode != PaddingMode::zeros) {
+      for (double& m : magnitude) m *= static_cast<double>(1 + p.padding_left + p.padding_right);
+    }
+    return magnitude;
+  }
+};
+
+TEST_P(GradInputTiles, are_accurate) {
+  uint64_t seed = 0;
+  int tiles = 0;
+  int with_phases = 0;
+  for (Problem problem : problems()) {
+    const Arguments arguments = random_arguments(problem, ++seed);
+    const Sums expected = oracle(Direction::grad_input, problem, arguments);
+    const std::vector<double> magnitude = magnitudes(problem, arguments);
+    problem.algorithm = seed % 3 == 0 ? AlgorithmRequest::winograd : AlgorithmRequest::fft;
+    for (const InstructionSet* set : instruction_sets_under_test()) {
+      const auto [some, phases] = tiled(problem, *set);
+      if (some == 0) continue;
+      tiles += some;
+      with_phases += phases;
+      SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+      const RunResult actual =
+          run(Direction::grad_input, problem, *set, arguments, seed % 2 == 0 ? Guard::after : Guard::before, serial());
+      ASSERT_TRUE(actual.margins_intact);
+      ASSERT_TRUE(actual.gaps_intact);
+      for (int64_t n = 0; n < problem.batch; ++n) {
+        for (int64_t c = 0; c < problem.in_channels; ++c) {
+          for (int64_t i = 0; i < problem.input_length; ++i) {
+            const double exact = expected.value.at(n, c, i);
+            const double bound = 16 * accumulation_roundoff(problem.data_type) * magnitude[static_cast<size_t>(c)] +
+                                 2 * unit_roundoff(problem.data_type) * std::fabs(exact) +
+                                 std::fabs(exact - nearest(problem.data_type, exact));
+            ASSERT_LE(std::fabs(actual.result.at(n, c, i) - exact), bound)
+                << "sample " << n << ", " << c << ", " << i << ": got " << actual.result.at(n, c, i) << ", the sum is "
+                << exact;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(tiles, 100);
+  EXPECT_GT(with_phases, 30);
+}
+
+// NaN and infinity are where the direct sum has them, and the same bits come from any number of slots.
+TEST_P(GradInputTiles, special_values_and_slots) {
+  uint64_t seed = 100;
+  for (Problem problem : problems()) {
+    if (++seed % 5 != 0) continue;
+    Arguments arguments = random_arguments(problem, seed);
+    std::vector<double>& storage = seed % 2 == 0 ? arguments.output.storage : arguments.weight.storage;
+    if (storage.empty()) continue;
+    storage[seed % storage.size()] = seed % 3 == 0 ? std::nan("") : std::numeric_limits<double>::infinity();
+    Problem direct = problem;
+    direct.algorithm = AlgorithmRequest::direct;
+    problem.algorithm = AlgorithmRequest::fft;
+    for (const InstructionSet* set : instruction_sets_under_test()) {
+      if (tiled(problem, *set).first == 0) continue;
+      SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+      const RunResult plain = run(Direction::grad_input, direct, *set, arguments, Guard::after, serial());
+      const RunResult alone = run(Direction::grad_input, problem, *set, arguments, Guard::after, serial());
+      const RunResult shared = run(Direction::grad_input, problem, *set, arguments, Guard::after, threads(3));
+      ASSERT_TRUE(alone.margins_intact && shared.margins_intact);
+      ASSERT_EQ(alone.bytes, shared.bytes);
+      for (size_t i = 0; i < plain.result.storage.size(); ++i) {
+        const double a = plain.result.storage[i];
+        const double b = alone.result.storage[i];
+        ASSERT_EQ(std::isnan(a), std::isnan(b)) << "element " << i << ": " << a << " against " << b;
+        if (std::isinf(a) || std::isinf(b)) {
+          ASSERT_EQ(a, b) << "element " << i;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, GradInputTiles,
+                         testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
+                         [](const auto& info) { return std::string(format_of(info.param).name); });
+
+}  // namespace
+}  // namespace tapconv::kernels::test
