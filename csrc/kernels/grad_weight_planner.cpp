@@ -66,12 +66,15 @@ class Decision {
   // Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
   bool choose_depthwise_tiles() {
     if (blocks_.channel_lanes || without_tiles_ || p_.in_channels != p_.groups) return false;
-    const bool forced = p_.algorithm != AlgorithmRequest::automatic;
+    const bool forced = p_.algorithm == AlgorithmRequest::fft;
     if (!forced && operations_of(p_) < least_operations_of_tiles) return false;
-    const auto choice = decide_grad_weight_depthwise_tiles(p_, *plan_.instruction_set, plan_.slots);
+    Problem p = p_;
+    if (p.algorithm == AlgorithmRequest::winograd) p.algorithm = AlgorithmRequest::automatic;
+    const auto choice = decide_grad_weight_depthwise_tiles(p, *plan_.instruction_set, plan_.slots);
     if (!choice) return false;
     if (!forced && choice->cost >= grad_weight_time_lane_cost(p_, *plan_.instruction_set)) return false;
     plan_ = choice->plan;
+    plan_.problem = p_;
     return true;
   }
 
