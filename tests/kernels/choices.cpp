@@ -1,0 +1,209 @@
+// Tries every way to compute each layer of shapes.csv that the kernels have, and prints what the planner chose, what
+// was fastest, and how much slower the choice is. Not a test: its output depends on the machine. docs/algorithms.md
+// shows it.
+//
+//   test_kernels_choices path/to/shapes.csv [instruction set] [part of a layer's name]
+//
+// Of layers asked for by name it prints every candidate, with the cost model's estimate in millions of its units.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "kernels/conv1d.h"
+#include "kernels/cost_model.h"
+#include "kernels/depthwise_tile_planner.h"
+#include "kernels/planner.h"
+#include "kernels/tile_planner.h"
+#include "kernels/tile_transforms.h"
+
+namespace tapconv::kernels::test {
+namespace {
+
+constexpr double seconds_per_layer = 0.4;
+constexpr int least_rounds = 3;
+// Candidates that the cost model puts this far behind the best are not tried.
+constexpr double hopeless = 3;
+
+constexpr const char* transform_names[tile_transform_count] = {
+    "fourier 8", "fourier 16", "fourier 32", "fourier 64", "fourier 128", "fourier 256", "fourier 512", "winograd",
+};
+
+// The fields of a line of comma-separated values; quotes may hold commas.
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  return fields;
+}
+
+Problem problem_of(const std::vector<std::string>& fields) {
+  const auto number = [&](size_t i) { return std::atol(fields.at(i).c_str()); };
+  Problem p{};
+  p.data_type = DataType::float32;
+  p.batch = number(3);
+  p.in_channels = number(4);
+  p.input_length = number(5);
+  p.out_channels = number(6);
+  p.kernel_size = number(7);
+  p.stride = number(8);
+  p.padding_left = p.padding_right = number(9);
+  if (const size_t colon = fields[9].find(':'); colon != std::string::npos) {
+    p.padding_right = std::atol(fields[9].c_str() + colon + 1);
+  }
+  p.dilation = number(10);
+  p.groups = number(11);
+  p.padding_mode = fields[13] == "reflect"    ? PaddingMode::reflect
+                   : fields[13] == "circular" ? PaddingMode::circular
+                                              : PaddingMode::zeros;
+  p.output_length =
+      (p.input_length + p.padding_left + p.padding_right - p.dilation * (p.kernel_size - 1) - 1) / p.stride + 1;
+  const int64_t group_in = p.in_channels / p.groups;
+  p.input_strides = {p.in_channels * p.input_length, p.input_length, 1};
+  p.weight_strides = {group_in * p.kernel_size, p.kernel_size, 1};
+  p.output_strides = {p.out_channels * p.output_length, p.output_length, 1};
+  return p;
+}
+
+struct Candidate {
+  std::string name;
+  Plan plan;
+  double cost;
+  double best = std::numeric_limits<double>::infinity();  // seconds
+};
+
+std::string name_of_plan(const Plan& plan) {
+  if (plan.algorithm == Algorithm::tiles) {
+    return std::string(transform_names[static_cast<int>(plan.tiles.transform)]) +
+           (plan.tiles.shared_tiles ? " shared" : "");
+  }
+  if (plan.algorithm == Algorithm::depthwise_tiles) {
+    return std::string("depthwise ") + transform_names[static_cast<int>(plan.depthwise.transform)];
+  }
+  return plan.algorithm_name();
+}
+
+std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set) {
+  const ForwardVariant variant = plain_variant(p);
+  std::vector<Candidate> all;
+  const Plan direct = decide_direct(p, variant, set, 1);
+  all.push_back({name_of_plan(direct), direct, direct_cost(direct)});
+  const auto add = [&](const std::optional<TileChoice>& choice) {
+    if (choice) all.push_back({name_of_plan(choice->plan), choice->plan, choice->cost});
+  };
+  for (int i = 0; i < tile_transform_count; ++i) {
+    const auto transform = static_cast<TileTransform>(i);
+    for (const bool shared : {false, true}) add(plan_tiles(p, variant, set, 1, transform, shared));
+    if (is_fourier(transform)) add(plan_depthwise_tiles(p, variant, set, 1, transform));
+  }
+  double least = all[0].cost;
+  for (const Candidate& c : all) least = std::min(least, c.cost);
+  std::erase_if(all,
+                [&](const Candidate& c) { return c.plan.algorithm != Algorithm::tap && c.cost > hopeless * least; });
+  return all;
+}
+
+struct AlignedDelete {
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+};
+
+void measure(const Problem& p, std::vector<Candidate>& candidates) {
+  std::mt19937 random(1);
+  const auto numbers = [&](int64_t count) {
+    std::vector<float> values(static_cast<size_t>(count));
+    for (float& value : values) value = static_cast<float>(random()) / static_cast<float>(random.max()) - 0.5f;
+    return values;
+  };
+  const std::vector<float> input = numbers(p.batch * p.input_strides.batch);
+  const std::vector<float> weight = numbers(p.out_channels * p.weight_strides.out_channel);
+  const std::vector<float> bias = numbers(p.out_channels);
+  std::vector<float> output = numbers(p.batch * p.output_strides.batch);
+  size_t bytes = 64;
+  for (const Candidate& c : candidates) bytes = std::max(bytes, c.plan.workspace_bytes);
+  const std::unique_ptr<void, AlignedDelete> workspace(::operator new(bytes, std::align_val_t(64)));
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  for (int round = 0;
+       round < least_rounds || std::chrono::duration<double>(Clock::now() - start).count() < seconds_per_layer;
+       ++round) {
+    for (Candidate& c : candidates) {
+      const auto begin = Clock::now();
+      forward(c.plan, input.data(), weight.data(), bias.data(), output.data(), workspace.get(), serial());
+      c.best = std::min(c.best, std::chrono::duration<double>(Clock::now() - begin).count());
+    }
+  }
+}
+
+int print_choices(const std::string& path, const InstructionSet& set, const std::string& part) {
+  std::ifstream file(path);
+  if (!file) {
+    std::fprintf(stderr, "cannot read %s\n", path.c_str());
+    return 1;
+  }
+  std::string line;
+  std::getline(file, line);
+  std::printf("%s, float32, one thread, milliseconds\n", set.name);
+  std::printf("%-24s %-24s %9s   %-24s %9s %7s %9s\n", "layer", "chosen", "time", "fastest", "time", "behind",
+              "direct");
+  while (std::getline(file, line)) {
+    const std::vector<std::string> fields = fields_of(line);
+    if (fields[0].find(part) == std::string::npos) continue;
+    const Problem p = problem_of(fields);
+    std::vector<Candidate> candidates = candidates_of(p, set);
+    const Plan plan = plan_forward(p, set, 1);
+    const std::string chosen = name_of_plan(plan);
+    const auto named = [&](const Candidate& c) { return c.name == chosen; };
+    if (std::ranges::none_of(candidates, named)) candidates.push_back({chosen, plan, 0});
+    measure(p, candidates);
+    const auto by_time = [](const Candidate& a, const Candidate& b) { return a.best < b.best; };
+    const Candidate& fastest = *std::ranges::min_element(candidates, by_time);
+    const Candidate& taken = *std::ranges::find_if(candidates, named);
+    std::printf("%-24s %-24s %9.3f   %-24s %9.3f %6.1f%% %9.3f\n", fields[0].c_str(), chosen.c_str(), taken.best * 1e3,
+                fastest.name.c_str(), fastest.best * 1e3, 100 * (taken.best / fastest.best - 1),
+                candidates[0].best * 1e3);
+    if (!part.empty()) {
+      for (const Candidate& c : candidates) {
+        std::printf("    %-24s %9.3f   estimate %9.3f\n", c.name.c_str(), c.best * 1e3, c.cost * 1e-6);
+      }
+    }
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace tapconv::kernels::test
+
+int main(int count, char** arguments) {
+  using namespace tapconv::kernels;
+  if (count < 2) {
+    std::fprintf(stderr, "usage: %s path/to/shapes.csv [instruction set] [part of a layer's name]\n", arguments[0]);
+    return 1;
+  }
+  try {
+    const InstructionSet& set = count > 2 ? require_instruction_set(arguments[2]) : current_instruction_set();
+    return test::print_choices(arguments[1], set, count > 3 ? arguments[3] : "");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
