@@ -38,6 +38,8 @@ if [ -f "$library" ]; then
   grep -qE 'BIND_NOW|FLAGS_1.*NOW' <<<"$dynamic" || complain "$library" "does not bind its symbols at load time"
   complain "$library has an executable stack" "$(grep -E 'GNU_STACK.* RWE ' <<<"$headers" || true)"
   complain "$library has relocations in its code" "$(grep TEXTREL <<<"$dynamic" || true)"
+  complain "$library needs symbols that torch does not provide" \
+    "$(ldd -r "$library" 2>&1 | grep -E 'undefined symbol|not found' | head -5 || true)"
   complain "$library exports kernels" "$(nm -DC --defined-only "$library" | grep 'tapconv::kernels' | head -5 || true)"
 fi
 

@@ -5,6 +5,10 @@
 #include <stdexcept>
 #include <string>
 
+#if TAPCONV_HAVE_X86
+#include <cpuid.h>
+#endif
+
 namespace tapconv::kernels {
 
 const KernelTable* portable_kernels();
@@ -19,9 +23,12 @@ namespace {
 bool always() { return true; }
 
 #if TAPCONV_HAVE_X86
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+// Not every compiler's __builtin_cpu_supports knows this name.
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

@@ -51,8 +51,11 @@ at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std
   // at::pad would take a negative number as an order to cut; a convolution refuses it.
   if (zeros && (left == right || std::min(left, right) < 0)) return convolve(input, std::min(left, right));
   check_padded_length(input, left, right);
-  const at::Tensor padded = at::pad(input, {left, right}, zeros ? std::string_view("constant") : a.padding_mode);
-  return convolve(padded, 0);
+  // Only what one end has more than the other is padded ahead, as torch does it where the ends differ.
+  const int64_t both = zeros ? std::min(left, right) : 0;
+  const at::Tensor padded =
+      at::pad(input, {left - both, right - both}, zeros ? std::string_view("constant") : a.padding_mode);
+  return convolve(padded, both);
 }
 
 }  // namespace tapconv::ops

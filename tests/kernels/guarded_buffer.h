@@ -10,6 +10,8 @@ namespace tapconv::kernels::test {
 // between are watched for writes by `margins_intact`.
 enum class Guard { before, after };
 
+// With TAPCONV_TEST_UNDER_QEMU in the environment, a page of margin lies in between: qemu reads the whole operand of a
+// masked load, as no processor does.
 class GuardedBuffer {
  public:
   // `bytes` of 0xFF, which is NaN in every floating-point type. `alignment` is a power of two of at most one page; with
