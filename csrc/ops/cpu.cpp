@@ -7,8 +7,10 @@
 #include <torch/library.h>
 
 #include "kernels/conv1d.h"
+#include "kernels/overlap_save.h"
 #include "ops/delegate.h"
 #include "ops/huge_pages.h"
+#include "ops/overlap_save.h"
 
 namespace tapconv::ops {
 namespace {
@@ -54,6 +56,10 @@ void launch(const kernels::Problem& problem, PlanOf plan_of, Run run) {
   run(plan, workspace.mutable_data_ptr(), parallel(slots));
 }
 
+std::optional<kernels::OverlapSave> overlap_save_for(const kernels::Problem& problem, kernels::Direction direction) {
+  return kernels::choose_overlap_save(problem, direction, kernels::current_instruction_set());
+}
+
 // CPU memory straight from torch's allocator, which aligns it to 64 bytes.
 at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
   at::Tensor tensor = at::detail::empty_cpu(shape, type);
@@ -81,7 +87,10 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
   at::Tensor grad_input = allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
   if (sizes.batch == 0) return grad_input;
-  launch(problem_of(sizes, attributes, grad_output, grad_input, weight), kernels::plan_grad_input,
+  const kernels::Problem problem = problem_of(sizes, attributes, grad_output, grad_input, weight);
+  const auto blocks = overlap_save_for(problem, kernels::Direction::grad_input);
+  if (blocks && overlap_save_grad_input(problem, *blocks, grad_output, weight, grad_input)) return grad_input;
+  launch(problem, kernels::plan_grad_input,
          [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
            kernels::grad_input(plan, grad_output.const_data_ptr(), weight.const_data_ptr(),
                                grad_input.mutable_data_ptr(), workspace, parallel);
@@ -97,7 +106,12 @@ at::Tensor grad_weight_of(const at::Tensor& grad_output, const at::Tensor& input
     return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
   }
   at::Tensor grad_weight = allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
-  launch(problem_of(sizes, attributes, grad_output, input, grad_weight), kernels::plan_grad_weight,
+  const kernels::Problem problem = problem_of(sizes, attributes, grad_output, input, grad_weight);
+  const auto blocks = overlap_save_for(problem, kernels::Direction::grad_weight);
+  if (blocks && overlap_save_grad_weight(problem, *blocks, grad_output, input, grad_weight, grad_bias)) {
+    return grad_weight;
+  }
+  launch(problem, kernels::plan_grad_weight,
          [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
            kernels::grad_weight(plan, grad_output.const_data_ptr(), input.const_data_ptr(),
                                 grad_weight.mutable_data_ptr(),
@@ -136,12 +150,23 @@ void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::o
   const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
   check_request(problem, weight);
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
-  launch(problem, kernels::plan_forward,
-         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
-           kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
-                            dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),
-                            workspace, parallel);
-         });
+  const auto run = [&](const kernels::Problem& part, int64_t sample, int64_t output_offset) {
+    const auto bytes = static_cast<int64_t>(input.element_size());
+    const char* const from =
+        static_cast<const char*>(input.const_data_ptr()) + sample * part.input_strides.batch * bytes;
+    char* const to =
+        static_cast<char*>(output.mutable_data_ptr()) + (sample * part.output_strides.batch + output_offset) * bytes;
+    launch(part, kernels::plan_forward,
+           [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+             kernels::forward(plan, from, weight.const_data_ptr(),
+                              dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, to, workspace, parallel);
+           });
+  };
+  if (const auto blocks = overlap_save_for(problem, kernels::Direction::forward)) {
+    overlap_save_forward(problem, *blocks, input, weight, dense_bias, output, run);
+  } else {
+    run(problem, 0, 0);
+  }
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) {

@@ -1,0 +1,125 @@
+#include "overlap_save.h"
+
+#include <cmath>
+
+#include "blocking.h"
+#include "conv1d.h"
+#include "cost_model.h"
+#include "input_gradient.h"
+#include "instruction_set.h"
+#include "planner.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// Fewer taps are left to direct sums and tiles without asking what they cost.
+constexpr int64_t least_taps = 128;
+
+// Measured on large transforms of torch's library, in units of cost_model.h: one row of a transform by size *
+// log2(size), beyond what the second-level cache holds too; a sample copied; a product of two spectra by frequency.
+constexpr double transform = 0.85;
+constexpr double far_transform = 1.25;
+constexpr int64_t near_size = 1 << 17;
+constexpr double sample = 2;
+constexpr double product = 2;
+
+double row_cost(int64_t size) {
+  const double samples = static_cast<double>(size);
+  return samples * (sample + (size > near_size ? far_transform : transform) * std::log2(samples));
+}
+
+// Results of the longest row: outputs, or positions of the gradient by the input.
+int64_t row_results(const Problem& p, Direction direction, const OverlapSave& blocks) {
+  const int64_t outputs = divide_up(p.output_length, blocks.phases);
+  return direction == Direction::grad_input ? outputs + blocks.taps - 1 : outputs;
+}
+
+double cost_of(const Problem& p, const OverlapSave& blocks) {
+  const double rows = static_cast<double>(p.batch * blocks.phases * blocks.blocks);
+  const double inputs = static_cast<double>(p.in_channels * blocks.segments);
+  const double outputs = static_cast<double>(p.out_channels);
+  const double filters = inputs / static_cast<double>(p.groups) * outputs;
+  return (rows * (inputs + outputs) + filters) * row_cost(blocks.size) +
+         product * rows * filters * static_cast<double>(blocks.size / 2 + 1);
+}
+
+double grad_input_cost(const Problem& p, const Plan& plan) {
+  const InputRange whole{0, p.input_length, p.batch, p.input_strides, false};
+  double cost = 0;
+  for (int64_t i = 0; i < forward_problem_count(p, whole); ++i) {
+    const ForwardProblem forward = forward_problem(p, whole, i);
+    const Plan part = decide_forward(forward.problem, forward.variant, *plan.instruction_set, 1);
+    cost += part.algorithm == Algorithm::tiles ? tile_cost(part) : direct_cost(part);
+  }
+  return cost;
+}
+
+double grad_weight_cost(const Problem& p, const Plan& plan) {
+  const InstructionSet& set = *plan.instruction_set;
+  if (plan.algorithm == Algorithm::grad_weight_tiles) return grad_weight_tile_cost(p, plan, set);
+  if (plan.grad_weight.channel_lanes) return grad_weight_direct_cost(p, set);
+  const double width = static_cast<double>(set.vector_bytes) / static_cast<double>(compute_bytes(p.data_type));
+  constexpr double time_lanes = 1.5;
+  return time_lanes * operations_of(p) / (2 * width);
+}
+
+// What the kernels' plan costs. Short sums have no blocks to transform.
+double kernel_cost(const Problem& p, Direction direction, const Plan& plan) {
+  if (direction == Direction::grad_input) return grad_input_cost(p, plan);
+  if (direction == Direction::grad_weight) return grad_weight_cost(p, plan);
+  if (plan.algorithm == Algorithm::tiles) return tile_cost(plan);
+  return plan.algorithm == Algorithm::tap ? direct_cost(plan) : 0;
+}
+
+Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
+  switch (direction) {
+    case Direction::forward:
+      return plan_forward(p, set, 1);
+    case Direction::grad_input:
+      return plan_grad_input(p, set, 1);
+    case Direction::grad_weight:
+      break;
+  }
+  return plan_grad_weight(p, set, 1);
+}
+
+// The cheapest size of blocks.
+OverlapSave plan_overlap_save(const Problem& p, Direction direction) {
+  const int64_t common = std::gcd(p.stride, p.dilation);
+  OverlapSave shape{};
+  shape.segments = std::min(p.kernel_size, p.stride / common);
+  shape.taps = divide_up(p.kernel_size, shape.segments);
+  shape.apart = p.dilation / common;
+  shape.phases = std::min(shape.apart, p.output_length);
+  shape.step = shape.apart * p.stride;
+  const int64_t results = row_results(p, direction, shape);
+
+  OverlapSave best{};
+  for (int64_t power = 2;; power *= 2) {
+    for (const int64_t size : {power, power / 2 * 3}) {
+      if (size < shape.taps || size < 2) continue;
+      shape.size = size;
+      shape.hop = size - shape.taps + 1;
+      shape.blocks = divide_up(results, shape.hop);
+      shape.cost = cost_of(p, shape);
+      if (best.size == 0 || shape.cost < best.cost) best = shape;
+    }
+    // One block holds everything, and a longer one is never cheaper.
+    if (power >= results + shape.taps - 1) return best;
+  }
+}
+
+}  // namespace
+
+std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direction, const InstructionSet& set) {
+  const bool asked = p.algorithm == AlgorithmRequest::fft;
+  if (!asked && (p.algorithm != AlgorithmRequest::automatic || p.kernel_size < least_taps)) return std::nullopt;
+  const Plan plan = plan_of(p, direction, set);
+  const OverlapSave blocks = plan_overlap_save(p, direction);
+  // The one way by transforms that is always there. A gradient without one is left to what is cheapest.
+  if (asked && direction == Direction::forward && plan.algorithm != Algorithm::tiles) return blocks;
+  if (p.kernel_size < least_taps && direction != Direction::forward) return std::nullopt;
+  return blocks.cost < kernel_cost(p, direction, plan) ? std::optional(blocks) : std::nullopt;
+}
+
+}  // namespace tapconv::kernels
