@@ -43,14 +43,34 @@ double cost_of(const Problem& p, const OverlapSave& blocks) {
          product * rows * filters * static_cast<double>(blocks.size / 2 + 1);
 }
 
-double grad_input_cost(const Problem& p, const Plan& plan) {
+// The forward problems that the kernels put the gradient by the input as: body(part) for each.
+template <class Body>
+void for_each_part(const Problem& p, const Plan& plan, const Body& body) {
   const InputRange whole{0, p.input_length, p.batch, p.input_strides, false};
-  double cost = 0;
   for (int64_t i = 0; i < forward_problem_count(p, whole); ++i) {
     const ForwardProblem forward = forward_problem(p, whole, i);
-    const Plan part = decide_forward(forward.problem, forward.variant, *plan.instruction_set, 1);
-    cost += part.algorithm == Algorithm::tiles ? tile_cost(part) : direct_cost(part);
+    body(decide_forward(forward.problem, forward.variant, *plan.instruction_set, 1));
   }
+}
+
+bool is_by_tiles(const Problem& p, Direction direction, const Plan& plan) {
+  if (direction != Direction::grad_input) {
+    return plan.algorithm == Algorithm::tiles || plan.algorithm == Algorithm::grad_weight_tiles;
+  }
+  bool all = true;
+  for_each_part(p, plan, [&](const Plan& part) { all = all && part.algorithm == Algorithm::tiles; });
+  return all;
+}
+
+// Short sums have nothing to transform.
+double forward_cost(const Plan& plan) {
+  if (plan.algorithm == Algorithm::tiles) return tile_cost(plan);
+  return plan.algorithm == Algorithm::tap ? direct_cost(plan) : 0;
+}
+
+double grad_input_cost(const Problem& p, const Plan& plan) {
+  double cost = 0;
+  for_each_part(p, plan, [&](const Plan& part) { cost += forward_cost(part); });
   return cost;
 }
 
@@ -59,16 +79,15 @@ double grad_weight_cost(const Problem& p, const Plan& plan) {
   if (plan.algorithm == Algorithm::grad_weight_tiles) return grad_weight_tile_cost(p, plan, set);
   if (plan.grad_weight.channel_lanes) return grad_weight_direct_cost(p, set);
   const double width = static_cast<double>(set.vector_bytes) / static_cast<double>(compute_bytes(p.data_type));
-  constexpr double time_lanes = 1.5;
+  constexpr double time_lanes = 2;
   return time_lanes * operations_of(p) / (2 * width);
 }
 
-// What the kernels' plan costs. Short sums have no blocks to transform.
+// What the kernels' plan costs.
 double kernel_cost(const Problem& p, Direction direction, const Plan& plan) {
   if (direction == Direction::grad_input) return grad_input_cost(p, plan);
   if (direction == Direction::grad_weight) return grad_weight_cost(p, plan);
-  if (plan.algorithm == Algorithm::tiles) return tile_cost(plan);
-  return plan.algorithm == Algorithm::tap ? direct_cost(plan) : 0;
+  return forward_cost(plan);
 }
 
 Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
@@ -116,9 +135,8 @@ std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direc
   if (!asked && (p.algorithm != AlgorithmRequest::automatic || p.kernel_size < least_taps)) return std::nullopt;
   const Plan plan = plan_of(p, direction, set);
   const OverlapSave blocks = plan_overlap_save(p, direction);
-  // The one way by transforms that is always there. A gradient without one is left to what is cheapest.
-  if (asked && direction == Direction::forward && plan.algorithm != Algorithm::tiles) return blocks;
-  if (p.kernel_size < least_taps && direction != Direction::forward) return std::nullopt;
+  // The one way by transforms that is always there.
+  if (asked && !is_by_tiles(p, direction, plan)) return blocks;
   return blocks.cost < kernel_cost(p, direction, plan) ? std::optional(blocks) : std::nullopt;
 }
 

@@ -1,13 +1,12 @@
 #include "ops/overlap_save.h"
 
 #include <ATen/EmptyTensor.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/LegacyTypeDispatch.h>
 
 #include <atomic>
 #include <memory>
 
 #include "kernels/blocking.h"
+#include "ops/each_task.h"
 #include "ops/row_blocks.h"
 #include "ops/spectra.h"
 
@@ -22,16 +21,6 @@ constexpr int64_t matrix_task_bytes = 32 << 20;  // where products of spectra ar
 constexpr int64_t matrix_units = 8;
 constexpr int64_t wanted_parts = 8;  // of the weight gradient's sums, for threads to work on
 constexpr int64_t most_parts_bytes = 64 << 20;
-
-// Runs body(task) for every task, each on one thread. Always inside a parallel region where there can be one: a library
-// that used threads of its own would round differently.
-template <class Body>
-void each_task(int64_t tasks, const Body& body) {
-  at::parallel_for(0, std::max<int64_t>(tasks, 2), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    for (int64_t task = begin; task < std::min(end, tasks); ++task) body(task);
-  });
-}
 
 at::Tensor zeros(at::IntArrayRef shape, at::ScalarType type) {
   at::Tensor tensor = at::detail::empty_cpu(shape, type);
