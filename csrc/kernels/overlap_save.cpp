@@ -53,18 +53,22 @@ void for_each_part(const Problem& p, const Plan& plan, const Body& body) {
   }
 }
 
+bool is_by_tiles(const Plan& plan) {
+  return plan.algorithm == Algorithm::tiles || plan.algorithm == Algorithm::depthwise_tiles ||
+         plan.algorithm == Algorithm::grad_weight_tiles || plan.algorithm == Algorithm::grad_weight_depthwise_tiles;
+}
+
 bool is_by_tiles(const Problem& p, Direction direction, const Plan& plan) {
-  if (direction != Direction::grad_input) {
-    return plan.algorithm == Algorithm::tiles || plan.algorithm == Algorithm::grad_weight_tiles;
-  }
+  if (direction != Direction::grad_input) return is_by_tiles(plan);
   bool all = true;
-  for_each_part(p, plan, [&](const Plan& part) { all = all && part.algorithm == Algorithm::tiles; });
+  for_each_part(p, plan, [&](const Plan& part) { all = all && is_by_tiles(part); });
   return all;
 }
 
 // Short sums have nothing to transform.
 double forward_cost(const Plan& plan) {
   if (plan.algorithm == Algorithm::tiles) return tile_cost(plan);
+  if (plan.algorithm == Algorithm::depthwise_tiles) return depthwise_tile_cost(plan);
   return plan.algorithm == Algorithm::tap ? direct_cost(plan) : 0;
 }
 
@@ -77,10 +81,8 @@ double grad_input_cost(const Problem& p, const Plan& plan) {
 double grad_weight_cost(const Problem& p, const Plan& plan) {
   const InstructionSet& set = *plan.instruction_set;
   if (plan.algorithm == Algorithm::grad_weight_tiles) return grad_weight_tile_cost(p, plan, set);
-  if (plan.grad_weight.channel_lanes) return grad_weight_direct_cost(p, set);
-  const double width = static_cast<double>(set.vector_bytes) / static_cast<double>(compute_bytes(p.data_type));
-  constexpr double time_lanes = 2;
-  return time_lanes * operations_of(p) / (2 * width);
+  if (plan.algorithm == Algorithm::grad_weight_depthwise_tiles) return depthwise_tile_cost(plan);
+  return plan.grad_weight.channel_lanes ? grad_weight_direct_cost(p, set) : grad_weight_time_lane_cost(p, set);
 }
 
 // What the kernels' plan costs.
