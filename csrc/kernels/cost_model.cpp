@@ -62,6 +62,8 @@ constexpr double direct_call = 50;
 constexpr double direct_input_line = 11;
 constexpr double direct_strided_sample = 1.7;
 constexpr double direct_weight = 0.2;
+// A segment of one sample and channel, however short.
+constexpr double row_piece = 20;
 
 constexpr double tile_product = 1.1;
 constexpr double tile_call = 12;
@@ -116,9 +118,12 @@ double direct_cost(const Plan& plan) {
   const Problem& p = plan.problem;
   const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
   const double taps = static_cast<double>(p.kernel_size);
-  const int64_t vectors = divide_up(p.output_length, width_of(plan));
-  const double sweeps = static_cast<double>(p.batch * p.groups);
-  return sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
+  const int64_t samples = plan.folded ? p.batch : 1;  // of a row
+  const int64_t vectors = divide_up(samples * p.output_length, width_of(plan));
+  const double sweeps = static_cast<double>(p.batch / samples * p.groups);
+  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  return row_piece * pieces +
+         sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
          direct_weight * static_cast<double>(p.out_channels) * group_in * taps;
 }
@@ -151,6 +156,7 @@ double tile_cost(const Plan& plan) {
   cost += tile_input_line * lines_of(p, input_elements(p)) + tile_output_line * lines_of(p, output_elements(p)) +
           tile_strided_sample * strided_samples(plan);
   if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
+  cost += row_piece * static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   if (!tiles.shared_tiles && filter_lines * cache_line_bytes > near_filter_bytes) {
     const bool far = filter_lines * cache_line_bytes > far_filter_bytes;

@@ -201,6 +201,7 @@ struct Plan {
   int64_t out_block;
   int64_t out_block_count;
   int64_t task_count;
+  bool folded;  // a row holds the outputs of all samples one after the other, in a segment for each tap
   RowLayout rows;
 
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors

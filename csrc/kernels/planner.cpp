@@ -24,10 +24,16 @@ constexpr int64_t least_pairs_per_block = 96;
 // Weights used by no more column tiles than this are read where they lie.
 constexpr int64_t most_uses_unpacked = 8;
 
+// Outputs this long leave hardly any lanes empty.
+constexpr int64_t most_folded_vectors = 8;
+
 class Decision {
  public:
-  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots)
+  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+           bool folded)
       : p_(problem),
+        batch_(folded ? 1 : problem.batch),
+        length_(folded ? problem.batch * problem.output_length : problem.output_length),
         tiles_(register_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
@@ -39,6 +45,7 @@ class Decision {
         group_in_(divide_up(problem.in_channels / problem.groups, row_channels_)) {
     plan_ = Plan{};
     plan_.row_channels = row_channels_;
+    plan_.folded = folded;
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
@@ -68,7 +75,12 @@ class Decision {
   }
 
   void choose_row_layout() {
-    plan_.rows = choose_segments(p_, std::min<int64_t>(p_.output_length, 4 * tile_time_) + width_);
+    if (plan_.folded) {
+      plan_.rows.segment_count = std::max<int64_t>(p_.kernel_size, 1);
+      plan_.rows.taps_per_segment = 1;
+    } else {
+      plan_.rows = choose_segments(p_, std::min<int64_t>(length_, 4 * tile_time_) + width_);
+    }
     span_ = span_of(plan_.rows);
   }
 
@@ -102,23 +114,22 @@ class Decision {
       time = std::min(time, l2_partial_bytes / (out_channels * element_));
     }
     time = std::max(time / tile_time_, int64_t(1)) * tile_time_;
-    plan_.time_block = std::min(time, p_.output_length);
+    plan_.time_block = std::min(time, length_);
 
     plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
     // Too few tasks: cut time first, down to two tiles, since that repeats only the overlap of the rows; then channels.
-    int64_t others = p_.batch * p_.groups * divide_up(plan_.tile_row_count, plan_.out_block);
-    if (others * divide_up(p_.output_length, plan_.time_block) < enough) {
+    int64_t others = batch_ * p_.groups * divide_up(plan_.tile_row_count, plan_.out_block);
+    if (others * divide_up(length_, plan_.time_block) < enough) {
       const int64_t wanted = divide_up(enough, others);
-      const int64_t shorter = rounded_up(divide_up(p_.output_length, wanted), tile_time_);
+      const int64_t shorter = rounded_up(divide_up(length_, wanted), tile_time_);
       plan_.time_block = std::min(plan_.time_block, std::max({shorter, 2 * tile_time_, 2 * span_}));
     }
-    plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
+    plan_.time_block_count = divide_up(length_, plan_.time_block);
     // Equal blocks, in whole vectors.
-    plan_.time_block =
-        std::min(rounded_up(divide_up(p_.output_length, plan_.time_block_count), width_), p_.output_length);
-    plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
-    others = p_.batch * p_.groups * plan_.time_block_count;
+    plan_.time_block = std::min(rounded_up(divide_up(length_, plan_.time_block_count), width_), length_);
+    plan_.time_block_count = divide_up(length_, plan_.time_block);
+    others = batch_ * p_.groups * plan_.time_block_count;
     if (others * divide_up(plan_.tile_row_count, plan_.out_block) < enough) {
       const int64_t wanted = std::min(divide_up(enough, others), plan_.tile_row_count);
       plan_.out_block = std::min(plan_.out_block, divide_up(plan_.tile_row_count, wanted));
@@ -131,8 +142,8 @@ class Decision {
   }
 
   bool writes_directly() const {
-    return (computes_in_own_type(p_.data_type) || plan_.variant.wide_output) && writes_in_order(p_, plan_.variant) &&
-           p_.output_strides.time == 1;
+    return (computes_in_own_type(p_.data_type) || plan_.variant.wide_output) && !plan_.folded &&
+           writes_in_order(p_, plan_.variant) && p_.output_strides.time == 1;
   }
 
   void choose_data_paths() {
@@ -142,11 +153,11 @@ class Decision {
     const bool weight_in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
                                  p_.weight_strides.tap == 1 &&
                                  (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
-    const int64_t uses = p_.batch * divide_up(p_.output_length, tile_time_);
+    const int64_t uses = batch_ * divide_up(length_, tile_time_);
     plan_.pack_weight = !weight_in_place || (group_out_ > 1 && uses > most_uses_unpacked);
     // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
-    plan_.window_tiles = group_out_ == 1 && plan_.rows.segment_count == 1 && plan_.rows.tap_distance == p_.dilation &&
-                         width_ % p_.dilation == 0 && p_.kernel_size >= 5;
+    plan_.window_tiles = group_out_ == 1 && !plan_.folded && plan_.rows.segment_count == 1 &&
+                         plan_.rows.tap_distance == p_.dilation && width_ % p_.dilation == 0 && p_.kernel_size >= 5;
   }
 
   void lay_out_workspace() {
@@ -171,6 +182,8 @@ class Decision {
   }
 
   const Problem& p_;
+  const int64_t batch_;
+  const int64_t length_;  // outputs of a row
   const RegisterTiles& tiles_;
   const int64_t element_;
   const int64_t width_;
@@ -196,7 +209,7 @@ ForwardVariant plain_variant(const Problem& problem) {
 
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots) {
-  return Decision(problem, variant, instruction_set, slots).decide();
+  return Decision(problem, variant, instruction_set, slots, false).decide();
 }
 
 Plan direct_fallback(const Plan& tile_plan) {
@@ -213,6 +226,21 @@ std::optional<TileChoice> decide_transformed(const Problem& problem, const Forwa
   return depthwise && (!tiles || depthwise->cost < tiles->cost) ? depthwise : tiles;
 }
 
+namespace {
+
+// Short outputs of several samples fill more of a vector, and share the weights, when they lie side by side.
+Plan decide_best_direct(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                        int slots) {
+  const Plan direct = decide_direct(p, variant, instruction_set, slots);
+  const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
+  const bool several_short_outputs = p.batch > 1 && p.output_length < most_folded_vectors * width;
+  if (direct.algorithm == Algorithm::empty || !several_short_outputs || p.out_channels == p.groups) return direct;
+  const Plan folded = Decision(p, variant, instruction_set, slots, true).decide();
+  return direct_cost(folded) < direct_cost(direct) ? folded : direct;
+}
+
+}  // namespace
+
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                     int slots) {
   const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
@@ -224,7 +252,7 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
   Problem p = problem;
   if (forced) p.algorithm = AlgorithmRequest::automatic;
   if (const std::optional<Plan> plan = decide_short(p, variant, instruction_set, slots)) return *plan;
-  const Plan direct = decide_direct(p, variant, instruction_set, slots);
+  const Plan direct = decide_best_direct(p, variant, instruction_set, slots);
   if (direct.algorithm == Algorithm::empty || p.algorithm == AlgorithmRequest::direct) return direct;
   // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
   constexpr double worth_planning_tiles = 30000;

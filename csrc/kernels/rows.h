@@ -129,10 +129,61 @@ void copy_neighbouring_channels(const Problem& problem, const Storage* channels,
   }
 }
 
+// What copy_segment does, for a handful of elements: no division, no vectors where a stride lies between samples.
+template <class Vector, class Storage>
+void copy_piece(const Problem& problem, const Storage* channel, int64_t first, int64_t count,
+                typename Vector::Scalar* row) {
+  using Scalar = typename Vector::Scalar;
+  const int64_t distance = problem.input_strides.time;
+  const auto copy_one_by_one = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t source = source_of(first + i * problem.stride, problem);
+      row[i] = source < 0 ? Scalar(0) : widen(channel[source * distance]);
+    }
+  };
+  if (problem.stride * distance != 1) return copy_one_by_one(0, count);
+  int64_t i = first < 0 ? -first : 0;
+  int64_t end = problem.input_length - first < count ? problem.input_length - first : count;
+  if (i >= end) return copy_one_by_one(0, count);
+  copy_one_by_one(0, i);
+  copy_one_by_one(end, count);
+  for (; i < end; i += Vector::width) {
+    const int here = end - i < Vector::width ? static_cast<int>(end - i) : Vector::width;
+    Vector::store_partial(row + i, Vector::load_partial(channel + first + i, here), here);
+  }
+}
+
+// Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment
+// for each tap, which holds what the tap reads for one sample after the other.
+template <class Vector, class Storage>
+void copy_folded_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t first_output, int64_t count,
+                      typename Vector::Scalar* rows) {
+  const Problem& problem = plan.problem;
+  const RowLayout& layout = plan.rows;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t k = 0; k < problem.kernel_size; ++k) {
+      typename Vector::Scalar* const segment = rows + c * layout.row_length + k * layout.segment_length;
+      const Storage* channel = input + c * problem.input_strides.channel +
+                               first_output / problem.output_length * problem.input_strides.batch;
+      int64_t time = first_output % problem.output_length;
+      for (int64_t at = 0; at < count; channel += problem.input_strides.batch) {
+        const int64_t left = problem.output_length - time;
+        const int64_t here = left < count - at ? left : count - at;
+        const int64_t first = time * problem.stride + k * problem.dilation - problem.padding_left;
+        copy_piece<Vector>(problem, channel, first, here, segment + at);
+        at += here;
+        time = 0;
+      }
+      fill_zeros<Vector>(segment + count, layout.segment_length - count);
+    }
+  }
+}
+
 // Copies `channels` channels, beginning at `input`, for the outputs [time, time + count).
 template <class Vector, class Storage>
 void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
                typename Vector::Scalar* rows) {
+  if (plan.folded) return copy_folded_rows<Vector>(plan, input, channels, time, count, rows);
   const Problem& problem = plan.problem;
   const RowLayout& layout = plan.rows;
   const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;

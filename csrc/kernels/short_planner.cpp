@@ -9,7 +9,8 @@ namespace tapconv::kernels {
 namespace {
 
 // Register tiles leave lanes empty below a vector of outputs, but share each weight among all of them: on the machines
-// measured, dot products win up to half a vector.
+// measured, dot products win up to half a vector, up to a whole one of several samples, and for a single
+// output, whose row would be gathered sample by sample.
 constexpr int64_t most_outputs_per_vector_divisor = 2;
 constexpr int64_t columns_bytes = 128 * 1024;
 
@@ -67,6 +68,7 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   const bool rows = p.weight_strides.tap == 1 && (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
   if (!rows || group_out < 2 || length < width) return std::nullopt;
   if (p.output_length * most_outputs_per_vector_divisor > width) return std::nullopt;
+  if (p.output_length > 1 && p.batch * p.output_length > width) return std::nullopt;
 
   Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);
   plan.partial_stride = rounded_up(length, width);

@@ -176,7 +176,7 @@ class TapRunner {
     const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +
                            group * group_in_ * p.input_strides.channel;
     const int64_t begin = time_block * plan_.time_block;
-    block.count = smaller(plan_.time_block, p.output_length - begin);
+    block.count = smaller(plan_.time_block, (plan_.folded ? p.batch : 1) * p.output_length - begin);
     block.sums = partial_;
     block.sums_stride = plan_.partial_stride;
     if (plan_.direct_output) {

@@ -46,12 +46,60 @@ void write_sums(const Plan& plan, const FinishedSums<typename Vector::Scalar>& b
   }
 }
 
+// Sums of several samples side by side, sample by sample.
+template <class Vector, class To>
+void write_folded_sums(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, To* output) {
+  const Problem& p = plan.problem;
+  const ForwardVariant& v = plan.variant;
+  const int64_t length = p.output_length;
+  const bool in_order = v.phases == 1 && v.time_scale == 1 && v.origin == 0 && v.output_limit == length;
+  if (!in_order || p.output_strides.time != 1) {
+    FinishedSums<typename Vector::Scalar> piece = block;
+    for (int64_t done = 0; done < block.count; done += piece.count) {
+      piece.sums = block.sums + done;
+      piece.time = (block.time + done) % length;
+      piece.count = length - piece.time < block.count - done ? length - piece.time : block.count - done;
+      write_sums<Vector>(plan, piece, (block.time + done) / length, output);
+    }
+    return;
+  }
+  for (int64_t o = 0; o < block.out_channels; ++o) {
+    const typename Vector::Scalar* const sums = block.sums + o * block.stride;
+    To* sample =
+        output + block.time / length * p.output_strides.batch + (block.first_out + o) * p.output_strides.channel;
+    int64_t time = block.time % length;
+    for (int64_t done = 0; done < block.count; sample += p.output_strides.batch) {
+      const int64_t here = length - time < block.count - done ? length - time : block.count - done;
+      if (here == 1) {
+        narrow(sums[done], &sample[time]);
+      } else {
+        for (int64_t i = 0; i < here; i += Vector::width) {
+          const int count = here - i < Vector::width ? static_cast<int>(here - i) : Vector::width;
+          Vector::store_partial(sample + time + i, Vector::load_partial(sums + done + i, count), count);
+        }
+      }
+      done += here;
+      time = 0;
+    }
+  }
+}
+
+template <class Vector, class To>
+void write_sums_of_row(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample,
+                       To* output) {
+  if (plan.folded) {
+    write_folded_sums<Vector>(plan, block, output);
+  } else {
+    write_sums<Vector>(plan, block, sample, output);
+  }
+}
+
 template <class Vector, class Storage>
 void write_output(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample, void* output) {
   if (plan.variant.wide_output) {
-    write_sums<Vector>(plan, block, sample, static_cast<typename Vector::Scalar*>(output));
+    write_sums_of_row<Vector>(plan, block, sample, static_cast<typename Vector::Scalar*>(output));
   } else {
-    write_sums<Vector>(plan, block, sample, static_cast<Storage*>(output));
+    write_sums_of_row<Vector>(plan, block, sample, static_cast<Storage*>(output));
   }
 }
 
