@@ -96,7 +96,8 @@ def test_same_object_same_result(name, training):
     assert list(model.state_dict()) == names and repr(model) == text and module._forward_pre_hooks == hooks
     assert tapconv.report(model).converted and not tapconv.report(model).left_alone
     with kernel_calls() as calls:
-        torch.testing.assert_close(results(model, signal), expected)
+        # Sums of some hundred products of numbers of unit variance, through the norms of their weights.
+        torch.testing.assert_close(results(model, signal), expected, rtol=1e-4, atol=1e-4)
     assert calls.forward == 1 and calls.backward >= 1 and not calls.by_torch
 
     assert tapconv.revert(model) is model
