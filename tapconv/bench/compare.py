@@ -89,7 +89,8 @@ def compare(
             _check(name, output, expected)
             candidates[name] = call
         del expected
-    settling = SETTLING if torch.get_num_threads() > 1 else 0.0
+    other_pools = candidates.keys() & {"onnxruntime", "openvino"}
+    settling = SETTLING if other_pools and torch.get_num_threads() > 1 else 0.0
     if train:
         candidates = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
         return Row(layer, dtype, train, interleave(candidates, repetitions, seconds, settling=settling), left_out)

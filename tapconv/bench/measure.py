@@ -55,7 +55,7 @@ def interleave(
         repetitions: rounds.
         budget: seconds after which no further round begins; there are always at least two.
         shortest_sample: seconds; a faster call is repeated within a sample until it lasts this long.
-        settling: seconds of rest before each sample, and an untimed call after it where calls are short. Thread pools
+        settling: seconds of rest before each sample, and an untimed call after it, which wakes the cores. Thread pools
             keep spinning for a while after their work is done, and would take the cores from the next candidate.
     """
     calls = {}
@@ -77,8 +77,7 @@ def interleave(
             for name in names[shift:] + names[:shift]:
                 if settling > 0:
                     time.sleep(settling)
-                    if calls[name] > 1:
-                        candidates[name]()
+                    candidates[name]()
                 samples[name].append(_seconds_per_call(candidates[name], calls[name]))
     finally:
         if collects:
