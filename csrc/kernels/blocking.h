@@ -15,8 +15,8 @@ inline constexpr int64_t cache_line_bytes = 64;
 // Shares of the caches, safe on every x86-64 server of the last ten years (32 KiB of L1, 512 KiB of L2 or more).
 inline constexpr int64_t l2_rows_bytes = 160 * 1024;  // the rows of a block
 
-// Work below this is done faster than a second thread wakes up.
-inline constexpr double least_operations_per_slot = 2e5;
+// Work below this, some microseconds, is done faster than a second thread wakes up.
+inline constexpr double least_operations_per_slot = 1e6;
 // Below this the transforms of a weight gradient by tiles cannot pay for themselves.
 inline constexpr double least_operations_of_tiles = 2e6;
 // With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
