@@ -15,6 +15,7 @@ from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
 from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
+from tapconv.packed import conv1d_packed, pack_weight
 from tapconv.rerouting import disable, enable, enabled
 
 __version__: str = torch.ops.tapconv.version()
@@ -51,6 +52,7 @@ __all__ = [
     "__version__",
     "cmake_prefix_path",
     "conv1d",
+    "conv1d_packed",
     "conv_transpose1d",
     "convert",
     "default_algorithm",
@@ -61,6 +63,7 @@ __all__ = [
     "isa",
     "isa_available",
     "isa_compiled",
+    "pack_weight",
     "report",
     "revert",
 ]

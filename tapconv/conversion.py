@@ -19,6 +19,7 @@ from tapconv.converted_classes import (
     class_after_reverting,
     torch_base,
 )
+from tapconv.modules import Conv1d
 from tapconv.tables import markdown_table
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -91,6 +92,8 @@ def convert(model: Model) -> Model:
             script_graphs.convert(module)
         elif torch_base(type(module)) and not computed_by_tapconv(module) and obstacle(module) is None:
             module.__class__ = class_after_converting(module)
+            if isinstance(module, Conv1d):
+                module.unpack()  # what the constructor would have done
     return model
 
 

@@ -29,6 +29,9 @@ inline int64_t even_block(int64_t total, int64_t block) { return divide_up(total
 inline size_t aligned_bytes(int64_t bytes) { return static_cast<size_t>(rounded_up(bytes, cache_line_bytes)); }
 
 inline int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
+inline int64_t storage_bytes(DataType data_type) {
+  return data_type == DataType::float32 ? 4 : data_type == DataType::float64 ? 8 : 2;
+}
 inline bool computes_in_own_type(DataType data_type) {
   return data_type == DataType::float32 || data_type == DataType::float64;
 }

@@ -1,5 +1,6 @@
 #include "cost_model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -86,6 +87,27 @@ constexpr double near_filter_line = 3.5;
 constexpr double far_filter_line = 13.5;
 constexpr double near_filter_bytes = 1e6;
 constexpr double far_filter_bytes = 8e6;
+// The same for filters that were transformed before the call, which are read in their order and never written.
+constexpr double near_packed_line = 4.5;
+constexpr double far_packed_line = 11;
+constexpr double far_packed_bytes = 16e6;
+
+// Reading a cache line of so many that were packed or transformed ahead.
+double packed_line(double lines) {
+  const double bytes = lines * cache_line_bytes;
+  return bytes > far_packed_bytes ? far_packed_line : bytes > near_filter_bytes ? near_packed_line : 0;
+}
+
+// A handful of outputs takes as long as reading the weights, a cache line of them from anywhere beyond the first level.
+// By vector of weights: a dot product, times the line and its columns; an output of a tile whose lanes are channels.
+// Fitted to 125 layers on AVX-512 and 80 on AVX2, where the cheaper one is slower than the other by 10 % at the most.
+constexpr double weight_line = 6;
+constexpr double dot_weight = 0.7;
+constexpr double dot_far_weight = 0.25;
+constexpr double far_weight_bytes = 8e6;
+constexpr double near_column_bytes = 40e3;
+constexpr double out_lane_time = 0.35;
+constexpr double out_lane_call = 8000;
 
 // One vector of tiles, forth or back.
 double transform_cost(const TileTransformShape& shape) {
@@ -125,7 +147,57 @@ double direct_cost(const Plan& plan) {
   return row_piece * pieces +
          sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
-         direct_weight * static_cast<double>(p.out_channels) * group_in * taps;
+         (plan.packed_ahead ? 0 : direct_weight * static_cast<double>(p.out_channels) * group_in * taps);
+}
+
+double out_lane_cost(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
+  const int64_t vectors = divide_up(p.out_channels / p.groups, width_of(plan));
+  const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
+  const double columns = static_cast<double>(vectors) / static_cast<double>(column_tiles);
+  const double step = std::max(plan.tile_rows * columns, plan.tile_rows + columns);
+  const double pairs = static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.kernel_size);
+  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  // Every sample after the first reads all weights once more; the direct sum may fold samples, and reads them once.
+  const double weight_lines = lines_of(p, static_cast<double>(p.out_channels) * pairs);
+  return row_piece * pieces +
+         static_cast<double>(p.batch * p.groups) * static_cast<double>(column_tiles * plan.tile_row_count) *
+             (step * pairs + direct_call * static_cast<double>(plan.channel_block_count)) +
+         direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
+         static_cast<double>(p.batch - 1) * packed_line(weight_lines) * weight_lines;
+}
+
+double dot_cost(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
+  const double length = static_cast<double>(p.in_channels / p.groups * p.kernel_size);
+  const double vectors = lines_of(p, static_cast<double>(p.out_channels) * length) * cache_line_bytes / vector_bytes;
+  const double line = weight_line * vector_bytes / cache_line_bytes;
+  const double rows = dot_rows(plan.instruction_set->register_count);
+  double cost = lines_of(p, static_cast<double>(p.out_channels) * length) * cache_line_bytes > far_weight_bytes
+                    ? dot_far_weight * line * vectors
+                    : 0;
+  for (int64_t left = p.batch * p.output_length; left > 0; left -= dot_columns) {
+    const double columns = static_cast<double>(std::min<int64_t>(left, dot_columns));
+    // Columns that outgrow the first-level cache are read again for every few rows.
+    const double column_bytes = columns * length * static_cast<double>(compute_bytes(p.data_type));
+    const double beyond = std::clamp((column_bytes - near_column_bytes) / near_column_bytes, 0.0, 1.0);
+    cost += vectors * (dot_weight * (line + columns) + beyond * line * columns / rows);
+  }
+  return cost;
+}
+
+double out_lane_cost_with_weights(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
+  const double weights = static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups) *
+                         static_cast<double>(p.kernel_size);
+  const double vectors = lines_of(p, weights) * cache_line_bytes / vector_bytes;
+  const double line = weight_line * vector_bytes / cache_line_bytes;
+  const double tiles = static_cast<double>(p.batch * plan.tile_row_count);
+  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  return out_lane_call + row_piece * pieces + tiles * vectors * (line + out_lane_time * plan.tile_rows);
 }
 
 double tile_cost(const Plan& plan) {
@@ -145,9 +217,9 @@ double tile_cost(const Plan& plan) {
   const double inputs = vectors * channels * static_cast<double>(p.groups);
   const double outputs = vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
+  const double transformed = plan.packed_ahead ? 0 : tiles.shared_tiles ? blocks : 1;  // times, of all filters
   double cost = products + tile_vector * (inputs + outputs) +
-                transform * (tile_input * inputs + tile_output * outputs +
-                             tile_filter * filters * (tiles.shared_tiles ? blocks : 1));
+                transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed);
   if (tiles.phases > 1) {
     const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));
     cost += pieces * (tile_gather_piece * inputs * shape.size +
@@ -158,9 +230,13 @@ double tile_cost(const Plan& plan) {
   if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
   cost += row_piece * static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
-  if (!tiles.shared_tiles && filter_lines * cache_line_bytes > near_filter_bytes) {
-    const bool far = filter_lines * cache_line_bytes > far_filter_bytes;
-    cost += (far ? far_filter_line : near_filter_line) * filter_lines * (1 + blocks);
+  const double filter_bytes = filter_lines * cache_line_bytes;
+  if (filter_bytes > near_filter_bytes) {
+    if (plan.packed_ahead) {
+      cost += packed_line(filter_lines) * filter_lines * blocks;
+    } else if (!tiles.shared_tiles) {
+      cost += (filter_bytes > far_filter_bytes ? far_filter_line : near_filter_line) * filter_lines * (1 + blocks);
+    }
   }
   return cost;
 }

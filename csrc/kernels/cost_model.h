@@ -8,6 +8,12 @@ namespace tapconv::kernels {
 
 double direct_cost(const Plan& plan);
 double tile_cost(const Plan& plan);
+double out_lane_cost(const Plan& plan);
+
+// These two are to be compared with each other alone: they count how weights are read, which all plans above leave out.
+double dot_cost(const Plan& plan);
+double out_lane_cost_with_weights(const Plan& plan);
+
 double depthwise_tile_cost(const Plan& plan);  // forward or weight gradient: both take the same steps
 
 // The weight gradient with channel lanes, directly, and by tiles; of the latter's plan the tiles and the blocks of

@@ -1,4 +1,6 @@
 // Carries out a forward plan: tables and bias first, then the weights, then the tasks.
+#include "forward.h"
+
 #include <algorithm>
 
 #include "blocking.h"
@@ -14,23 +16,52 @@ namespace {
 // Below this a second thread costs more than packing on one.
 constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 
+const ForwardKernels& direct_kernels(const Plan& plan) {
+  const KernelTable& table = *plan.instruction_set->table();
+  return plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
+}
+
+}  // namespace
+
+void pack_register_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const ForwardKernels& kernels = direct_kernels(plan);
+  const Problem& p = plan.problem;
+  const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
+  const int slots = elements < least_parallel_packing ? 1 : plan.slots;
+  run_tasks(parallel, slots, p.groups * plan.tile_row_count, operands.workspace, [&](int64_t first, int64_t last, int) {
+    for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
+  });
+}
+
+void pack_out_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const OutLaneKernels& kernels = plan.instruction_set->table()->out_lanes[static_cast<int>(plan.problem.data_type)];
+  const Problem& p = plan.problem;
+  const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
+  run_tasks(parallel, plan.slots, p.groups * divide_up(p.out_channels / p.groups, width), operands.workspace,
+            [&](int64_t first, int64_t last, int) {
+              for (int64_t vector = first; vector < last; ++vector) kernels.pack_vector(plan, operands, vector);
+            });
+}
+
+void transform_all_filters(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const TileKernels& kernels = plan.instruction_set->table()->tiles[static_cast<int>(plan.problem.data_type)];
+  run_tasks(
+      parallel, plan.slots, plan.problem.groups * plan.tile_row_count, operands.workspace,
+      [&](int64_t first, int64_t last, int slot) { kernels.transform_weights(plan, operands, first, last, slot); });
+}
+
+namespace {
+
 // Packs the weights of a direct plan and carries out those of its tasks that `wanted` picks.
 template <class Wanted>
-void run_direct(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel, const Wanted& wanted) {
-  const KernelTable& table = *plan.instruction_set->table();
-  const ForwardKernels& kernels =
-      plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
+void run_direct(const Plan& plan, ForwardOperands operands, const Parallel& parallel, const Wanted& wanted) {
+  const ForwardKernels& kernels = direct_kernels(plan);
   char* const memory = static_cast<char*>(operands.workspace);
   fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
   if (operands.bias != nullptr) kernels.prepare_bias(plan, operands);
-  if (plan.pack_weight) {
-    const Problem& p = plan.problem;
-    const int64_t tiles = p.groups * plan.tile_row_count;
-    const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
-    const int slots = elements < least_parallel_packing ? 1 : plan.slots;
-    run_tasks(parallel, slots, tiles, memory, [&](int64_t first, int64_t last, int) {
-      for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
-    });
+  if (plan.pack_weight && !plan.packed_ahead) {
+    operands.packed_weight = memory + plan.packed_weight_at;
+    pack_register_tiles(plan, operands, parallel);
   }
   run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
     for (int64_t task = first; task < last; ++task) {
@@ -95,7 +126,7 @@ void run_depthwise_tiles(const Plan& plan, const ForwardOperands& operands, cons
 
 // Tiles that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them over
 // all their outputs.
-void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& parallel) {
   const int type = static_cast<int>(plan.problem.data_type);
   const TileKernels& kernels = plan.instruction_set->table()->tiles[type];
   char* const memory = static_cast<char*>(operands.workspace);
@@ -121,9 +152,10 @@ void run_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel
       }
     }
   } else {
-    each_slot(plan.problem.groups * plan.tile_row_count, [&](int64_t first, int64_t last, int slot) {
-      kernels.transform_weights(plan, operands, first, last, slot);
-    });
+    if (!plan.packed_ahead) {
+      operands.packed_weight = memory + plan.packed_weight_at;
+      transform_all_filters(plan, operands, parallel);
+    }
     each_slot(plan.task_count,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
   }
@@ -150,8 +182,11 @@ Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set,
 
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
              const Parallel& parallel) {
+  run_forward(plan, {input, weight, bias, output, workspace, nullptr}, parallel);
+}
+
+void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   if (plan.algorithm == Algorithm::empty) return;
-  const ForwardOperands operands{input, weight, bias, output, workspace};
   if (plan.algorithm == Algorithm::tiles) {
     run_tiles(plan, operands, parallel);
   } else if (plan.algorithm == Algorithm::depthwise_tiles) {
@@ -160,7 +195,12 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
     const KernelTable& table = *plan.instruction_set->table();
     const int type = static_cast<int>(plan.problem.data_type);
     const TaskKernels& kernels = plan.algorithm == Algorithm::dot ? table.dot[type] : table.channel_lanes[type];
-    run_tasks(parallel, plan.slots, plan.task_count, workspace,
+    run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
+              [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  } else if (plan.algorithm == Algorithm::out_lanes) {
+    fill_offset_table(plan, reinterpret_cast<int32_t*>(static_cast<char*>(operands.workspace) + plan.offset_table_at));
+    const OutLaneKernels& kernels = plan.instruction_set->table()->out_lanes[static_cast<int>(plan.problem.data_type)];
+    run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
   } else {
     run_direct(plan, operands, parallel, [](int64_t) { return true; });

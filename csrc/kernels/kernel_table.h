@@ -14,6 +14,7 @@ struct ForwardOperands {
   const void* bias;
   void* output;
   void* workspace;
+  void* packed_weight;  // register tiles of weights or of filters: written before the tasks run, or ahead of the call
 };
 
 // The functions of one data type. Tasks and tiles are numbered from zero; any of them may run at the same time as
@@ -25,6 +26,12 @@ struct ForwardKernels {
 };
 
 struct TaskKernels {
+  void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
+};
+
+// Vectors of output channels are numbered over all groups.
+struct OutLaneKernels {
+  void (*pack_vector)(const Plan&, const ForwardOperands&, int64_t vector);
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
@@ -63,6 +70,7 @@ struct KernelTable {  // by DataType
   TaskKernels dot[4];
   TaskKernels channel_lanes[4];
   TaskKernels depthwise_tiles[4];
+  OutLaneKernels out_lanes[4];
 };
 
 }  // namespace tapconv::kernels

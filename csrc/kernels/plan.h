@@ -15,6 +15,7 @@ enum class Algorithm : uint8_t {
   tap,
   dot,
   channel_lanes,
+  out_lanes,
   tiles,
   depthwise_tiles,
   grad_weight,
@@ -43,6 +44,8 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "dot";
     case Algorithm::channel_lanes:
       return "channel_lanes";
+    case Algorithm::out_lanes:
+      return "out_lanes";
     case Algorithm::tiles:
       return "tiles";
     case Algorithm::depthwise_tiles:
@@ -206,6 +209,7 @@ struct Plan {
 
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
   bool pack_weight;        // false: the weight already lies as the tile wants it
+  bool packed_ahead;       // the weight was packed, or the filters transformed, before the call (packed_weight.h)
   int64_t partial_stride;  // between the rows of a block of partial sums
   bool direct_output;      // tiles are written straight into the output, without a block of partial sums
 

@@ -30,7 +30,7 @@ constexpr int64_t most_folded_vectors = 8;
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           bool folded)
+           bool packed_ahead, bool folded)
       : p_(problem),
         batch_(folded ? 1 : problem.batch),
         length_(folded ? problem.batch * problem.output_length : problem.output_length),
@@ -38,10 +38,7 @@ class Decision {
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         group_out_(problem.out_channels / problem.groups),
-        row_channels_(instruction_set.multiplies_bfloat16_pairs && problem.data_type == DataType::bfloat16 &&
-                              problem.in_channels > problem.groups && problem.out_channels > problem.groups
-                          ? 2
-                          : 1),
+        row_channels_(row_channels_of(problem, instruction_set)),
         group_in_(divide_up(problem.in_channels / problem.groups, row_channels_)) {
     plan_ = Plan{};
     plan_.row_channels = row_channels_;
@@ -51,6 +48,7 @@ class Decision {
     plan_.instruction_set = &instruction_set;
     plan_.algorithm = Algorithm::tap;
     plan_.slots = std::max(slots, 1);
+    plan_.packed_ahead = packed_ahead;
   }
 
   Plan decide() {
@@ -168,7 +166,9 @@ class Decision {
     plan_.bias_at = at;
     at += aligned_bytes(p_.out_channels * element_);
     plan_.packed_weight_at = at;
-    if (plan_.pack_weight) at += aligned_bytes(p_.out_channels * group_in_ * p_.kernel_size * element_);
+    if (plan_.pack_weight && !plan_.packed_ahead) {
+      at += aligned_bytes(p_.out_channels * group_in_ * p_.kernel_size * element_);
+    }
     plan_.slots_at = at;
     const int64_t spare_row = row_channels_ - 1;  // of the second channel of a pair
     const size_t rows = aligned_bytes((plan_.channel_block + spare_row) * plan_.rows.row_length * element_);
@@ -197,6 +197,13 @@ class Decision {
 
 }  // namespace
 
+int row_channels_of(const Problem& problem, const InstructionSet& instruction_set) {
+  return instruction_set.multiplies_bfloat16_pairs && problem.data_type == DataType::bfloat16 &&
+                 problem.in_channels > problem.groups && problem.out_channels > problem.groups
+             ? 2
+             : 1;
+}
+
 ForwardVariant plain_variant(const Problem& problem) {
   ForwardVariant variant{};
   variant.weight_group_stride =
@@ -208,8 +215,8 @@ ForwardVariant plain_variant(const Problem& problem) {
 }
 
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots) {
-  return Decision(problem, variant, instruction_set, slots, false).decide();
+                   int slots, bool packed_ahead) {
+  return Decision(problem, variant, instruction_set, slots, packed_ahead, /*folded=*/false).decide();
 }
 
 Plan direct_fallback(const Plan& tile_plan) {
@@ -226,23 +233,19 @@ std::optional<TileChoice> decide_transformed(const Problem& problem, const Forwa
   return depthwise && (!tiles || depthwise->cost < tiles->cost) ? depthwise : tiles;
 }
 
-namespace {
-
 // Short outputs of several samples fill more of a vector, and share the weights, when they lie side by side.
 Plan decide_best_direct(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                        int slots) {
-  const Plan direct = decide_direct(p, variant, instruction_set, slots);
+                        int slots, bool packed_ahead) {
+  const Plan direct = decide_direct(p, variant, instruction_set, slots, packed_ahead);
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
   const bool several_short_outputs = p.batch > 1 && p.output_length < most_folded_vectors * width;
   if (direct.algorithm == Algorithm::empty || !several_short_outputs || p.out_channels == p.groups) return direct;
-  const Plan folded = Decision(p, variant, instruction_set, slots, true).decide();
+  const Plan folded = Decision(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true).decide();
   return direct_cost(folded) < direct_cost(direct) ? folded : direct;
 }
 
-}  // namespace
-
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots) {
+                    int slots, bool packed_ahead) {
   const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
   if (forced) {
     if (const std::optional<TileChoice> tiles = decide_transformed(problem, variant, instruction_set, slots)) {
@@ -252,7 +255,7 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
   Problem p = problem;
   if (forced) p.algorithm = AlgorithmRequest::automatic;
   if (const std::optional<Plan> plan = decide_short(p, variant, instruction_set, slots)) return *plan;
-  const Plan direct = decide_best_direct(p, variant, instruction_set, slots);
+  const Plan direct = decide_best_direct(p, variant, instruction_set, slots, packed_ahead);
   if (direct.algorithm == Algorithm::empty || p.algorithm == AlgorithmRequest::direct) return direct;
   // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
   constexpr double worth_planning_tiles = 30000;

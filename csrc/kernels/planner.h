@@ -13,15 +13,24 @@ struct InstructionSet;
 // A forward problem as the user sees it: one phase, sums in their order.
 ForwardVariant plain_variant(const Problem& problem);
 
+// Input channels that share a row of the direct sum (Plan::row_channels).
+int row_channels_of(const Problem& problem, const InstructionSet& instruction_set);
+
 // The plan of a forward problem for at most `slots` parts running side by side. Also takes the problems that
 // grad_input.cpp makes: their padding may be negative, their kernel_size zero, and their weights transposed within each
-// group.
+// group. With `packed_ahead`, the direct sum does not pack weights in the call: it finds them packed, or reads them
+// where they lie.
 Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots);
+                    int slots, bool packed_ahead = false);
 
 // The same, by the direct sum whatever the problem asks for.
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots);
+                   int slots, bool packed_ahead = false);
+
+// The cheaper one of that and a plan that folds all samples into one row (Plan::folded). Both read the same packed
+// weights.
+Plan decide_best_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                        int slots, bool packed_ahead = false);
 
 // The cheapest plan with transforms, of those that the problem's request allows; nothing if none fits.
 std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,

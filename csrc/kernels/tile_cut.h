@@ -7,12 +7,12 @@
 
 namespace tapconv::kernels {
 
-// Fills in the segments of the rows and the tiles' taps, outputs, channels, phases and numbers. False if the problem
-// cannot be cut so: no input channel, a single tap, taps as long as a tile or other than the transform takes, or a
-// dilation longer than the output.
-inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
+// Fills in the segments of the rows and the tiles' taps, outputs and channels: what filters depend on. False if the
+// problem cannot be cut so: no input channel, a single tap, or taps as long as a tile or other than the transform
+// takes.
+inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   const int64_t group_in = p.in_channels / p.groups;
-  if (p.batch == 0 || p.out_channels == 0 || p.output_length == 0 || p.kernel_size < 2 || group_in == 0) return false;
+  if (p.out_channels == 0 || p.kernel_size < 2 || group_in == 0) return false;
   const int64_t common = std::gcd(p.stride, p.dilation);
   rows.segment_count = std::min(p.kernel_size, p.stride / common);
   rows.taps_per_segment = divide_up(p.kernel_size, rows.segment_count);
@@ -21,11 +21,30 @@ inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, Ro
   if (shape.taps != 0 && tiles.taps != shape.taps) return false;
   tiles.outputs = shape.size - tiles.taps + 1;
   tiles.channels = group_in * rows.segment_count;
+  return tiles.taps >= 2 && tiles.outputs >= 2;
+}
+
+// The same, and the tiles' phases and numbers. False also without outputs, or with a dilation longer than the output.
+inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
+  if (p.batch == 0 || p.output_length == 0 || !cut_taps(p, shape, rows, tiles)) return false;
   tiles.phases = rows.tap_distance;
-  if (tiles.taps < 2 || tiles.outputs < 2 || tiles.phases > p.output_length) return false;
+  if (tiles.phases > p.output_length) return false;
   tiles.tiles_per_phase = divide_up(divide_up(p.output_length, tiles.phases), tiles.outputs);
   tiles.tile_count = p.batch * tiles.tiles_per_phase * tiles.phases;
   return true;
+}
+
+// Elements between the products of transformed tiles or filters: an odd number of cache lines, so that they spread over
+// all cache sets.
+inline int64_t plane_of(int64_t elements, int64_t line) { return (divide_up(elements, line) | 1) * line; }
+
+// Transformed filters lie as [group][product][register tile][channel][tile row]: elements between the register tiles,
+// in whole vectors, and between the products.
+inline int64_t filter_tile(int64_t channels, int64_t tile_rows, int64_t width) {
+  return rounded_up(tile_rows * channels, width);
+}
+inline int64_t filter_plane(int64_t tile, int64_t tile_count, int64_t line) {
+  return plane_of(tile_count * tile, line);
 }
 
 // The longest rows that a block of tiles reads, all samples together.

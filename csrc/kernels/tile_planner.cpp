@@ -27,7 +27,7 @@ constexpr int64_t most_row_bytes = 256 * 1024;
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           TileTransform transform, bool shared)
+           TileTransform transform, bool shared, bool packed_ahead)
       : p_(problem),
         shared_(shared),
         shape_(shape_of(transform)),
@@ -42,6 +42,7 @@ class Decision {
     plan_.instruction_set = &instruction_set;
     plan_.algorithm = Algorithm::tiles;
     plan_.slots = slots_worth(problem, std::max(slots, 1));
+    plan_.packed_ahead = packed_ahead;
     tiles_.transform = transform;
     tiles_.shared_tiles = shared;
   }
@@ -130,12 +131,12 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    // Planes are an odd number of cache lines apart, so that they spread over all cache sets.
-    const auto plane = [&](int64_t elements) { return (divide_up(elements, line_) | 1) * line_; };
-    tiles_.input_plane = plane(tiles_.channels * tiles_.block_tiles);
-    tiles_.output_plane = plane(plan_.out_block * plan_.tile_rows * tiles_.block_tiles);
-    tiles_.weight_tile = rounded_up(plan_.tile_rows * tiles_.channels, width_);
-    tiles_.weight_plane = plane(plan_.out_block * tiles_.weight_tile);
+    tiles_.input_plane = plane_of(tiles_.channels * tiles_.block_tiles, line_);
+    tiles_.output_plane = plane_of(plan_.out_block * plan_.tile_rows * tiles_.block_tiles, line_);
+    tiles_.weight_tile = filter_tile(tiles_.channels, plan_.tile_rows, width_);
+    // Filters that a task transforms for itself are those of its own register tiles.
+    const bool own_filters = shared_ && !plan_.packed_ahead;
+    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? plan_.out_block : plan_.tile_row_count, line_);
 
     size_t at = cache_line_bytes;  // the task counter comes first
     tiles_.flags_at = at;
@@ -149,12 +150,16 @@ class Decision {
     tiles_.shared_at = at;
     const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
     const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
-    at +=
-        aligned_bytes(shared_ ? tiles_.shared_groups * input_bytes : p_.groups * plan_.out_block_count * weight_bytes);
+    if (shared_) {
+      at += aligned_bytes(tiles_.shared_groups * input_bytes);
+    } else if (!plan_.packed_ahead) {
+      at += aligned_bytes(p_.groups * weight_bytes);
+    }
     plan_.slots_at = at;
     size_t within = 0;
     tiles_.slot_inputs_at = tiles_.slot_weight_at = within;
-    within += aligned_bytes(shared_ ? weight_bytes : input_bytes);
+    if (!shared_) within += aligned_bytes(input_bytes);
+    if (own_filters) within += aligned_bytes(weight_bytes);
     tiles_.slot_outputs_at = within;
     within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
     tiles_.slot_samples_at = within;
@@ -185,8 +190,8 @@ class Decision {
 
 std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
                                      const InstructionSet& instruction_set, int slots, TileTransform transform,
-                                     bool shared) {
-  return Decision(problem, variant, instruction_set, slots, transform, shared).decide();
+                                     bool shared, bool packed_ahead) {
+  return Decision(problem, variant, instruction_set, slots, transform, shared, packed_ahead).decide();
 }
 
 std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,

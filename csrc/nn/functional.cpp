@@ -54,6 +54,26 @@ at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tenso
   return ops::call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
 }
 
+at::Tensor pack_weight(const at::Tensor& weight, const PackingOptions& options) {
+  return ops::call_pack_weight(weight, options.stride, options.dilation, options.groups, options.input_length,
+                               options.batch, options.algorithm);
+}
+
+at::Tensor conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                         const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
+                         at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode) {
+  return ops::call_conv1d_packed(input, packed, weight_shape, bias,
+                                 {stride, padding, dilation, groups, padding_mode, "auto"});
+}
+
+at::Tensor& conv1d_packed_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& packed,
+                              at::IntArrayRef weight_shape, const std::optional<at::Tensor>& bias,
+                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                              std::string_view padding_mode) {
+  return ops::call_conv1d_packed_out(input, packed, weight_shape, bias,
+                                     {stride, padding, dilation, groups, padding_mode, "auto"}, out);
+}
+
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
                             const torch::nn::functional::ConvTranspose1dFuncOptions& options) {
   return ops::call_conv_transpose1d(input, weight, options.bias(), *options.stride(), *options.padding(),

@@ -9,21 +9,6 @@ namespace {
 using kernels::DataType;
 using kernels::PaddingMode;
 
-std::optional<DataType> data_type_of(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return DataType::float32;
-    case at::kDouble:
-      return DataType::float64;
-    case at::kBFloat16:
-      return DataType::bfloat16;
-    case at::kHalf:
-      return DataType::float16;
-    default:
-      return std::nullopt;
-  }
-}
-
 // A condition on sizes: plain, or one that tracing guards on (with sizes known only at run time: asserts then).
 bool holds(bool condition) { return condition; }
 bool holds(const c10::SymBool& condition) { return condition.expect_true(__FILE__, __LINE__); }
@@ -141,20 +126,43 @@ void check_gradient_tensors(const char* name, const char* first_name, const at::
 
 }  // namespace
 
+std::optional<DataType> data_type_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return DataType::float32;
+    case at::kDouble:
+      return DataType::float64;
+    case at::kBFloat16:
+      return DataType::bfloat16;
+    case at::kHalf:
+      return DataType::float16;
+    default:
+      return std::nullopt;
+  }
+}
+
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tensor& weight,
                                         const std::optional<at::Tensor>& bias, const Attributes& attributes) {
-  if (!are_tensors_for_kernels(input, weight)) return std::nullopt;
+  if (weight.dim() != 3 || !are_alike(input, weight)) return std::nullopt;
+  return forward_sizes<Int>(input, {size_of<Int>(weight, 0), size_of<Int>(weight, 1), size_of<Int>(weight, 2)}, bias,
+                            attributes);
+}
+
+template <typename Int>
+std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::array<Int, 3>& weight_shape,
+                                        const std::optional<at::Tensor>& bias, const Attributes& attributes) {
+  if (!is_activation(input) || !data_type_of(input.scalar_type()) || !is_plain(input)) return std::nullopt;
   const bool batched = input.dim() == 3;
   Sizes<Int> sizes{.batched = batched,
                    .batch = batched ? size_of<Int>(input, 0) : Int(1),
                    .in_channels = size_of<Int>(input, -2),
                    .input_length = size_of<Int>(input, -1),
-                   .out_channels = size_of<Int>(weight, 0),
-                   .kernel_size = size_of<Int>(weight, 2),
+                   .out_channels = weight_shape[0],
+                   .kernel_size = weight_shape[2],
                    .output_length = Int(0)};
   if (!channels_fit(sizes.in_channels, sizes.out_channels, attributes) ||
-      !holds(c10::sym_eq(sizes.in_channels / Int(attributes.groups), size_of<Int>(weight, 1)))) {
+      !holds(c10::sym_eq(sizes.in_channels / Int(attributes.groups), weight_shape[1]))) {
     return std::nullopt;
   }
   if (!bias_fits(bias, input, sizes.out_channels)) return std::nullopt;
@@ -268,7 +276,14 @@ Attributes understand_or_raise(const RawAttributes& raw, const char* name) {
 
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
                             const at::Tensor& input, const at::Tensor& weight) {
-  return {.data_type = *data_type_of(weight.scalar_type()),
+  kernels::Problem problem = problem_of(sizes, attributes, output, input);
+  problem.weight_strides = {.out_channel = weight.stride(0), .in_channel = weight.stride(1), .tap = weight.stride(2)};
+  return problem;
+}
+
+kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
+                            const at::Tensor& input) {
+  return {.data_type = *data_type_of(input.scalar_type()),
           .padding_mode = attributes.padding_mode,
           .algorithm = attributes.algorithm,
           .batch = sizes.batch,
@@ -283,13 +298,17 @@ kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attri
           .groups = attributes.groups,
           .output_length = sizes.output_length,
           .input_strides = activation_strides(input),
-          .weight_strides = {.out_channel = weight.stride(0), .in_channel = weight.stride(1), .tap = weight.stride(2)},
+          .weight_strides = {},
           .output_strides = activation_strides(output)};
 }
 
 template std::optional<Sizes<int64_t>> forward_sizes(const at::Tensor&, const at::Tensor&,
                                                      const std::optional<at::Tensor>&, const Attributes&);
 template std::optional<Sizes<c10::SymInt>> forward_sizes(const at::Tensor&, const at::Tensor&,
+                                                         const std::optional<at::Tensor>&, const Attributes&);
+template std::optional<Sizes<int64_t>> forward_sizes(const at::Tensor&, const std::array<int64_t, 3>&,
+                                                     const std::optional<at::Tensor>&, const Attributes&);
+template std::optional<Sizes<c10::SymInt>> forward_sizes(const at::Tensor&, const std::array<c10::SymInt, 3>&,
                                                          const std::optional<at::Tensor>&, const Attributes&);
 template Sizes<int64_t> grad_input_sizes(const at::Tensor&, const at::Tensor&, const int64_t&, const Attributes&);
 template Sizes<c10::SymInt> grad_input_sizes(const at::Tensor&, const at::Tensor&, const c10::SymInt&,

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/SmallVector.h>
 
+#include <array>
 #include <optional>
 
 #include "kernels/problem.h"
@@ -41,6 +42,14 @@ template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tensor& weight,
                                         const std::optional<at::Tensor>& bias, const Attributes& attributes);
 
+// The same where all that is known of the weight is its shape; its type and device are the input's.
+template <typename Int>
+std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::array<Int, 3>& weight_shape,
+                                        const std::optional<at::Tensor>& bias, const Attributes& attributes);
+
+// The kernels' name of a type that they take.
+std::optional<kernels::DataType> data_type_of(at::ScalarType type);
+
 // Do the kernels take this forward call? Works with symbolic sizes too, and then guards on what it had to look at.
 bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Attributes& attributes);
@@ -65,5 +74,9 @@ Attributes understand_or_raise(const RawAttributes& raw, const char* name);
 // What the kernels are asked. Each tensor plays its role; its strides are taken from it.
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
                             const at::Tensor& input, const at::Tensor& weight);
+
+// The same for a weight that was packed ahead: its strides are left at zero.
+kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
+                            const at::Tensor& input);
 
 }  // namespace tapconv::ops

@@ -1,71 +1,15 @@
 // The operators on the CPU, below autograd: they check, allocate, and hand pointers to the kernels.
 #include "ops/cpu.h"
 
-#include <ATen/EmptyTensor.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
-#include "kernels/conv1d.h"
-#include "kernels/overlap_save.h"
 #include "ops/delegate.h"
-#include "ops/huge_pages.h"
+#include "ops/launch.h"
 #include "ops/overlap_save.h"
 
 namespace tapconv::ops {
 namespace {
-
-// Below this many multiply-adds and elements, waking another thread costs more than it saves.
-constexpr double worthwhile_work = 1 << 17;
-
-int slots_for(const kernels::Problem& problem) {
-  const int threads = at::get_num_threads();
-  if (threads == 1 || at::in_parallel_region()) return 1;
-  const double outputs = double(problem.batch) * double(problem.out_channels) * double(problem.output_length);
-  const double taps = double(problem.in_channels / problem.groups) * double(problem.kernel_size);
-  const double inputs = double(problem.batch) * double(problem.in_channels) * double(problem.input_length);
-  return outputs * (taps + 1) + inputs < worthwhile_work ? 1 : threads;
-}
-
-// at::parallel_for carries an exception thrown in any slot to the caller.
-void run_slots(int slots, void (*body)(void* argument, int slot), void* argument) {
-  at::parallel_for(0, slots, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t slot = begin; slot < end; ++slot) body(argument, static_cast<int>(slot));
-  });
-}
-
-kernels::Parallel parallel(int slots) {
-  return slots == 1 ? kernels::serial() : kernels::Parallel{.slots = slots, .run = &run_slots};
-}
-
-// Raises unless the problem can be computed by the algorithm that it asks for.
-void check_request(const kernels::Problem& p, const at::Tensor& weight) {
-  const char* const reason = kernels::why_not(p, kernels::current_instruction_set());
-  TORCH_CHECK_VALUE(reason == nullptr, "algorithm='", name_of(p.algorithm), "' cannot be met for an input of length ",
-                    p.input_length, " and a ", weight.scalar_type(), " weight of size ", weight.sizes(),
-                    " with stride ", p.stride, ", dilation ", p.dilation, " and ", p.groups, " groups: ", reason,
-                    ". Pass algorithm='auto' to let tapconv choose, or 'direct' for sums in plain order.");
-}
-
-// Plans with `plan_of`, then has `run` compute with the plan, a workspace and threads.
-template <typename PlanOf, typename Run>
-void launch(const kernels::Problem& problem, PlanOf plan_of, Run run) {
-  const int slots = slots_for(problem);
-  const kernels::Plan plan = plan_of(problem, kernels::current_instruction_set(), slots);
-  const at::Tensor workspace = at::detail::empty_cpu({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
-  run(plan, workspace.mutable_data_ptr(), parallel(slots));
-}
-
-std::optional<kernels::OverlapSave> overlap_save_for(const kernels::Problem& problem, kernels::Direction direction) {
-  return kernels::choose_overlap_save(problem, direction, kernels::current_instruction_set());
-}
-
-// CPU memory straight from torch's allocator, which aligns it to 64 bytes.
-at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
-  at::Tensor tensor = at::detail::empty_cpu(shape, type);
-  prefer_huge_pages(tensor.mutable_data_ptr(), tensor.nbytes());
-  return tensor;
-}
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
@@ -144,11 +88,19 @@ std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& gra
 
 }  // namespace
 
+void check_request(const kernels::Problem& p, at::ScalarType type, at::IntArrayRef weight_shape) {
+  const char* const reason = kernels::why_not(p, kernels::current_instruction_set());
+  TORCH_CHECK_VALUE(reason == nullptr, "algorithm='", name_of(p.algorithm), "' cannot be met for an input of length ",
+                    p.input_length, " and a ", type, " weight of size ", weight_shape, " with stride ", p.stride,
+                    ", dilation ", p.dilation, " and ", p.groups, " groups: ", reason,
+                    ". Pass algorithm='auto' to let tapconv choose, or 'direct' for sums in plain order.");
+}
+
 void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                  const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output) {
   if (sizes.batch == 0) return;
   const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
-  check_request(problem, weight);
+  check_request(problem, weight.scalar_type(), weight.sizes());
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
   const auto run = [&](const kernels::Problem& part, int64_t sample, int64_t output_offset) {
     const auto bytes = static_cast<int64_t>(input.element_size());

@@ -75,6 +75,17 @@ std::tuple<at::Tensor, at::Tensor> call_conv1d_grad_weight_bias(const at::Tensor
                                                                 const c10::SymInt& kernel_size,
                                                                 const RawAttributes& attributes);
 
+// tapconv::pack_weight
+at::Tensor call_pack_weight(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
+                            std::optional<int64_t> input_length, int64_t batch, std::string_view algorithm);
+
+// tapconv::conv1d_packed and conv1d_packed.out. The attributes' algorithm does not count: it was chosen when packing.
+at::Tensor call_conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                              const std::optional<at::Tensor>& bias, const RawAttributes& attributes);
+at::Tensor& call_conv1d_packed_out(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                                   const std::optional<at::Tensor>& bias, const RawAttributes& attributes,
+                                   at::Tensor& out);
+
 // The gradient by the bias alone: grad_output summed over samples and times.
 at::Tensor grad_bias_of(const at::Tensor& grad_output);
 

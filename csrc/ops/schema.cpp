@@ -51,6 +51,13 @@ using GradientPair = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const
                                                         std::string_view, std::string_view);
 using Gradient = at::Tensor(const at::Tensor&, const at::Tensor&, c10::SymInt, at::IntArrayRef, at::IntArrayRef,
                             at::IntArrayRef, int64_t, std::string_view, std::string_view);
+using PackWeight = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, int64_t, std::optional<int64_t>,
+                              int64_t, std::string_view);
+using Conv1dPacked = at::Tensor(const at::Tensor&, const at::Tensor&, at::IntArrayRef, const std::optional<at::Tensor>&,
+                                at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view);
+using Conv1dPackedOut = at::Tensor&(const at::Tensor&, const at::Tensor&, at::IntArrayRef,
+                                    const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
+                                    int64_t, std::string_view, at::Tensor&);
 
 template <typename Signature>
 c10::TypedOperatorHandle<Signature> find(const char* name, const char* overload = "") {
@@ -107,6 +114,24 @@ std::tuple<at::Tensor, at::Tensor> call_conv1d_grad_weight_bias(const at::Tensor
                  a.algorithm);
 }
 
+at::Tensor call_pack_weight(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
+                            std::optional<int64_t> input_length, int64_t batch, std::string_view algorithm) {
+  static const auto op = find<PackWeight>("tapconv::pack_weight");
+  return op.call(weight, stride, dilation, groups, input_length, batch, algorithm);
+}
+
+at::Tensor call_conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                              const std::optional<at::Tensor>& bias, const RawAttributes& a) {
+  static const auto op = find<Conv1dPacked>("tapconv::conv1d_packed");
+  return op.call(input, packed, weight_shape, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode);
+}
+
+at::Tensor& call_conv1d_packed_out(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                                   const std::optional<at::Tensor>& bias, const RawAttributes& a, at::Tensor& out) {
+  static const auto op = find<Conv1dPackedOut>("tapconv::conv1d_packed", "out");
+  return op.call(input, packed, weight_shape, bias, a.stride, a.padding, a.dilation, a.groups, a.padding_mode, out);
+}
+
 at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& second) {
   const Spelled spelled(op.attributes);
   switch (op.result) {
@@ -152,6 +177,18 @@ TORCH_LIBRARY(tapconv, m) {
       "conv1d_grad_weight_bias(Tensor grad_output, Tensor input, SymInt kernel_size, int[1] stride=1, "
       "int[1] padding=0, int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> "
       "(Tensor, Tensor)",
+      tags);
+  m.def(
+      "pack_weight(Tensor weight, *, int[1] stride=1, int[1] dilation=1, int groups=1, int? input_length=None, "
+      "int batch=1, str algorithm=\"auto\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d_packed(Tensor input, Tensor packed, int[] weight_shape, Tensor? bias=None, int[1] stride=1, "
+      "int[1] padding=0, int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\") -> Tensor",
+      tags);
+  m.def(
+      "conv1d_packed.out(Tensor input, Tensor packed, int[] weight_shape, Tensor? bias=None, int[1] stride=1, "
+      "int[1] padding=0, int[1] dilation=1, int groups=1, *, str padding_mode=\"zeros\", Tensor(a!) out) -> Tensor(a!)",
       tags);
 
   m.def("isa() -> str", &isa);

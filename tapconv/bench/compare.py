@@ -15,6 +15,9 @@ from tapconv.shapes import Layer
 # tapconv allocating.
 PAIRED_WITH = {"torch": "tapconv", "onnxruntime": "tapconv out=", "openvino": "tapconv out="}
 
+# The same for who packs weights ahead, as ONNX Runtime and OpenVINO do.
+PAIRED_WITH_PACKED = {"torch": "tapconv", "onnxruntime": "tapconv packed", "openvino": "tapconv packed"}
+
 # How long idle threads of another library may spin, in seconds; only a second thread makes it matter.
 SETTLING = 0.02
 
@@ -24,7 +27,7 @@ LARGEST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-9, torch.bfloat16: 
 
 @dataclass(frozen=True)
 class Row:
-    """The timings of one layer, by candidate: "tapconv", "tapconv out=" and the peers."""
+    """The timings of one layer, by candidate: "tapconv", "tapconv out=", "tapconv packed" and the peers."""
 
     layer: Layer
     dtype: torch.dtype
@@ -42,17 +45,21 @@ class Row:
         """Training reads input, weight and grad_output and writes both gradients, beside the forward pass."""
         return self.layer.bytes_moved(self.dtype.itemsize) * (3 if self.train else 1)
 
-    def ratio(self, peer: str, statistic: str = "median") -> float | None:
+    @property
+    def has_packed(self) -> bool:
+        """Was tapconv also timed with its weight packed ahead?"""
+        return "tapconv packed" in self.timings
+
+    def ratio(self, peer: str, statistic: str = "median", packed: bool = False) -> float | None:
         """How many times faster tapconv is than the peer; None if the peer was left out."""
         if peer not in self.timings:
             return None
-        ours = self.timings[PAIRED_WITH[peer]]
+        ours = self.timings[(PAIRED_WITH_PACKED if packed else PAIRED_WITH)[peer]]
         return getattr(self.timings[peer], statistic) / getattr(ours, statistic)
 
-    def ratio_to_best_peer(self, statistic: str = "median") -> tuple[float, str]:
+    def ratio_to_best_peer(self, statistic: str = "median", packed: bool = False) -> tuple[float, str]:
         """The smallest of the ratios, and the peer it belongs to."""
-        ratios = [(self.ratio(peer, statistic), peer) for peer in PAIRED_WITH if peer in self.timings]
-        return min(ratios)
+        return min((self.ratio(peer, statistic, packed), peer) for peer in PAIRED_WITH if peer in self.timings)
 
     def fraction_of_limit(self, limits: MachineLimits, candidate: str = "tapconv out=") -> tuple[float, str]:
         """The shortest time that the machine allows a plain sum over the time taken, and what bounds it. Above one when
@@ -74,6 +81,8 @@ def compare(
         expected = candidates["tapconv"]()
         if not train:
             candidates["tapconv out="] = peers.tapconv_out_call(layer, tensors)
+            candidates["tapconv packed"] = peers.tapconv_packed_call(layer, tensors)
+            _check("tapconv packed", candidates["tapconv packed"](), expected)
         if "torch" in peer_names:
             candidates["torch"] = peers.torch_call(layer, tensors)
             _check("torch", candidates["torch"](), expected)

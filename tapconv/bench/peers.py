@@ -47,6 +47,27 @@ def tapconv_out_call(layer: Layer, tensors: Tensors) -> Call:
     return call
 
 
+def tapconv_packed_call(layer: Layer, tensors: Tensors) -> Call:
+    """The same with the weight packed ahead of time for this input, as ONNX Runtime and OpenVINO do."""
+    input, weight, bias = tensors
+    packed = tapconv.pack_weight(
+        weight,
+        stride=layer.stride,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        input_length=input.shape[-1],
+        batch=input.shape[0],
+    )
+    out = torch.empty(layer.output_shape, dtype=input.dtype)
+    shape = tuple(weight.shape)
+    arguments = layer_arguments(layer)
+
+    def call() -> Tensor:
+        return tapconv.conv1d_packed(input, packed, shape, bias, *arguments, out=out)
+
+    return call
+
+
 def training_call(forward: Callable[..., Tensor], layer: Layer, tensors: Tensors) -> Call:
     """Forward and backward: gradients for input, weight and bias from a fixed gradient of the output."""
     wanted = [tensor.requires_grad_() for tensor in tensors if tensor is not None]

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include "numbers.h"
@@ -94,8 +95,12 @@ Arguments random_arguments(const Problem& problem, uint64_t seed) {
 
 namespace {
 
+using Forward = std::function<void(const Plan& plan, const void* input, const void* weight, const void* bias,
+                                   void* output, void* workspace, const Parallel& parallel)>;
+
 RunResult run_with(Direction direction, const Problem& problem, const std::function<Plan()>& make_plan,
-                   const Arguments& arguments, Guard guard, const Parallel& parallel) {
+                   const Arguments& arguments, Guard guard, const Parallel& parallel,
+                   const Forward& run_plan = forward) {
   const DataType type = problem.data_type;
   StoredTensor input(type, arguments.input.storage, guard);
   StoredTensor weight(type, arguments.weight.storage, guard);
@@ -114,8 +119,8 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
   switch (direction) {
     case Direction::forward:
       workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
-        forward(plan, input.buffer.data(), weight.buffer.data(), arguments.bias.empty() ? nullptr : bias.buffer.data(),
-                stored_result.data(), workspace, parallel);
+        run_plan(plan, input.buffer.data(), weight.buffer.data(), arguments.bias.empty() ? nullptr : bias.buffer.data(),
+                 stored_result.data(), workspace, parallel);
       });
       break;
     case Direction::grad_input:
@@ -165,6 +170,36 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
 
 RunResult run_forward(const Plan& plan, const Arguments& arguments, Guard guard, const Parallel& parallel) {
   return run_with(Direction::forward, plan.problem, [&] { return plan; }, arguments, guard, parallel);
+}
+
+PackedArguments::PackedArguments(const WeightPacking& packing, const Arguments& arguments, Guard guard,
+                                 const Parallel& parallel)
+    : packed_(static_cast<size_t>(packing.header.bytes), guard, workspace_alignment) {
+  std::vector<double> dense;
+  const Tensor& weight = arguments.weight;
+  for (int64_t o = 0; o < weight.sizes[0]; ++o) {
+    for (int64_t c = 0; c < weight.sizes[1]; ++c) {
+      for (int64_t k = 0; k < weight.sizes[2]; ++k) dense.push_back(weight.at(o, c, k));
+    }
+  }
+  StoredTensor stored(packing.direct.problem.data_type, dense, guard);
+  GuardedBuffer workspace(packing.workspace_bytes, guard, workspace_alignment);
+  pack_weight(packing, stored.buffer.data(), packed_.data(), workspace.data(), parallel);
+  workspace_intact_ = workspace.margins_intact();
+}
+
+RunResult PackedArguments::run(const Problem& problem, const InstructionSet& instruction_set,
+                               const Arguments& arguments, Guard guard, const Parallel& parallel, const Plan* plan) {
+  PackedWeight opened;
+  const std::string wrong =
+      read_packed_weight(packed_.data(), packed_.bytes().size(), problem, instruction_set, opened);
+  if (!wrong.empty()) throw std::runtime_error(wrong);
+  const auto make_plan = [&] {
+    return plan != nullptr ? *plan : plan_forward_packed(problem, opened, instruction_set, parallel.slots);
+  };
+  return run_with(Direction::forward, problem, make_plan, arguments, guard, parallel,
+                  [&](const Plan& made, const void* input, const void*, const void* bias, void* output, void* workspace,
+                      const Parallel& slots) { forward_packed(made, opened, input, bias, output, workspace, slots); });
 }
 
 }  // namespace tapconv::kernels::test

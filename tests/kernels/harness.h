@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "guarded_buffer.h"
 #include "kernels/conv1d.h"
+#include "kernels/packed_weight.h"
 #include "oracle.h"
 
 namespace tapconv::kernels::test {
@@ -36,5 +38,22 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
 
 // The same for a forward plan made elsewhere.
 RunResult run_forward(const Plan& plan, const Arguments& arguments, Guard guard, const Parallel& parallel);
+
+// The same with the weight packed ahead. It may be used any number of times.
+class PackedArguments {
+ public:
+  PackedArguments(const WeightPacking& packing, const Arguments& arguments, Guard guard, const Parallel& parallel);
+
+  // With the plan that a call would make, unless there is another one.
+  RunResult run(const Problem& problem, const InstructionSet& instruction_set, const Arguments& arguments, Guard guard,
+                const Parallel& parallel, const Plan* plan = nullptr);
+  std::span<std::byte> bytes() { return packed_.bytes(); }
+  // Nothing was written beside the packed weight or the workspace of packing.
+  bool margins_intact() const { return workspace_intact_ && packed_.margins_intact(); }
+
+ private:
+  GuardedBuffer packed_;
+  bool workspace_intact_;
+};
 
 }  // namespace tapconv::kernels::test

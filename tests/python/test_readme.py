@@ -22,7 +22,7 @@ def blocks(language):
     return found
 
 
-@pytest.mark.parametrize("program", blocks("python"), ids=["package", "library", "conversion"])
+@pytest.mark.parametrize("program", blocks("python"), ids=["package", "library", "conversion", "packed"])
 def test_python(program):
     # The relative path in it is relative to the folder that holds the package.
     subprocess.run([sys.executable, "-c", program], check=True, cwd=PACKAGE_FOLDER.parent)

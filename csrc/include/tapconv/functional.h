@@ -70,6 +70,46 @@ TAPCONV_API at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, con
                                    at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
                                    std::string_view padding_mode = "zeros", std::string_view algorithm = "auto");
 
+/// What `pack_weight` is told beside the weight.
+struct PackingOptions {
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+  std::optional<int64_t> input_length = {};  ///< samples of a typical input; without it, a few thousand outputs
+  int64_t batch = 1;                         ///< inputs of a typical call
+  std::string_view algorithm = "auto";       ///< what calls may use; "direct" takes the least memory
+};
+
+/// Lays the weight of a convolution out for the kernels, and transforms it where that pays, once for many calls of
+/// `conv1d_packed`. For inference: nothing of it is differentiable.
+///
+/// @param weight (out_channels, in_channels / groups, kernel_size); float32, float64, bfloat16 or float16, on the CPU
+/// @return an opaque, flat tensor of bytes, with a copy of the plain weight. It can be stored and loaded like any other
+///         tensor, and serves where the same instruction set is in use. Two to seven times the size of the weight, more
+///         for the longest transforms.
+/// @throws c10::Error for a weight of another type, device or shape, and for options that no convolution has.
+TAPCONV_API at::Tensor pack_weight(const at::Tensor& weight, const PackingOptions& options = {});
+
+/// conv1d with a weight that was packed ahead, for any batch and length.
+///
+/// @param packed       what `pack_weight` returned for this stride, dilation and groups. Its header is checked at every
+///                     call; the weights themselves carry no checksum, which would cost as much as packing.
+/// @param weight_shape of the weight that was packed
+/// @return what conv1d returns for the plain weight, to rounding
+/// @throws c10::Error if `packed` does not fit the call, the type of the input or the machine, if a gradient is
+///         required, and where conv1d throws one.
+TAPCONV_API at::Tensor conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
+                                     const std::optional<at::Tensor>& bias = {}, at::IntArrayRef stride = 1,
+                                     at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
+                                     std::string_view padding_mode = "zeros");
+
+/// The same into `out`, as conv1d_out.
+TAPCONV_API at::Tensor& conv1d_packed_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& packed,
+                                          at::IntArrayRef weight_shape, const std::optional<at::Tensor>& bias = {},
+                                          at::IntArrayRef stride = 1, at::IntArrayRef padding = 0,
+                                          at::IntArrayRef dilation = 1, int64_t groups = 1,
+                                          std::string_view padding_mode = "zeros");
+
 /// The transpose of conv1d, which maps the shape of its output back to that of its input, as
 /// `torch::nn::functional::conv_transpose1d` does, with the same options, the same result and the same errors:
 ///

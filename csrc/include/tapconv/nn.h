@@ -30,11 +30,38 @@ class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
   /// @throws c10::Error where `torch::nn::Conv1d` throws one, with the same words.
   torch::Tensor forward(const torch::Tensor& input);
 
+  /// Packs the weight ahead of the calls, for inference: see tapconv::pack_weight. Calls that record no gradient, of
+  /// the weight's type and outside of autocast, then use it; all others run as before. A call that finds that the
+  /// weight is another one, or has changed in place, packs it again; what is written to `weight.data()` is not seen.
+  /// `train()` drops it, archives do not have it, and a clone packs anew.
+  ///
+  /// @param input_length samples of a typical input; any other length works too
+  /// @param batch        inputs of a typical call
+  /// @throws c10::Error in training mode, for a weight that tapconv::pack_weight does not take, and for one that was
+  ///         made in inference mode, whose changes cannot be seen.
+  void pack(std::optional<int64_t> input_length = {}, int64_t batch = 1);
+
+  /// Drops the packed weight, if there is one.
+  void unpack();
+
+  bool is_packed() const { return packed_.defined(); }
+
+  void train(bool on = true) override;
+
   /// As torch::nn::Conv1d prints itself, under the name tapconv::nn::Conv1d, with an algorithm that is not "auto".
   void pretty_print(std::ostream& stream) const override;
 
  private:
+  bool can_use_packed(const torch::Tensor& input) const;
+  const torch::Tensor& packed_weight();
+
   std::string algorithm_;
+  torch::Tensor packed_;
+  torch::Tensor packed_from_;  // an alias of the weight's memory, so that no other memory gets its address
+  c10::intrusive_ptr<c10::TensorImpl> packed_of_;
+  uint32_t packed_version_ = 0;
+  std::optional<int64_t> typical_length_;
+  int64_t typical_batch_ = 1;
 };
 
 /// Holds a Conv1dImpl as `torch::nn::Conv1d` holds its own.

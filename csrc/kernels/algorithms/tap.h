@@ -150,8 +150,7 @@ class TapRunner {
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
-    weight_ = reinterpret_cast<const Scalar*>(plan.pack_weight ? workspace() + plan.packed_weight_at
-                                                               : static_cast<const char*>(operands.weight));
+    weight_ = static_cast<const Scalar*>(plan.pack_weight ? operands.packed_weight : operands.weight);
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
 

@@ -1,4 +1,5 @@
-// Filters of the tile algorithm: for each block of output channels [product][register tile][channel][tile row].
+// Filters of the tile algorithm: [product][register tile][channel][tile row] for each group, or for one block of its
+// register tiles where they are transformed where they are used.
 #pragma once
 
 #include "../kernel_table.h"

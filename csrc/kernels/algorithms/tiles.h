@@ -52,9 +52,7 @@ class TileRunner {
   void transform_weight_ahead(int64_t unit) {
     const int64_t group = unit / plan_.tile_row_count;
     const int64_t tile = unit % plan_.tile_row_count;
-    transform_filters<Vector, Storage>(
-        plan_, operands_, group, tile,
-        weight_of_block(group, tile / plan_.out_block) + tile % plan_.out_block * blocks_.weight_tile, samples_);
+    transform_filters<Vector, Storage>(plan_, operands_, group, tile, filters_from(group, tile), samples_);
   }
 
   // Everything for one block of tiles and one group.
@@ -63,7 +61,7 @@ class TileRunner {
     locate(task % blocks_.block_count);
     transform_inputs(group, 0, group_in_, inputs_);
     for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
-      multiply(out_block, inputs_, weight_of_block(group, out_block));
+      multiply(out_block, inputs_, filters_from(group, first_tile(out_block)));
       transform_outputs(group, out_block);
     }
   }
@@ -82,11 +80,14 @@ class TileRunner {
   void multiply_shared(int64_t task) {
     const int64_t group = task / plan_.out_block_count;
     const int64_t out_block = task % plan_.out_block_count;
-    for (int64_t tile = first_tile(out_block); tile < first_tile(out_block + 1); ++tile) {
-      transform_filters<Vector, Storage>(plan_, operands_, group, tile,
-                                         weight_ + (tile - first_tile(out_block)) * blocks_.weight_tile, samples_);
+    const int64_t first = first_tile(out_block);
+    if (!plan_.packed_ahead) {
+      for (int64_t tile = first; tile < first_tile(out_block + 1); ++tile) {
+        transform_filters<Vector, Storage>(plan_, operands_, group, tile,
+                                           weight_ + (tile - first) * blocks_.weight_tile, samples_);
+      }
     }
-    multiply(out_block, shared_inputs(group), weight_);
+    multiply(out_block, shared_inputs(group), plan_.packed_ahead ? filters_from(group, first) : weight_);
     transform_outputs(group, out_block);
   }
 
@@ -231,9 +232,10 @@ class TileRunner {
 
   int64_t first_tile(int64_t out_block) const { return smaller(out_block * plan_.out_block, plan_.tile_row_count); }
   int64_t first_out(int64_t tile) const { return part_of(tile, plan_.tile_row_count, group_out_).first; }
-  Scalar* weight_of_block(int64_t group, int64_t out_block) const {
-    return reinterpret_cast<Scalar*>(workspace() + plan_.packed_weight_at) +
-           (group * plan_.out_block_count + out_block) * products_ * blocks_.weight_plane;
+  // Filters of all register tiles of a group, from this one on.
+  Scalar* filters_from(int64_t group, int64_t tile) const {
+    return static_cast<Scalar*>(operands_.packed_weight) + group * products_ * blocks_.weight_plane +
+           tile * blocks_.weight_tile;
   }
   Scalar* shared_inputs(int64_t group) const {
     return reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) +
@@ -252,7 +254,7 @@ class TileRunner {
   const int products_;
   Scalar* inputs_;   // [product][channel][tile]
   Scalar* outputs_;  // [product][output channel][tile]
-  Scalar* weight_;   // of a block of output channels
+  Scalar* weight_;   // of a block of output channels, transformed where it is used
   Scalar* samples_;  // [sample][lane]
   Scalar* rows_;
   const int32_t* offsets_;

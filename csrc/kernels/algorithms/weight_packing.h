@@ -54,8 +54,7 @@ void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) 
   const WeightStrides& strides = p.weight_strides;
   const ForwardVariant& variant = plan.variant;
   const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;
-  Scalar* to = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.packed_weight_at) +
-               out_channel * group_rows * p.kernel_size;
+  Scalar* to = static_cast<Scalar*>(operands.packed_weight) + out_channel * group_rows * p.kernel_size;
   const Storage* from[largest_tile_rows];
   for (int o = 0; o < part.size; ++o) {
     const int64_t channel = (part.first + o) / variant.phases;

@@ -5,6 +5,7 @@
 #include "../algorithms/depthwise_tiles.h"
 #include "../algorithms/dot.h"
 #include "../algorithms/grad_weight.h"
+#include "../algorithms/out_lanes.h"
 #include "../algorithms/tap.h"
 #include "../algorithms/tiles.h"
 #include "../kernel_table.h"
@@ -29,6 +30,8 @@ inline constexpr KernelTable kernel_table_of{
      {&run_depthwise_tiles<Isa, double>},
      {&run_depthwise_tiles<Isa, BFloat16>},
      {&run_depthwise_tiles<Isa, Float16>}},
+    {out_lane_kernels<Isa, float>(), out_lane_kernels<Isa, double>(), out_lane_kernels<Isa, BFloat16>(),
+     out_lane_kernels<Isa, Float16>()},
 };
 
 }  // namespace

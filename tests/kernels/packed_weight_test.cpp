@@ -1,0 +1,395 @@
+// Weights packed ahead: the same sums as without, for any length, and nothing but them is taken for one.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "cases.h"
+#include "harness.h"
+#include "kernels/out_lane_planner.h"
+#include "kernels/planner.h"
+#include "kernels/tile_planner.h"
+#include "kernels/tile_transforms.h"
+#include "numbers.h"
+
+namespace tapconv::kernels::test {
+namespace {
+
+class PackedWeights : public testing::TestWithParam<DataType> {
+ protected:
+  // Sums in plain order: every bit is that of the call with the plain weight.
+  static void expect_the_same_bits(const std::vector<Problem>& problems, uint64_t one_in = 1) {
+    uint64_t seed = 0;
+    for (Problem problem : problems) {
+      if (++seed % one_in != 0 || problem.out_channels == 0 || problem.in_channels == 0) continue;
+      problem.data_type = GetParam();
+      problem.algorithm = AlgorithmRequest::direct;
+      // Weights are packed as if they lay contiguously, wherever they do lie.
+      problem.weight_strides = with_contiguous_strides(problem).weight_strides;
+      Arguments arguments = random_arguments(problem, seed);
+      if (seed % 2 == 0) arguments.bias.clear();
+      const Guard guard = seed % 4 < 2 ? Guard::after : Guard::before;
+      for (const InstructionSet* set : instruction_sets_under_test()) {
+        SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+        PackedArguments packed(plan_weight_packing(problem, *set, 1), arguments, guard, serial());
+        ASSERT_TRUE(packed.margins_intact());
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial());
+        ASSERT_TRUE(actual.margins_intact);
+        ASSERT_TRUE(actual.gaps_intact);
+        ASSERT_EQ(actual.bytes, run(Direction::forward, problem, *set, arguments, guard, serial()).bytes);
+      }
+    }
+  }
+};
+
+TEST_P(PackedWeights, tails_of_time_and_out_channels) { expect_the_same_bits(time_and_out_channel_tails(), 3); }
+TEST_P(PackedWeights, in_channels_and_kernel_sizes) { expect_the_same_bits(in_channel_and_kernel_sizes()); }
+TEST_P(PackedWeights, geometries) { expect_the_same_bits(geometries(), 4); }
+TEST_P(PackedWeights, groups) { expect_the_same_bits(groups()); }
+TEST_P(PackedWeights, batches) { expect_the_same_bits(batches()); }
+TEST_P(PackedWeights, layouts) { expect_the_same_bits(layouts()); }
+TEST_P(PackedWeights, random_problems) { expect_the_same_bits(random_problems(21, 100)); }
+TEST_P(PackedWeights, blocked) { expect_the_same_bits(blocked()); }
+
+// Short outputs of several samples, which a call folds into one row, read the same register tiles.
+TEST_P(PackedWeights, folded_samples) {
+  uint64_t seed = 300;
+  int taken = 0;
+  for (const int64_t batch : {5, 16, 33}) {
+    for (const int64_t outputs : {1, 3, 6}) {
+      for (const int64_t out_channels : {4, 13}) {
+        Problem problem = plain_problem();
+        problem.data_type = GetParam();
+        problem.algorithm = AlgorithmRequest::direct;
+        ++seed;
+        problem.batch = batch;
+        problem.groups = 1 + static_cast<int64_t>(seed % 2);
+        problem.in_channels = problem.groups * (32 + static_cast<int64_t>(seed % 3));
+        problem.out_channels = problem.groups * out_channels;
+        problem.stride = 1 + static_cast<int64_t>(seed % 3);
+        problem = with_output_length(problem, outputs);
+        if (!is_possible(problem)) continue;
+        const Arguments arguments = random_arguments(problem, seed);
+        const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
+        for (const InstructionSet* set : instruction_sets_under_test()) {
+          SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+          const Plan folded = decide_best_direct(problem, plain_variant(problem), *set, 1, true);
+          taken += folded.folded ? 1 : 0;
+          // Packed for a call that folds nothing.
+          Problem typical = problem;
+          typical.batch = 1;
+          PackedArguments packed(plan_weight_packing(typical, *set, 1), arguments, guard, serial());
+          const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &folded);
+          ASSERT_TRUE(actual.margins_intact);
+          ASSERT_TRUE(actual.gaps_intact);
+          const Plan plain = decide_best_direct(problem, plain_variant(problem), *set, 1);
+          ASSERT_EQ(plain.folded, folded.folded);
+          ASSERT_EQ(actual.bytes, run_forward(plain, arguments, guard, serial()).bytes);
+          const Plan by_three = decide_best_direct(problem, plain_variant(problem), *set, 3, true);
+          ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), &by_three).bytes);
+        }
+      }
+    }
+  }
+  EXPECT_GT(taken, 0);
+}
+
+// Three taps in each segment of a row: what Winograd's tiles take.
+std::vector<Problem> three_taps() {
+  std::vector<Problem> problems;
+  for (const int64_t kernel_size : {3, 5, 6, 9}) {
+    for (const int64_t outputs : {1, 4, 5, 63, 200}) {
+      for (const int64_t channels : {1, 4, 17}) {
+        Problem problem = plain_problem();
+        problem.kernel_size = kernel_size;
+        problem.stride = (kernel_size + 2) / 3;
+        problem.dilation = 1 + channels % 2 * 3;
+        problem.groups = 1 + outputs % 2;
+        problem.in_channels = problem.groups * channels;
+        problem.out_channels = problem.groups * (channels + 2);
+        problem = with_output_length(problem, outputs);
+        if (is_possible(problem)) problems.push_back(problem);
+      }
+    }
+  }
+  return problems;
+}
+
+// Filters that were transformed ahead are those that a call would have made, whichever length they were packed for.
+TEST_P(PackedWeights, filters_of_every_transform) {
+  std::vector<Problem> problems = random_problems(22, 25);
+  for (const Problem& problem : blocked()) problems.push_back(problem);
+  for (const Problem& problem : three_taps()) problems.push_back(problem);
+  std::vector<int> compared(tile_transform_count);
+  uint64_t seed = 500;
+  for (Problem problem : problems) {
+    problem.data_type = GetParam();
+    const Arguments arguments = random_arguments(problem, ++seed);
+    const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
+    for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (int i = 0; i < tile_transform_count; ++i) {
+        const auto transform = static_cast<TileTransform>(i);
+        problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
+        SCOPED_TRACE(std::string(set->name) + ", transform " + std::to_string(i) + ", " + describe(problem));
+        Problem typical = problem;
+        typical.batch = 1;
+        typical.output_length = 1000;
+        const WeightPacking packing = plan_weight_packing(typical, *set, 1, transform);
+        if (packing.header.filters_at == 0) continue;
+        PackedArguments packed(packing, arguments, guard, serial());
+        ASSERT_TRUE(packed.margins_intact());
+        const auto in_call = plan_tiles(problem, plain_variant(problem), *set, 1, transform, false);
+        if (!in_call) continue;
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial());
+        ASSERT_TRUE(actual.margins_intact);
+        ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
+        ++compared[static_cast<size_t>(i)];
+        if (seed % 8 == 0) {
+          PackedArguments by_three(plan_weight_packing(problem, *set, 3, transform), arguments, guard, threads(3));
+          ASSERT_EQ(actual.bytes, by_three.run(problem, *set, arguments, guard, threads(3)).bytes);
+        }
+      }
+    }
+  }
+  for (int i = 0; i < tile_transform_count; ++i) EXPECT_GT(compared[static_cast<size_t>(i)], 5) << "transform " << i;
+}
+
+// A call that asks for another family of transforms than the one packed gets what it asked for, from the plain weight.
+TEST_P(PackedWeights, filters_of_a_transform_that_a_call_does_not_allow) {
+  Problem problem = plain_problem();
+  problem.data_type = GetParam();
+  problem.in_channels = 16;
+  problem.out_channels = 24;
+  problem = with_output_length(problem, 400);
+  const Arguments arguments = random_arguments(problem, 7);
+  for (const InstructionSet* set : instruction_sets_under_test()) {
+    for (const TileTransform transform : {TileTransform::fourier16, TileTransform::winograd}) {
+      problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
+      PackedArguments packed(plan_weight_packing(problem, *set, 1, transform), arguments, Guard::after, serial());
+      for (const AlgorithmRequest asked :
+           {AlgorithmRequest::direct, is_fourier(transform) ? AlgorithmRequest::winograd : AlgorithmRequest::fft}) {
+        Problem other = problem;
+        other.algorithm = asked;
+        ASSERT_EQ(packed.run(other, *set, arguments, Guard::after, serial()).bytes,
+                  run(Direction::forward, other, *set, arguments, Guard::after, serial()).bytes);
+      }
+    }
+  }
+}
+
+// A transform cannot hold them: calls sum directly, and give what the direct sum gives.
+TEST_P(PackedWeights, weights_that_leave_the_range_of_a_transform) {
+  Problem problem = plain_problem();
+  problem.data_type = GetParam();
+  problem.algorithm = AlgorithmRequest::fft;
+  Arguments arguments = random_arguments(problem, 1);
+  arguments.weight.storage[0] = std::nan("");
+  for (const InstructionSet* set : instruction_sets_under_test()) {
+    const WeightPacking packing = plan_weight_packing(problem, *set, 1, TileTransform::fourier8);
+    ASSERT_GT(packing.header.filters_at, 0);
+    PackedArguments packed(packing, arguments, Guard::after, serial());
+    const RunResult actual = packed.run(problem, *set, arguments, Guard::after, serial());
+    for (int64_t o = 0; o < problem.out_channels; ++o) {
+      ASSERT_EQ(std::isnan(actual.result.at(0, o, 5)), o == 0);
+    }
+  }
+}
+
+// Lanes that are output channels: tails of both register tile sides, every geometry, and the same bits for any slots.
+TEST_P(PackedWeights, few_outputs) {
+  uint64_t seed = 900;
+  int taken = 0;
+  for (const int64_t outputs : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 64}) {
+    for (const int64_t out_channels : {16, 17, 24, 31, 40, 100}) {
+      Problem problem = plain_problem();
+      problem.data_type = GetParam();
+      problem.algorithm = AlgorithmRequest::automatic;
+      ++seed;
+      problem.batch = 1 + static_cast<int64_t>(seed % 3);
+      problem.groups = seed % 5 == 0 ? 2 : 1;
+      problem.in_channels = problem.groups * (seed % 7 == 0 ? 70 : 3);
+      problem.out_channels = problem.groups * out_channels;
+      problem.kernel_size = 1 + static_cast<int64_t>(seed % 4);
+      problem.stride = 1 + static_cast<int64_t>(seed % 2);
+      problem.dilation = seed % 11 == 0 ? 30 : 1 + static_cast<int64_t>(seed % 3);
+      problem.padding_mode = seed % 2 == 0 ? PaddingMode::zeros : PaddingMode::replicate;
+      problem = with_output_length(problem, outputs);
+      if (!is_possible(problem)) continue;
+      if (seed % 3 == 0) {
+        problem.output_strides = {outputs * problem.out_channels, 1, problem.out_channels};
+      }
+      Arguments arguments = integer_arguments(problem, seed);
+      if (seed % 4 == 0) arguments.bias.clear();
+      const Tensor expected = oracle(Direction::forward, problem, arguments).value;
+      for (const InstructionSet* set : instruction_sets_under_test()) {
+        SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+        const auto plan = decide_out_lanes(problem, *set, 1);
+        ASSERT_TRUE(plan);
+        Problem typical = problem;
+        typical.batch = 1;
+        typical.output_length = 1;
+        const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
+        const WeightPacking packing = plan_weight_packing(typical, *set, 1);
+        if (packing.header.out_lanes_at == 0) continue;  // not worth it for this little
+        ++taken;
+        PackedArguments packed(packing, arguments, guard, serial());
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &*plan);
+        ASSERT_TRUE(actual.margins_intact);
+        ASSERT_TRUE(actual.gaps_intact);
+        for (size_t i = 0; i < expected.storage.size(); ++i) {
+          ASSERT_EQ(actual.result.storage[i], nearest(GetParam(), expected.storage[i])) << i;
+        }
+        if (seed % 4 != 1) continue;
+        const Arguments any = random_arguments(problem, seed);
+        PackedArguments again(plan_weight_packing(typical, *set, 3), any, guard, threads(3));
+        const auto by_three = decide_out_lanes(problem, *set, 3);
+        ASSERT_EQ(again.run(problem, *set, any, guard, serial(), &*plan).bytes,
+                  again.run(problem, *set, any, guard, threads(3), &*by_three).bytes);
+      }
+    }
+  }
+  EXPECT_GT(taken, 50);
+}
+
+// What was packed for one length is used for all others.
+TEST_P(PackedWeights, any_length_and_batch) {
+  for (const InstructionSet* set : instruction_sets_under_test()) {
+    Problem typical = plain_problem();
+    typical.data_type = GetParam();
+    typical.in_channels = 24;
+    typical.out_channels = 40;
+    typical.kernel_size = 9;
+    typical = with_output_length(typical, 3000);
+    typical.algorithm = AlgorithmRequest::automatic;
+    const Arguments weights = integer_arguments(typical, 3);
+    PackedArguments packed(plan_weight_packing(typical, *set, 1), weights, Guard::after, serial());
+    for (const int64_t length : {1, 2, 7, 8, 9, 30, 100, 1000}) {
+      for (const int64_t batch : {1, 3}) {
+        Problem problem = typical;
+        problem.batch = batch;
+        problem = with_output_length(problem, length);
+        SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+        Arguments arguments = integer_arguments(problem, 4);
+        arguments.weight = weights.weight;
+        const Tensor expected = oracle(Direction::forward, problem, arguments).value;
+        const RunResult actual = packed.run(problem, *set, arguments, Guard::after, serial());
+        ASSERT_TRUE(actual.margins_intact);
+        for (size_t i = 0; i < expected.storage.size(); ++i) {
+          // A transform rounds; it stays near.
+          const double bound = GetParam() == DataType::bfloat16 || GetParam() == DataType::float16 ? 8 : 0.01;
+          ASSERT_NEAR(actual.result.storage[i], nearest(GetParam(), expected.storage[i]), bound) << i;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, PackedWeights,
+                         testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
+                         [](const auto& info) { return std::string(format_of(info.param).name); });
+
+class HostilePackedWeights : public testing::Test {
+ protected:
+  HostilePackedWeights() : set_(*instruction_sets_under_test().front()) {
+    problem_ = plain_problem();
+    problem_.algorithm = AlgorithmRequest::automatic;
+    const WeightPacking packing = plan_weight_packing(problem_, set_, 1, TileTransform::fourier16);
+    PackedArguments packed(packing, random_arguments(problem_, 1), Guard::after, serial());
+    bytes_.assign(packed.bytes().begin(), packed.bytes().end());
+  }
+
+  // From memory of exactly this size, so that a read outside of it ends the process.
+  std::string read(const std::vector<std::byte>& bytes, const Problem& problem, const InstructionSet& set) {
+    GuardedBuffer memory(bytes.size(), Guard::after, 8);
+    std::copy(bytes.begin(), bytes.end(), memory.bytes().begin());
+    PackedWeight weight;
+    return read_packed_weight(memory.data(), bytes.size(), problem, set, weight);
+  }
+  std::string read(const std::vector<std::byte>& bytes) { return read(bytes, problem_, set_); }
+
+  // As an attacker would write it: with the right checksum.
+  std::vector<std::byte> with_header(PackedHeader header) const {
+    uint64_t sum = 0x9E3779B97F4A7C15;
+    for (size_t i = 0; i + 8 < sizeof header; i += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, reinterpret_cast<const char*>(&header) + i, 8);
+      sum = (sum ^ word) * 0xD6E8FEB86659FD93;
+      sum ^= sum >> 32;
+    }
+    header.checksum = sum;
+    std::vector<std::byte> bytes = bytes_;
+    std::memcpy(bytes.data(), &header, sizeof header);
+    return bytes;
+  }
+
+  const InstructionSet& set_;
+  Problem problem_;
+  std::vector<std::byte> bytes_;
+};
+
+TEST_F(HostilePackedWeights, the_real_one_is_taken) { EXPECT_EQ(read(bytes_), ""); }
+
+TEST_F(HostilePackedWeights, every_bit_of_the_header_counts) {
+  for (size_t bit = 0; bit < 8 * sizeof(PackedHeader); ++bit) {
+    std::vector<std::byte> bytes = bytes_;
+    bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+    EXPECT_NE(read(bytes), "") << "bit " << bit;
+  }
+}
+
+TEST_F(HostilePackedWeights, every_length_counts) {
+  for (size_t size = 0; size < bytes_.size(); size += size < 2 * sizeof(PackedHeader) ? 1 : 61) {
+    EXPECT_NE(read({bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(size)}), "") << size << " bytes";
+  }
+  std::vector<std::byte> longer = bytes_;
+  longer.resize(longer.size() + 64);
+  EXPECT_NE(read(longer), "");
+}
+
+// Every field set to numbers that would lead a trusting reader astray.
+TEST_F(HostilePackedWeights, forged_headers) {
+  PackedHeader real{};
+  std::memcpy(&real, bytes_.data(), sizeof real);
+  ASSERT_EQ(with_header(real), bytes_) << "the checksum is the kernels'";
+  for (size_t at = 0; at + 8 < sizeof real; at += 8) {
+    for (const int64_t value : {int64_t(0), int64_t(1), int64_t(2), int64_t(3), int64_t(6), int64_t(7), int64_t(64),
+                                int64_t(-1), INT64_MAX, INT64_MIN, int64_t(1) << 40}) {
+      PackedHeader forged = real;
+      std::memcpy(reinterpret_cast<char*>(&forged) + at, &value, 8);
+      if (std::memcmp(&forged, &real, sizeof real) == 0) continue;
+      const bool harmless = at == offsetof(PackedHeader, algorithm) && value >= 0 && value <= 3;
+      const bool no_filters = at == offsetof(PackedHeader, filters_fit) && value == 0;
+      EXPECT_EQ(read(with_header(forged)).empty(), harmless || no_filters) << "field at " << at << " = " << value;
+    }
+  }
+}
+
+TEST_F(HostilePackedWeights, what_it_was_packed_for_is_named) {
+  const auto expect = [&](const char* words, const Problem& problem) {
+    const std::string wrong = read(bytes_, problem, set_);
+    EXPECT_NE(wrong.find(words), std::string::npos) << wrong;
+  };
+  Problem problem = problem_;
+  problem.stride = 2;
+  expect("packed for stride 1, and this call has 2", problem);
+  problem = problem_;
+  problem.dilation = 3;
+  expect("packed for dilation 1, and this call has 3", problem);
+  problem = problem_;
+  problem.out_channels = 6;
+  expect("weight of shape (5, 3, 3), and this call has (6, 3, 3)", problem);
+  problem = problem_;
+  problem.data_type = DataType::float64;
+  expect("data type float32, and this call has float64", problem);
+  problem = problem_;
+  problem.groups = 2;
+  problem.in_channels *= 2;
+  expect("groups 1, and this call has 2", problem);
+  for (const InstructionSet& other : instruction_sets()) {
+    if (&other == &set_) continue;
+    EXPECT_NE(read(bytes_, problem_, other).find(other.name), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace tapconv::kernels::test
