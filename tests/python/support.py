@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -149,5 +150,5 @@ def kernel_calls() -> Iterator[Calls]:
             calls.forward += event.count
         elif event.key.startswith("tapconv::"):
             calls.backward += event.count
-        elif event.key in ("aten::_convolution", "aten::convolution_backward"):
+        elif re.match(r"(aten|mkldnn|mkldnn_prepacked)::.*conv(?!ert)", event.key):
             calls.by_torch += event.count

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
+
 #include "../storage.h"
 
 namespace tapconv::kernels {

@@ -3,6 +3,8 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
+
 #include "../storage.h"
 
 namespace tapconv::kernels {
