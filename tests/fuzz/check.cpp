@@ -131,7 +131,8 @@ bool has_zero_stride(const Tensor& tensor) {
 
 class Comparison {
  public:
-  Comparison(const FuzzCase& fuzz_case, const Arguments& arguments, bool by_transforms)
+  // `roundings`: of the magnitude, that a sum may be off by.
+  Comparison(const FuzzCase& fuzz_case, const Arguments& arguments, bool by_transforms, double roundings)
       : type_(fuzz_case.problem.data_type),
         exact_required_(fuzz_case.numbers == Numbers::integers && !by_transforms),
         expected_(oracle(fuzz_case.direction, fuzz_case.problem, arguments)) {
@@ -148,7 +149,7 @@ class Comparison {
     // Sums of equal numbers round the same way at every step; others mostly cancel.
     const bool equal_terms =
         has_zero_stride(arguments.input) || has_zero_stride(arguments.weight) || has_zero_stride(arguments.output);
-    roundings_ = equal_terms ? std::max(8.0, terms) : 8;
+    roundings_ = equal_terms ? std::max(roundings, terms) : roundings;
     // Every product may lose what is smaller than the smallest number; so may what a transform divides by its size.
     const double divisor = by_transforms ? tile_transform_shapes[tile_transform_count - 1].size : 1;
     smallest_error_ = smallest_number(type_) + (terms + 8) * divisor * smallest_sum(type_, *fuzz_case.instruction_set);
@@ -183,7 +184,7 @@ class Comparison {
   DataType type_;
   bool exact_required_;
   Sums expected_;
-  double roundings_;  // that a sum may be off by
+  double roundings_;
   double smallest_error_;
 };
 
@@ -204,6 +205,14 @@ RunResult run_case(const FuzzCase& fuzz_case, const Arguments& arguments, const 
   return run(fuzz_case.direction, fuzz_case.problem, *fuzz_case.instruction_set, arguments, fuzz_case.guard, parallel);
 }
 
+// As docs/algorithms.md states them.
+double roundings_of(const FuzzCase& fuzz_case) {
+  const auto plan = forced_plan(fuzz_case, 1);
+  const bool winograd =
+      plan ? !is_fourier(plan->tiles.transform) : fuzz_case.problem.algorithm == AlgorithmRequest::winograd;
+  return winograd ? 32 : 8;
+}
+
 Parallel parallel_of(const FuzzCase& fuzz_case) {
   return fuzz_case.threads ? threads(fuzz_case.slots) : Parallel{fuzz_case.slots, serial().run};
 }
@@ -214,7 +223,8 @@ std::string fault_of(const FuzzCase& fuzz_case) {
   const RunResult actual = run_case(fuzz_case, arguments, parallel_of(fuzz_case));
   if (!actual.margins_intact) return "wrote beside the result or the workspace";
   if (!actual.gaps_intact) return "wrote between the elements of the result";
-  const std::string fault = Comparison(fuzz_case, arguments, by_transforms).fault_of(actual.result);
+  const std::string fault =
+      Comparison(fuzz_case, arguments, by_transforms, roundings_of(fuzz_case)).fault_of(actual.result);
   if (!fault.empty() || fuzz_case.slots == 1) return fault;
   return run_case(fuzz_case, arguments, serial()).bytes == actual.bytes ? "" : "other bits than with one slot";
 }

@@ -20,34 +20,40 @@ def in_a_fresh_process(program: str):
     assert done.returncode == 0, f"ended with {done.returncode}:\n{done.stderr[-3000:]}"
 
 
-def results(problem: Problem, tensors):
+def results(problem: Problem, algorithm: str, tensors):
     tensors = [tensor.detach().clone().requires_grad_() for tensor in tensors]
-    output = tapconv.conv1d(*tensors, **problem.arguments)
+    output = tapconv.conv1d(*tensors, **problem.arguments, algorithm=algorithm)
     generator = torch.Generator().manual_seed(7)
     grad_output = torch.randn(output.shape, generator=generator).to(output.dtype)
     return [output.detach(), *torch.autograd.grad(output, tensors, grad_output)]
 
 
-PROBLEMS = [
-    Problem((4, 32, 700), 48, 5, padding=2),
-    Problem((2, 64, 1500), 64, 11, padding=5),
-    Problem((1, 8, 9000), 8, 31, padding=15, groups=8),
-    Problem((3, 24, 800), 36, 4, 3, (2, 1), 2, 2, "reflect"),
-    Problem((16, 256, 3), 256, 3, padding=1),
-    Problem((1, 16, 4000), 16, 9, 2, 4, 2),
-]
+PROBLEMS = {
+    "dense": (Problem((4, 32, 700), 48, 5, padding=2), "auto"),
+    "dense, in plain order": (Problem((4, 32, 700), 48, 5, padding=2), "direct"),
+    "long dense": (Problem((2, 64, 1500), 64, 11, padding=5), "auto"),
+    "depthwise": (Problem((1, 8, 9000), 8, 31, padding=15, groups=8), "auto"),
+    "grouped, reflected": (Problem((3, 24, 800), 36, 4, 3, (2, 1), 2, 2, "reflect"), "auto"),
+    "short": (Problem((16, 256, 3), 256, 3, padding=1), "auto"),
+    "strided, dilated": (Problem((1, 16, 4000), 16, 9, 2, 4, 2), "auto"),
+    "tiles": (Problem((3, 16, 900), 24, 7, 2, 3), "fft"),
+    "winograd": (Problem((3, 32, 900), 40, 3, padding=1), "winograd"),
+    "depthwise tiles": (Problem((2, 12, 3000), 12, 150, padding=75, groups=12), "fft"),
+    "overlap-save": (Problem((2, 4, 9000), 4, 2500, padding=10, groups=2), "fft"),
+}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("number", range(len(PROBLEMS)))
-def test_same_bits_for_1_to_8_threads_and_more_than_there_are_cores(threads, number, dtype):
-    problem = PROBLEMS[number]
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_same_bits_for_1_to_8_threads_and_more_than_there_are_cores(threads, name, dtype):
+    """The output and all three gradients."""
+    problem, algorithm = PROBLEMS[name]
     tensors = problem.tensors(dtype)
     threads(1)
-    expected = results(problem, tensors)
+    expected = results(problem, algorithm, tensors)
     for count in (2, 3, 4, 5, 6, 7, 8, 16):
         threads(count)
-        for ours, single in zip(results(problem, tensors), expected, strict=True):
+        for ours, single in zip(results(problem, algorithm, tensors), expected, strict=True):
             assert torch.equal(ours, single), f"{count} threads"
 
 
