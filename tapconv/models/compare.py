@@ -29,7 +29,8 @@ CONVOLUTIONS = ("aten::conv1d", "aten::conv_transpose1d", "tapconv::conv1d", "ta
 
 @dataclass(frozen=True)
 class Row:
-    """The timings of one network, by candidate: "torch", "tapconv" and the runtimes."""
+    """The timings of one network, by candidate: "torch", "tapconv", "direct" (tapconv by sums in plain order only) and
+    the runtimes."""
 
     architecture: Architecture
     threads: int
@@ -83,7 +84,9 @@ class Comparison:
             return lambda: torch.autograd.grad(call().square().mean(), wanted, allow_unused=True)
 
         modules = self._modules()
-        candidates = {"torch": step(modules["torch"], parameters), "tapconv": step(modules["tapconv"], our_parameters)}
+        candidates = {
+            name: step(call, parameters if name == "torch" else our_parameters) for name, call in modules.items()
+        }
         return Row(self.architecture, torch.get_num_threads(), True, interleave(candidates, repetitions, seconds), {})
 
     def _modules(self) -> dict[str, Callable[[], Tensor]]:
@@ -91,7 +94,11 @@ class Comparison:
             with contextlib.nullcontext() if self.architecture.calls_modules else _enabled():
                 return self.ours(self.input)
 
-        return {"torch": lambda: self.theirs(self.input), "tapconv": ours}
+        return {
+            "torch": lambda: self.theirs(self.input),
+            "tapconv": ours,
+            "direct": tapconv.default_algorithm("direct")(ours),
+        }
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ EXPLANATION = (
     "Architectures from transformers with random weights and a batch of one, in float32. Times are medians in "
     "milliseconds of calls in one process, all candidates in turn; the spread is the largest half distance between "
     "quartiles. *torch* and *tapconv* are the same eager model before and after `tapconv.convert` (Mamba hands the "
-    "weight of its module to `torch.conv1d`, so there it is `tapconv.enable`); ONNX Runtime and OpenVINO run the whole "
+    "weight of its module to `torch.conv1d`, so there it is `tapconv.enable`), *direct* the same as tapconv under "
+    "`TAPCONV_ALGORITHM=direct`: sums in plain order only, no transforms. ONNX Runtime and OpenVINO run the whole "
     "model, exported to ONNX, with input and output bound in advance. The share is what convolutions take of the "
     "forward pass, before and after. Training is forward and backward, for the gradients of all parameters."
 )
@@ -30,14 +31,16 @@ EXPLANATION = (
 def table(rows: Sequence[Row]) -> str:
     """Rows of one number of threads, all forward or all training."""
     train = rows[0].train
-    names = ["torch", "tapconv"] + ([] if train else list(RUNTIMES))
-    headers = ["model", "input", *(f"{RUNTIME_NAMES.get(name, name)} ms" for name in names), "spread", "to torch"]
+    names = ["torch", "tapconv", "direct"] + ([] if train else list(RUNTIMES))
+    headers = ["model", "input", *(f"{RUNTIME_NAMES.get(name, name)} ms" for name in names), "spread"]
+    headers += ["to torch", "direct to torch"]
     headers += [] if train else ["to best runtime", "share before", "share after"]
     lines = []
     for row in rows:
         times = [f"{row.timings[name].median * 1e3:.1f}" if name in row.timings else "-" for name in names]
         spread = max(timing.spread for timing in row.timings.values())
         line = [row.architecture.name, row.architecture.input, *times, f"{spread:.0%}", f"{row.speedup():.2f}x"]
+        line.append(f"{row.speedup('direct'):.2f}x")
         if not train:
             ratios = [ratio for runtime in RUNTIMES if (ratio := row.speedup(over=runtime)) is not None]
             line.append(f"{min(ratios):.2f}x" if ratios else "-")

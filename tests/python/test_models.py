@@ -127,7 +127,7 @@ def test_command(tmp_path, capsys):
     assert {(row["model"], row["train"]) for row in rows} == {
         (name, train) for name in ("SpeechT5 HiFi-GAN", "Mamba") for train in (False, True)
     }
-    assert all({"torch", "tapconv"} <= set(row["seconds"]) for row in rows)
+    assert all({"torch", "tapconv", "direct"} <= set(row["seconds"]) for row in rows)
 
 
 def test_command_with_no_such_model(capsys):
