@@ -53,6 +53,7 @@ struct Plan {
   kernels::Problem problem;
   Device device;
   Algorithm algorithm;
+  Settings settings;
   size_t workspace_bytes;
 
   const char* algorithm_name() const { return name_of(algorithm); }

@@ -93,14 +93,8 @@ Arguments random_arguments(const Problem& problem, uint64_t seed) {
   });
 }
 
-namespace {
-
-using Forward = std::function<void(const Plan& plan, const void* input, const void* weight, const void* bias,
-                                   void* output, void* workspace, const Parallel& parallel)>;
-
-RunResult run_with(Direction direction, const Problem& problem, const std::function<Plan()>& make_plan,
-                   const Arguments& arguments, Guard guard, const Parallel& parallel,
-                   const Forward& run_plan = forward) {
+RunResult run_in_guarded_memory(Direction direction, const Problem& problem, const Arguments& arguments, Guard guard,
+                                const std::function<bool(const Buffers&)>& execute) {
   const DataType type = problem.data_type;
   StoredTensor input(type, arguments.input.storage, guard);
   StoredTensor weight(type, arguments.weight.storage, guard);
@@ -108,37 +102,16 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
   StoredTensor bias(type, arguments.bias, guard);
   Tensor result = empty_result(problem, direction);
   GuardedBuffer stored_result(result.storage.size() * format_of(type).bytes, guard, format_of(type).bytes);
-
-  const auto plan_and_run = [&](auto execute) {
-    const Plan plan = make_plan();
-    GuardedBuffer workspace(plan.workspace_bytes, guard, workspace_alignment);
-    execute(plan, workspace.data());
-    return workspace.margins_intact();
-  };
-  bool workspace_intact = false;
-  switch (direction) {
-    case Direction::forward:
-      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
-        run_plan(plan, input.buffer.data(), weight.buffer.data(), arguments.bias.empty() ? nullptr : bias.buffer.data(),
-                 stored_result.data(), workspace, parallel);
-      });
-      break;
-    case Direction::grad_input:
-      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
-        grad_input(plan, output.buffer.data(), weight.buffer.data(), stored_result.data(), workspace, parallel);
-      });
-      break;
-    case Direction::grad_weight:
-      workspace_intact = plan_and_run([&](const Plan& plan, void* workspace) {
-        grad_weight(plan, output.buffer.data(), input.buffer.data(), stored_result.data(), nullptr, workspace,
-                    parallel);
-      });
-      break;
-  }
+  Buffers buffers{input.buffer.data(), weight.buffer.data(), output.buffer.data(),
+                  arguments.bias.empty() ? nullptr : bias.buffer.data(), stored_result.data()};
+  if (direction == Direction::forward) buffers.output = nullptr;
+  if (direction == Direction::grad_input) buffers.input = nullptr;
+  if (direction == Direction::grad_weight) buffers.weight = nullptr;
+  const bool own_memory_intact = execute(buffers);
 
   RunResult outcome{result, {stored_result.bytes().begin(), stored_result.bytes().end()}, false, true};
   outcome.result.storage = load(type, stored_result.data(), result.storage.size());
-  outcome.margins_intact = workspace_intact && stored_result.margins_intact();
+  outcome.margins_intact = own_memory_intact && stored_result.margins_intact();
   const std::vector<bool> reached = reached_elements(result);
   const size_t bytes = format_of(type).bytes;
   for (size_t i = 0; i < reached.size(); ++i) {
@@ -148,6 +121,32 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
     if (!reached[i] && !untouched) outcome.gaps_intact = false;
   }
   return outcome;
+}
+
+namespace {
+
+using Forward = std::function<void(const Plan& plan, const void* input, const void* weight, const void* bias,
+                                   void* output, void* workspace, const Parallel& parallel)>;
+
+RunResult run_with(Direction direction, const Problem& problem, const std::function<Plan()>& make_plan,
+                   const Arguments& arguments, Guard guard, const Parallel& parallel,
+                   const Forward& run_plan = forward) {
+  return run_in_guarded_memory(direction, problem, arguments, guard, [&](const Buffers& buffers) {
+    const Plan plan = make_plan();
+    GuardedBuffer workspace(plan.workspace_bytes, guard, workspace_alignment);
+    switch (direction) {
+      case Direction::forward:
+        run_plan(plan, buffers.input, buffers.weight, buffers.bias, buffers.result, workspace.data(), parallel);
+        break;
+      case Direction::grad_input:
+        grad_input(plan, buffers.output, buffers.weight, buffers.result, workspace.data(), parallel);
+        break;
+      case Direction::grad_weight:
+        grad_weight(plan, buffers.output, buffers.input, buffers.result, nullptr, workspace.data(), parallel);
+        break;
+    }
+    return workspace.margins_intact();
+  });
 }
 
 }  // namespace

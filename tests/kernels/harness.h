@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <random>
 #include <span>
 #include <vector>
@@ -31,6 +32,19 @@ struct RunResult {
   bool margins_intact;           // nothing was written beside a buffer
   bool gaps_intact;              // nor between the elements of the result
 };
+
+// One call's memory: copies of the arguments, and room for the result. The result's counterpart among them is null.
+struct Buffers {
+  const void* input;
+  const void* weight;
+  const void* output;
+  const void* bias;  // may be null
+  void* result;
+};
+
+// Makes the buffers, calls execute(buffers), which says whether its own memory is intact, and reads the result.
+RunResult run_in_guarded_memory(Direction direction, const Problem& problem, const Arguments& arguments, Guard guard,
+                                const std::function<bool(const Buffers&)>& execute);
 
 // Outputs and workspace start as NaN. `guard` says at which end of every buffer the inaccessible page lies.
 RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,

@@ -1,0 +1,34 @@
+// How the work of one kernel is divided into blocks: plain C++, without a device.
+#pragma once
+
+#include "conv1d.h"
+#include "launch.h"
+
+namespace tapconv::cuda {
+
+// Shared memory that every device gives a block without asking. More of it for a block would mean fewer blocks side by
+// side, which hide each other's loads.
+inline constexpr int shared_memory_budget = 48 * 1024;
+
+inline int wide_bytes(kernels::DataType type) { return type == kernels::DataType::float64 ? 8 : 4; }
+inline int element_bytes(kernels::DataType type) {
+  if (type == kernels::DataType::float64) return 8;
+  return type == kernels::DataType::float32 ? 4 : 2;
+}
+
+// The algorithm is depthwise, direct or matrix. All sizes but kernel_size are at least 1.
+ForwardLaunch plan_launch(const kernels::Problem& problem, const kernels::ForwardVariant& variant, Algorithm algorithm);
+
+// Sizes may be 0; then there are no parts.
+GradWeightLaunch plan_grad_weight_launch(const kernels::Problem& problem);
+SumPartsLaunch plan_weight_sum(const GradWeightLaunch& launch);
+SumPartsLaunch plan_bias_sum(const GradWeightLaunch& launch);
+
+// Bytes of the partial sums of the weight, then of the bias.
+size_t weight_parts_bytes(const GradWeightLaunch& launch);
+size_t bias_parts_bytes(const GradWeightLaunch& launch);
+
+FillLaunch plan_fill(kernels::DataType type, bool wide, int64_t batch, int64_t channels, int64_t length,
+                     const kernels::ActivationStrides& strides);
+
+}  // namespace tapconv::cuda

@@ -1,0 +1,18 @@
+// Which algorithm computes a problem: plain C++, without a device.
+#pragma once
+
+#include "conv1d.h"
+#include "kernels/overlap_save.h"
+
+namespace tapconv::cuda {
+
+using kernels::Direction;
+
+// The algorithm for one direction of the whole problem.
+Algorithm choose_algorithm(const kernels::Problem& problem, Direction direction, const Device& device,
+                           const Settings& settings);
+
+// The kernel for a forward problem that is computed here: depthwise, direct or matrix.
+Algorithm choose_kernel(const kernels::Problem& problem, const Device& device, const Settings& settings);
+
+}  // namespace tapconv::cuda
