@@ -151,7 +151,7 @@ class Comparison {
         has_zero_stride(arguments.input) || has_zero_stride(arguments.weight) || has_zero_stride(arguments.output);
     roundings_ = equal_terms ? std::max(roundings, terms) : roundings;
     // Every product may lose what is smaller than the smallest number; so may what a transform divides by its size.
-    const double divisor = by_transforms ? tile_transform_shapes[tile_transform_count - 1].size : 1;
+    const double divisor = by_transforms ? shape_of(TileTransform::fourier512).size : 1;
     smallest_error_ = smallest_number(type_) + (terms + 8) * divisor * smallest_sum(type_, *fuzz_case.instruction_set);
   }
 
