@@ -81,12 +81,16 @@ def convert(model: Model) -> Model:
     Returns:
         The model itself.
 
+    Raises:
+        TypeError: for anything but a module, such as its class or an exported program.
+
     Example:
         >>> model = nn.Sequential(nn.Conv1d(16, 32, 5), nn.ReLU())
         >>> print(tapconv.report(tapconv.convert(model)))
         1 of 1 convolutions are computed by tapconv.
         ...
     """
+    _require_module(model, "convert")
     for module in model.modules():
         if isinstance(module, torch.jit.ScriptModule):
             script_graphs.convert(module)
@@ -104,6 +108,7 @@ def revert(model: Model) -> Model:
     Returns:
         The model itself.
     """
+    _require_module(model, "revert")
     for module in model.modules():
         if isinstance(module, torch.jit.ScriptModule):
             script_graphs.revert(module)
@@ -114,7 +119,17 @@ def revert(model: Model) -> Model:
 
 def report(model: nn.Module) -> Report:
     """Says for each convolution of a model whether tapconv computes it, and if not, why; changes nothing."""
+    _require_module(model, "report")
     return Report(tuple(entry for name, module in model.named_modules() for entry in _entries(name, module)))
+
+
+def _require_module(model: object, function: str) -> None:
+    if not isinstance(model, nn.Module):
+        got = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise TypeError(
+            f"tapconv.{function} expects a torch.nn.Module, but got {got}. Exported and packaged programs keep "
+            "the operators that they were made with: convert the module first, then export it."
+        )
 
 
 def _entries(name: str, module: nn.Module) -> Iterator[Entry]:

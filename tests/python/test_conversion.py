@@ -226,6 +226,13 @@ def test_left_alone(name):
     assert not entry.by_tapconv and reason in entry.remark and entry.name == "0"
 
 
+@pytest.mark.parametrize("function", [tapconv.convert, tapconv.revert, tapconv.report])
+@pytest.mark.parametrize("model", ["model.pt", None, nn.Conv1d, [nn.ReLU()]], ids=str)
+def test_what_is_no_module(function, model):
+    with pytest.raises(TypeError, match=f"tapconv.{function.__name__} expects a torch.nn.Module, but got"):
+        function(model)
+
+
 def test_lazy_modules_after_their_first_call():
     model = nn.Sequential(nn.LazyConv1d(6, 3))
     tapconv.convert(model)
