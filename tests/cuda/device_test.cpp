@@ -28,7 +28,8 @@ class DeviceCopy {
 
   void* data() const { return data_; }
   void copy_back(void* to) const {
-    if (data_ != nullptr) EXPECT_EQ(cudaMemcpy(to, data_, bytes_, cudaMemcpyDeviceToHost), cudaSuccess);
+    if (data_ == nullptr) return;
+    EXPECT_EQ(cudaMemcpy(to, data_, bytes_, cudaMemcpyDeviceToHost), cudaSuccess);
   }
 
  private:
@@ -41,11 +42,11 @@ const char* run_on_device(const Call& call) {
   const size_t bytes = kernels::test::format_of(problem.data_type).bytes;
   const auto bytes_of = [bytes](const kernels::test::Tensor& tensor) { return tensor.storage.size() * bytes; };
   const size_t bias_bytes = static_cast<size_t>(problem.out_channels) * bytes;
-  const DeviceCopy input(call.buffers.input, bytes_of(empty_input(problem)));
-  const DeviceCopy weight(call.buffers.weight, bytes_of(empty_weight(problem)));
-  const DeviceCopy output(call.buffers.output, bytes_of(empty_output(problem)));
+  const DeviceCopy input(call.buffers.input, bytes_of(kernels::test::empty_input(problem)));
+  const DeviceCopy weight(call.buffers.weight, bytes_of(kernels::test::empty_weight(problem)));
+  const DeviceCopy output(call.buffers.output, bytes_of(kernels::test::empty_output(problem)));
   const DeviceCopy bias(call.buffers.bias, bias_bytes);
-  const DeviceCopy result(call.buffers.result, bytes_of(empty_result(problem, call.direction)));
+  const DeviceCopy result(call.buffers.result, bytes_of(kernels::test::empty_result(problem, call.direction)));
   const DeviceCopy grad_bias(call.grad_bias, bias_bytes);
   const DeviceCopy workspace(call.workspace, call.plan.workspace_bytes);
   const char* error = nullptr;

@@ -7,11 +7,11 @@
 #include "cuda/depthwise.h"
 #include "cuda/direct.h"
 #include "cuda/grad_weight.h"
-#include "cuda/host_fragments.h"
 #include "cuda/launch_planner.h"
 #include "cuda/matrix.h"
 #include "cuda/select.h"
 #include "cuda/small_kernels.h"
+#include "host_fragments.h"
 
 namespace tapconv::cuda::test {
 namespace {

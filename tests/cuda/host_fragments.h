@@ -1,10 +1,21 @@
-// A scalar stand-in for tensor cores with the same shapes and the same reading of memory, for tests without a device.
-// The first lane holds the whole warp's fragments.
+// A scalar stand-in for tensor cores with the same shapes, the same reading of memory and the same demands on
+// alignment. The first lane holds the whole warp's fragments.
 #pragma once
 
-#include "elements.h"
+#include <cstdint>
+#include <stdexcept>
 
-namespace tapconv::cuda {
+#include "cuda/elements.h"
+
+namespace tapconv::cuda::test {
+
+// nvcuda::wmma wants fragments to begin at multiples of 32 bytes, and their rows at multiples of 16.
+template <class T>
+void check_alignment(const T* fragment, int stride) {
+  if (reinterpret_cast<uintptr_t>(fragment) % 32 != 0 || static_cast<size_t>(stride) * sizeof(T) % 16 != 0) {
+    throw std::logic_error("a fragment is not aligned as tensor cores need it");
+  }
+}
 
 template <class Element>
 struct HostFragments {
@@ -25,11 +36,13 @@ struct HostFragments {
   static void clear(Sums& sums) { sums = {}; }
 
   static void load(Weights& weights, const Stored* from, int stride) {
+    check_alignment(from, stride);
     for (int o = 0; o < 16; ++o) {
       for (int c = 0; c < depth; ++c) weights.values[o][c] = widen(from[o * stride + c]);
     }
   }
   static void load(Rows& rows, const Stored* from, int stride) {
+    check_alignment(from, stride);
     for (int c = 0; c < depth; ++c) {
       for (int t = 0; t < 16; ++t) rows.values[c][t] = widen(from[t * stride + c]);
     }
@@ -42,10 +55,11 @@ struct HostFragments {
     }
   }
   static void store(float* to, const Sums& sums, int stride) {
+    check_alignment(to, stride);
     for (int o = 0; o < 16; ++o) {
       for (int t = 0; t < 16; ++t) to[o * stride + t] = sums.values[o][t];
     }
   }
 };
 
-}  // namespace tapconv::cuda
+}  // namespace tapconv::cuda::test
