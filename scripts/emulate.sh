@@ -26,10 +26,32 @@ emulate() {
   qemu-x86_64 -cpu "$model" "$build/tests/fuzz/fuzz_random" --runs="$runs" tests/fuzz/corpus
 }
 
+# emulate_in_torch MODEL INSTRUCTION_SET: so does the library itself, loaded by torch.
+emulate_in_torch() {
+  local used
+  used=$(qemu-x86_64 -cpu "$1" "$(command -v python)" - "$build/libtapconv.so" <<'PYTHON'
+import sys
+
+import torch
+
+torch.ops.load_library(sys.argv[1])
+signal, weight = torch.randint(-3, 4, (1, 4, 40)).float(), torch.randint(-3, 4, (6, 4, 3)).float().requires_grad_()
+results = [f(signal, weight, None, 1, 1) for f in (torch.ops.tapconv.conv1d, torch.conv1d)]
+assert torch.equal(*results) and torch.equal(*(torch.autograd.grad(y.square().sum(), weight)[0] for y in results))
+print(torch.ops.tapconv.isa())
+PYTHON
+  ) || fail "the library stops on $1"
+  say "$1, in torch: $used"
+  [ "$used" = "$2" ] || fail "the library should use $2 on $1, not $used"
+}
+
 if [ "$(uname -m)" = x86_64 ]; then
   emulate Haswell avx2
   emulate Nehalem portable
   emulate SandyBridge portable # AVX, but not AVX2
+  # Torch's own code does not run on Nehalem.
+  emulate_in_torch Haswell avx2
+  emulate_in_torch SandyBridge portable
 fi
 
 say "aarch64"
