@@ -32,23 +32,30 @@ const char* emulate(const Call& call, EmulatedRunner& runner) {
                          runner);
 }
 
+// The scalar stand-in for tensor cores is slow, so it gets a part of the problems, with all data types among them.
+bool is_left_out(std::optional<Algorithm> kernel, size_t number) {
+  return kernel == Algorithm::matrix && number % 5 != 0;
+}
+
 class Emulation : public testing::TestWithParam<Parameters> {};
 
 TEST_P(Emulation, sums_are_exact) {
   size_t seed = 0;
+  int64_t problems = 0;
   int64_t blocks = 0;
   for (const NamedProblems& set : problems_of(GetParam().direction)) {
     SCOPED_TRACE(set.name);
     for (const kernels::Problem& problem : set.problems) {
-      ++seed;
+      if (is_left_out(GetParam().kernel, ++seed)) continue;
       EmulatedRunner runner({GetParam().kernel, seed / 4 % 2 == 1, seed / 2 % 2 == 1});
       expect_exact(GetParam().direction, problem, device, seed,
                    [&](const Call& call) { return emulate(call, runner); });
       if (HasFatalFailure()) return;
+      ++problems;
       blocks += runner.blocks_run();
     }
   }
-  RecordProperty("problems", std::to_string(seed));
+  RecordProperty("problems", std::to_string(problems));
   RecordProperty("blocks", std::to_string(blocks));
 }
 
