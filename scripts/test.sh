@@ -80,6 +80,20 @@ run_package() {
   site=$(mktemp -d)
   torch_cmake=$(python -c 'import torch; print(torch.utils.cmake_prefix_path)')/Torch
   TAPCONV_BUILD_DIR=$build python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$site" .
+  # It is for the platform, and for the minor version of torch that it was built for.
+  python - "$site"/tapconv-*.whl <<'PYTHON'
+import pathlib, re, sys, zipfile
+
+import torch
+
+wheel = pathlib.Path(sys.argv[1])
+assert re.fullmatch(r"tapconv-[\d.]+-py3-none-(linux|macosx)\w+\.whl", wheel.name), wheel.name
+with zipfile.ZipFile(wheel) as archive:
+    metadata = archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))).decode()
+requirement = re.search(r"^Requires-Dist: torch(.*)$", metadata, re.MULTILINE).group(1)
+major, minor = map(int, torch.__version__.split(".")[:2])
+assert set(requirement.split(",")) == {f">={major}.{minor}", f"<{major}.{minor + 1}"}, requirement
+PYTHON
   python -m pip install --quiet --no-deps --target "$site" "$site"/tapconv-*.whl
   (cd / && PYTHONPATH=$site python -m tapconv info)
   (cd / && PYTHONPATH=$site python -m pytest -q -p no:cacheprovider -m "not slow" "$root/tests/python/test_readme.py")
