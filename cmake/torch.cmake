@@ -1,6 +1,6 @@
 # Finds torch: in CMAKE_PREFIX_PATH or Torch_DIR, else the one of the Python in use. Defines the targets `torch` and
-# tapconv_openmp, and sets TAPCONV_TORCH_VERSION, with its local part, such as 2.13.0+cpu, and TAPCONV_TORCH_CONFIG_DIR,
-# where TorchConfig.cmake lies.
+# tapconv_openmp, and sets TAPCONV_TORCH_VERSION, with its local part, such as 2.13.0+cpu, TAPCONV_TORCH_CONFIG_DIR,
+# where TorchConfig.cmake lies, and TAPCONV_TORCH_ROOT, above its lib/ and include/.
 
 set(TAPCONV_TORCH_CONFIG_DIR "${Torch_DIR}")
 if(NOT TAPCONV_TORCH_CONFIG_DIR)
@@ -25,6 +25,7 @@ if(NOT TAPCONV_TORCH_CONFIG_DIR)
   set(TAPCONV_TORCH_CONFIG_DIR "${torch_prefix_path}/Torch")
 endif()
 get_filename_component(torch_root "${TAPCONV_TORCH_CONFIG_DIR}/../../.." ABSOLUTE)
+set(TAPCONV_TORCH_ROOT "${torch_root}")
 
 if(EXISTS "${torch_root}/version.py")
   file(STRINGS "${torch_root}/version.py" torch_version_line REGEX "^__version__")

@@ -6,6 +6,7 @@
 #   TAPCONV_VENV    the virtual environment to use; else the active one, else .venv here
 #   TAPCONV_TORCH   what to install where torch is missing; torch==2.13.0 by default. On machines whose package index
 #                   serves a CUDA build under that name, PIP_INDEX_URL or PIP_EXTRA_INDEX_URL can name one with CPU builds
+#   TAPCONV_CUDA    AUTO, ON or OFF: the CUDA kernels, see docs/cuda.md; AUTO by default
 #   PIP_*           pip's own settings are heeded
 set -euo pipefail
 

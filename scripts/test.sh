@@ -40,7 +40,7 @@ configure_and_build() {
   say "Build"
   # Torch may have changed since the tree was configured.
   rm -f "$build/CMakeCache.txt"
-  cmake --preset release -G Ninja -DPython3_EXECUTABLE="$venv/bin/python"
+  cmake --preset release -G Ninja -DPython3_EXECUTABLE="$venv/bin/python" -DTAPCONV_CUDA="${TAPCONV_CUDA:-AUTO}"
   cmake --build "$build"
 }
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from tapconv import script_graphs
+from tapconv import devices, script_graphs
 from tapconv.converted_classes import (
     TWINS,
     Converted,
@@ -157,8 +157,8 @@ def obstacle(module: nn.Module) -> str | None:
     if getattr(module, "qconfig", None) is not None:
         return "is prepared for quantisation, which goes by a module's exact class"
     weight = module.weight
-    if weight.device.type not in ("cpu", "meta"):
-        return f"its weight is on {weight.device}: tapconv computes on the CPU"
+    if elsewhere := devices.why_not(weight.device):
+        return f"its weight is {elsewhere}"
     if weight.dtype not in DTYPES:
         return f"its weight is {str(weight.dtype).removeprefix('torch.')}: tapconv computes floating point"
     return _obstacle_in_methods(module)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, has_torch_function
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from tapconv import devices
 from tapconv.conversion import DTYPES, Entry, Report
 from tapconv.functional import conv1d, conv_transpose1d
 
@@ -22,8 +23,8 @@ def _obstacle(input: object) -> str | None:
     """Why a call is torch's: for tapconv, the input must be a plain tensor of a type that its kernels take."""
     if not isinstance(input, Tensor) or has_torch_function((input,)) or is_traceable_wrapper_subclass(input):
         return f"the input is a {type(input).__name__}"
-    if input.device.type not in ("cpu", "meta"):
-        return f"the input is on {input.device}: tapconv computes on the CPU"
+    if elsewhere := devices.why_not(input.device):
+        return f"the input is {elsewhere}"
     if input.dtype not in DTYPES:
         return f"the input is {str(input.dtype).removeprefix('torch.')}: tapconv computes floating point"
     return None

@@ -65,14 +65,18 @@ class Layer:
     def has_symmetric_padding(self) -> bool:
         return self.padding[0] == self.padding[1]
 
-    def make_tensors(self, dtype: torch.dtype = torch.float32, seed: int = 0) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Input, weight and bias for this layer: standard normal input, weights scaled so that outputs are near 1."""
-        generator = torch.Generator().manual_seed(seed)
+    def make_tensors(
+        self, dtype: torch.dtype = torch.float32, seed: int = 0, device: torch.device | str = "cpu"
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Input, weight and bias for this layer: standard normal input, weights scaled so that outputs are near 1. The
+        same numbers on every device."""
+        generator = torch.Generator("cpu").manual_seed(seed)
         fan_in = self.weight_shape[1] * self.weight_shape[2]
-        input = torch.randn(self.input_shape, generator=generator)
-        weight = torch.randn(self.weight_shape, generator=generator) / fan_in**0.5
-        bias = torch.randn(self.out_channels, generator=generator) if self.bias else None
-        return input.to(dtype), weight.to(dtype), bias if bias is None else bias.to(dtype)
+        input = torch.randn(self.input_shape, generator=generator, device="cpu").to(device, dtype)
+        weight = (torch.randn(self.weight_shape, generator=generator, device="cpu") / fan_in**0.5).to(device, dtype)
+        if not self.bias:
+            return input, weight, None
+        return input, weight, torch.randn(self.out_channels, generator=generator, device="cpu").to(device, dtype)
 
     def describe(self) -> str:
         """The shape in one line: "(1,256,800) -> 256, k=11, pad=5:5"."""

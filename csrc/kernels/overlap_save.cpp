@@ -104,8 +104,9 @@ Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
   return plan_grad_weight(p, set, 1);
 }
 
-// The cheapest size of blocks.
-OverlapSave plan_overlap_save(const Problem& p, Direction direction) {
+}  // namespace
+
+OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
   const int64_t common = std::gcd(p.stride, p.dilation);
   OverlapSave shape{};
   shape.segments = std::min(p.kernel_size, p.stride / common);
@@ -130,13 +131,11 @@ OverlapSave plan_overlap_save(const Problem& p, Direction direction) {
   }
 }
 
-}  // namespace
-
 std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direction, const InstructionSet& set) {
   const bool asked = p.algorithm == AlgorithmRequest::fft;
   if (!asked && (p.algorithm != AlgorithmRequest::automatic || p.kernel_size < least_taps)) return std::nullopt;
   const Plan plan = plan_of(p, direction, set);
-  const OverlapSave blocks = plan_overlap_save(p, direction);
+  const OverlapSave blocks = cheapest_overlap_save(p, direction);
   // The one way by transforms that is always there.
   if (asked && !is_by_tiles(p, direction, plan)) return blocks;
   return blocks.cost < kernel_cost(p, direction, plan) ? std::optional(blocks) : std::nullopt;

@@ -28,6 +28,9 @@ struct OverlapSave {
   double cost;       // as in cost_model.h
 };
 
+// The blocks whose size costs least, for a problem whose sizes are at least 1.
+OverlapSave cheapest_overlap_save(const Problem& problem, Direction direction);
+
 // The blocks that the layer above should carry out, or nothing if the kernels are to compute the problem, whose sizes
 // are at least 1. What the problem asks for decides, then the cost.
 std::optional<OverlapSave> choose_overlap_save(const Problem& problem, Direction direction,

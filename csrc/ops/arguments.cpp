@@ -50,8 +50,7 @@ Int size_of(const at::Tensor& tensor, int64_t dim) {
 }
 
 bool is_plain(const at::Tensor& tensor) {
-  return tensor.layout() == at::kStrided && !tensor.is_nested() &&
-         (tensor.device().is_cpu() || tensor.device().is_meta());
+  return tensor.layout() == at::kStrided && !tensor.is_nested() && has_kernels(tensor.device());
 }
 
 bool are_alike(const at::Tensor& a, const at::Tensor& b) {
@@ -139,6 +138,10 @@ std::optional<DataType> data_type_of(at::ScalarType type) {
     default:
       return std::nullopt;
   }
+}
+
+bool has_kernels(const at::Device& device) {
+  return device.is_cpu() || device.is_meta() || (TAPCONV_HAVE_CUDA && device.is_cuda());
 }
 
 template <typename Int>

@@ -50,6 +50,9 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::arra
 // The kernels' name of a type that they take.
 std::optional<kernels::DataType> data_type_of(at::ScalarType type);
 
+// Does the library have kernels for tensors on this device, or, for meta tensors, shapes of what kernels compute?
+bool has_kernels(const at::Device& device);
+
 // Do the kernels take this forward call? Works with symbolic sizes too, and then guards on what it had to look at.
 bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Attributes& attributes);

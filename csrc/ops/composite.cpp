@@ -43,6 +43,13 @@ at::Tensor conv1d_elsewhere(const at::Tensor& input, const at::Tensor& weight, c
   return delegate(input, weight, bias, raw);
 }
 
+// Packed weights are laid out for the kernels of the CPU.
+void refuse_packed(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const c10::Device device = torch::jit::peek(*stack, 0, op.schema().arguments().size()).toTensor().device();
+  TORCH_CHECK_NOT_IMPLEMENTED(false, op.schema().name(), " is for the CPU alone, and this tensor is on ", device,
+                              ". Call tapconv.conv1d with the plain weight there.");
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { m.impl("conv1d.padding", &conv1d_padding); }
@@ -50,6 +57,11 @@ TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { m.impl("conv1d.paddi
 // Without this, vmap calls a composite operator once per sample, and warns.
 TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatchedDecomposition, m) { m.impl("conv1d.padding", &conv1d_padding); }
 
-TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d", &conv1d_elsewhere); }
+TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) {
+  m.impl("conv1d", &conv1d_elsewhere);
+  for (const char* const name : {"pack_weight", "conv1d_packed", "conv1d_packed.out"}) {
+    m.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse_packed>());
+  }
+}
 
 }  // namespace tapconv::ops

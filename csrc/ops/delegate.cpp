@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "ops/arguments.h"
+
 namespace tapconv::ops {
 namespace {
 
@@ -15,11 +17,10 @@ void check_algorithm_elsewhere(const at::Tensor& input, const RawAttributes& a) 
   const auto is_ours = [](at::ScalarType type) {
     return type == at::kFloat || type == at::kDouble || type == at::kBFloat16 || type == at::kHalf;
   };
-  const bool on_cpu = input.defined() && (input.is_cpu() || input.is_meta());
-  TORCH_CHECK_VALUE(!input.defined() || (on_cpu && is_ours(input.scalar_type())), "algorithm='", a.algorithm,
-                    "' cannot be met: tapconv has kernels for float32, float64, bfloat16 and float16 on the CPU, and "
-                    "leaves ",
-                    input.scalar_type(), " on ", input.device(), " to torch. Pass algorithm='auto'.");
+  TORCH_CHECK_VALUE(!input.defined() || (has_kernels(input.device()) && is_ours(input.scalar_type())), "algorithm='",
+                    a.algorithm, "' cannot be met: tapconv has kernels for float32, float64, bfloat16 and float16 on ",
+                    has_kernels(at::kCUDA) ? "CPUs and CUDA devices" : "the CPU", ", and leaves ", input.scalar_type(),
+                    " on ", input.device(), " to torch. Pass algorithm='auto'.");
 }
 
 c10::SymDimVector symbolic(at::IntArrayRef numbers) { return {numbers.begin(), numbers.end()}; }

@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include "ops/cpu.h"
+#include "ops/cuda.h"
 #include "ops/delegate.h"
 
 namespace tapconv::ops {
@@ -48,6 +49,22 @@ at::Tensor& conv1d_out_cpu(const at::Tensor& input, const at::Tensor& weight, co
   conv1d_into(input, weight, bias, *sizes, *attributes, out);
   return out;
 }
+
+#if TAPCONV_HAVE_CUDA
+at::Tensor& conv1d_out_cuda(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                            std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
+  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const auto attributes = understand(raw);
+  const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
+  if (!sizes) return put(delegate(input, weight, bias, raw), out);
+  check_out(out, input);
+  prepare_out(out, shape_of(Role::output, *sizes, *attributes), input, weight, bias);
+  const at::Tensor result = conv1d_cuda(input, weight, bias, raw, *sizes, *attributes, out);
+  if (!result.is_same(out)) out.copy_(result);
+  return out;
+}
+#endif
 
 at::Tensor& conv1d_out_meta(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
@@ -105,6 +122,9 @@ at::Tensor& conv1d_out_functionalize(const at::Tensor& input, const at::Tensor& 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("conv1d.out", &conv1d_out_cpu); }
+#if TAPCONV_HAVE_CUDA
+TORCH_LIBRARY_IMPL(tapconv, CUDA, m) { m.impl("conv1d.out", &conv1d_out_cuda); }
+#endif
 TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("conv1d.out", &conv1d_out_meta); }
 TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d.out", &conv1d_out_elsewhere); }
 TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d.out", &conv1d_out_autograd); }

@@ -21,6 +21,15 @@ def run_bench(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"python -m tapconv bench: {error}", file=sys.stderr)
         return 2
+    if options.device == "cuda":
+        if not torch.cuda.is_available():
+            print("python -m tapconv bench: --device cuda, but torch sees no CUDA device.", file=sys.stderr)
+            print("`python -m tapconv info` says what torch and tapconv were built for.", file=sys.stderr)
+            return 2
+        if not torch.ops.tapconv.cuda_architectures():
+            print("tapconv was built without CUDA kernels: it passes calls on to torch, and this times nothing else.")
+        options.peers = [peer for peer in options.peers if peer == "torch"]
+        options.threads = options.threads[:1]
     versions = {peer: peers.installed_version(peer) for peer in options.peers}
     missing = [peer for peer, version in versions.items() if version is None]
     if missing:
@@ -33,13 +42,14 @@ def run_bench(options: argparse.Namespace) -> int:
             for dtype_name in options.dtype:
                 dtype = getattr(torch, dtype_name)
                 names = [peer for peer in peers_for(dtype, options.train, options.peers) if versions[peer]]
-                limits = measure_limits(dtype, min(2.0, options.seconds))
+                limits = measure_limits(dtype, min(2.0, options.seconds), options.device)
                 rows: list[Row] = []
+                settings = (options.train, options.repetitions, options.seconds, options.device)
                 for layer in tqdm(layers, desc=f"{dtype_name}, {threads} threads", unit="layer"):
-                    rows.append(compare(layer, dtype, names, options.train, options.repetitions, options.seconds))
+                    rows.append(compare(layer, dtype, names, *settings))
                 # Before and after, because the machine may have been busy at either time.
-                limits = limits.best_of(measure_limits(dtype, min(2.0, options.seconds)))
-                runs.append(report.Run(threads, dtype_name, options.train, limits, rows))
+                limits = limits.best_of(measure_limits(dtype, min(2.0, options.seconds), options.device))
+                runs.append(report.Run(threads, dtype_name, options.train, limits, rows, options.device))
                 print(report.to_text(runs[-1]))
     finally:
         torch.set_num_threads(threads_before)

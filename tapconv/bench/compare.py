@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from tapconv.bench import peers
-from tapconv.bench.measure import MachineLimits, Timing, interleave
+from tapconv.bench.measure import MachineLimits, Timing, interleave, stopwatch
 from tapconv.shapes import Layer
 
 # Peers that write into an output bound in advance are held against tapconv with out=; torch, which allocates, against
@@ -70,11 +70,18 @@ class Row:
 
 
 def compare(
-    layer: Layer, dtype: torch.dtype, peer_names: Sequence[str], train: bool, repetitions: int, seconds: float
+    layer: Layer,
+    dtype: torch.dtype,
+    peer_names: Sequence[str],
+    train: bool,
+    repetitions: int,
+    seconds: float,
+    device: str = "cpu",
 ) -> Row:
-    """Times all candidates on one layer with torch's current number of threads. A peer that cannot run the layer is
-    left out with its reason; one that computes something else raises RuntimeError."""
-    tensors = layer.make_tensors(dtype)
+    """Times all candidates on one layer, on the CPU with torch's current number of threads. A peer that cannot run the
+    layer is left out with its reason; one that computes something else raises RuntimeError."""
+    tensors = layer.make_tensors(dtype, device=device)
+    clock = stopwatch(device)
     candidates: dict[str, peers.Call] = {"tapconv": peers.tapconv_call(layer, tensors)}
     left_out: dict[str, str] = {}
     with torch.no_grad():
@@ -102,9 +109,9 @@ def compare(
     settling = SETTLING if other_pools and torch.get_num_threads() > 1 else 0.0
     if train:
         candidates = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
-        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds, settling=settling), left_out)
-    with torch.inference_mode():
-        return Row(layer, dtype, train, interleave(candidates, repetitions, seconds, settling=settling), left_out)
+    with torch.inference_mode(not train):
+        timings = interleave(candidates, repetitions, seconds, settling=settling, seconds_per_call=clock)
+    return Row(layer, dtype, train, timings, left_out)
 
 
 def _check(name: str, output: torch.Tensor, expected: torch.Tensor) -> None:

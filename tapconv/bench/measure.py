@@ -34,11 +34,32 @@ class Timing:
         return (upper - lower) / 2 / self.median
 
 
-def _seconds_per_call(call: Callable[[], object], calls: int) -> float:
+Stopwatch = Callable[[Callable[[], object], int], float]  # seconds per call, over so many calls
+
+
+def on_cpu(call: Callable[[], object], calls: int) -> float:
+    """By the processor's clock."""
     start = time.perf_counter()
     for _ in range(calls):
         call()
     return (time.perf_counter() - start) / calls
+
+
+def on_cuda(call: Callable[[], object], calls: int) -> float:
+    """Between two events on the current stream: what the device was busy for, or, where its work is shorter than it
+    takes to ask for it, the asking."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    for _ in range(calls):
+        call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) * 1e-3 / calls
+
+
+def stopwatch(device: str) -> Stopwatch:
+    return on_cuda if device == "cuda" else on_cpu
 
 
 def interleave(
@@ -47,6 +68,7 @@ def interleave(
     budget: float = 3.0,
     shortest_sample: float = 2e-3,
     settling: float = 0.0,
+    seconds_per_call: Stopwatch = on_cpu,
 ) -> dict[str, Timing]:
     """Times every candidate in turn, round after round, so that a change of the machine's pace meets all alike.
 
@@ -57,12 +79,13 @@ def interleave(
         shortest_sample: seconds; a faster call is repeated within a sample until it lasts this long.
         settling: seconds of rest before each sample, and an untimed call after it, which wakes the cores. Thread pools
             keep spinning for a while after their work is done, and would take the cores from the next candidate.
+        seconds_per_call: the stopwatch of the device that the calls use.
     """
     calls = {}
     for name, call in candidates.items():
-        once = _seconds_per_call(call, 1)
+        once = seconds_per_call(call, 1)
         if once < 10 * shortest_sample:  # else the first call's extra cost does not show
-            once = _seconds_per_call(call, 1)
+            once = seconds_per_call(call, 1)
         calls[name] = max(1, round(shortest_sample / max(once, 1e-7)))
     samples: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)
@@ -78,7 +101,7 @@ def interleave(
                 if settling > 0:
                     time.sleep(settling)
                     candidates[name]()
-                samples[name].append(_seconds_per_call(candidates[name], calls[name]))
+                samples[name].append(seconds_per_call(candidates[name], calls[name]))
     finally:
         if collects:
             gc.enable()
@@ -105,31 +128,35 @@ class MachineLimits:
         return (arithmetic, "arithmetic") if arithmetic >= memory else (memory, "memory")
 
 
-def measure_limits(dtype: torch.dtype, budget: float = 2.0) -> MachineLimits:
+def measure_limits(dtype: torch.dtype, budget: float = 2.0, device: str = "cpu") -> MachineLimits:
     """Measures the arithmetic peak and the memory bandwidth with torch's current number of threads.
 
     The peak is the best of large matrix products (`torch.mm`) and of a large dense `torch.conv2d`: the library behind
     one or the other comes within a few per cent of the fused multiply-add peak. bfloat16 and float16 are held against
-    the float32 peak, in which they are summed. The bandwidth is that of `Tensor.copy_`, read and written bytes counted,
-    for working sets from one that fits in L2 to one that fits in no cache. No measurement begins a new round after
-    `budget` seconds.
+    the float32 peak, in which they are summed, except on CUDA, which has units for them. The bandwidth is that of
+    `Tensor.copy_`, read and written bytes counted, for working sets from one that fits in L2 to one that fits in no
+    cache. No measurement begins a new round after `budget` seconds.
     """
-    arithmetic_dtype = torch.float64 if dtype == torch.float64 else torch.float32
+    arithmetic_dtype = dtype if dtype == torch.float64 or device == "cuda" else torch.float32
+    clock = stopwatch(device)
     best = 0.0
     for size in (1024, 2048):
-        a, b = torch.randn(2, size, size, dtype=arithmetic_dtype)
-        out = torch.empty(size, size, dtype=arithmetic_dtype)
-        timing = interleave({"mm": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}, 9, budget)["mm"]
+        a, b = torch.randn(2, size, size, device=device).to(arithmetic_dtype)
+        out = torch.empty_like(a)
+        call = lambda a=a, b=b, out=out: torch.mm(a, b, out=out)  # noqa: E731
+        timing = interleave({"mm": call}, 9, budget, seconds_per_call=clock)["mm"]
         best = max(best, 2 * size**3 / timing.best)
-    image, filters = torch.randn(1, 256, 56, 56).to(arithmetic_dtype), torch.randn(256, 256, 3, 3).to(arithmetic_dtype)
+    image, filters = (torch.randn(size).to(device, arithmetic_dtype) for size in ((1, 256, 56, 56), (256, 256, 3, 3)))
     with torch.inference_mode():
-        timing = interleave({"conv2d": lambda: torch.conv2d(image, filters)}, 9, budget)["conv2d"]
+        call = lambda: torch.conv2d(image, filters)  # noqa: E731
+        timing = interleave({"conv2d": call}, 9, budget, seconds_per_call=clock)["conv2d"]
     best = max(best, 2 * 54 * 54 * filters.numel() / timing.best)
     bandwidth = {}
     for megabytes in (0.25, 1, 4, 16, 64, 256):
-        source = torch.ones(int(megabytes * 2**20) // 4)
+        source = torch.ones(int(megabytes * 2**20) // 4, device=device)
         target = torch.ones_like(source)
-        timing = interleave({"copy": lambda s=source, t=target: t.copy_(s)}, 9, budget)["copy"]
+        call = lambda s=source, t=target: t.copy_(s)  # noqa: E731
+        timing = interleave({"copy": call}, 9, budget, seconds_per_call=clock)["copy"]
         moved = 2 * source.nbytes
         bandwidth[moved] = moved / timing.best
     return MachineLimits(best, bandwidth)

@@ -15,6 +15,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", help="only layers whose name or model contains one of these")
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="one table for each (default: 1)")
     parser.add_argument("--dtype", choices=DTYPES, nargs="+", default=["float32"], help="default: float32")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: against torch alone (default: %(default)s)"
+    )
     parser.add_argument("--train", action="store_true", help="time forward and backward together, against torch")
     parser.add_argument("--csv", type=Path, default=SHAPES_PATH, help="layers to time (default: the list inside)")
     parser.add_argument("--peers", choices=PEERS, nargs="+", default=list(PEERS), help="default: all installed")

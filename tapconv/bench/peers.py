@@ -38,7 +38,7 @@ def tapconv_call(layer: Layer, tensors: Tensors) -> Call:
 
 def tapconv_out_call(layer: Layer, tensors: Tensors) -> Call:
     """Into an output given in advance, as ONNX Runtime and OpenVINO write."""
-    out = torch.empty(layer.output_shape, dtype=tensors[0].dtype)
+    out = tensors[0].new_empty(layer.output_shape)
     arguments = layer_arguments(layer)
 
     def call() -> Tensor:
@@ -71,7 +71,7 @@ def tapconv_packed_call(layer: Layer, tensors: Tensors) -> Call:
 def training_call(forward: Callable[..., Tensor], layer: Layer, tensors: Tensors) -> Call:
     """Forward and backward: gradients for input, weight and bias from a fixed gradient of the output."""
     wanted = [tensor.requires_grad_() for tensor in tensors if tensor is not None]
-    grad_output = torch.randn(layer.output_shape).to(tensors[0].dtype)
+    grad_output = torch.randn(layer.output_shape).to(tensors[0])
 
     def call() -> object:
         with torch.enable_grad():

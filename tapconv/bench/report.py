@@ -26,11 +26,13 @@ class Run:
     train: bool
     limits: MachineLimits
     rows: Sequence[Row]
+    device: str = "cpu"
 
     @property
     def title(self) -> str:
         work = "forward and backward" if self.train else "forward"
-        return f"{self.dtype}, {work}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        where = "CUDA" if self.device == "cuda" else f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.dtype}, {work}, {where}"
 
     @property
     def peers(self) -> list[str]:
@@ -125,6 +127,10 @@ def to_text(run: Run) -> str:
 
 def to_markdown(runs: Sequence[Run], peer_versions: dict[str, str], picture_names: Sequence[str]) -> str:
     parts = ["# tapconv benchmark", machine(peer_versions), f"Command: `{command()}`"]
+    if any(run.device == "cuda" for run in runs):
+        parts.append(
+            f"Device: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}. Times lie between CUDA events."
+        )
     parts.append(
         "Times are medians unless called best, all candidates interleaved in one process. torch allocates its output "
         "and is held against tapconv allocating; ONNX Runtime and OpenVINO write into an output bound in advance, have "
@@ -169,6 +175,7 @@ def to_json(runs: Sequence[Run], peer_versions: dict[str, str]) -> str:
 def _run_as_dict(run: Run) -> dict:
     return {
         "threads": run.threads,
+        "device": torch.cuda.get_device_name() if run.device == "cuda" else "cpu",
         "dtype": run.dtype,
         "train": run.train,
         "flops_per_second": run.limits.flops_per_second,
@@ -198,7 +205,8 @@ def write(runs: Sequence[Run], peer_versions: dict[str, str], folder: Path) -> l
     pictures = []
     for run in runs:
         suffix = "_train" if run.train else ""
-        pictures.append(folder / f"ratios_{run.dtype}_{run.threads}{suffix}.png")
+        where = "cuda" if run.device == "cuda" else run.threads
+        pictures.append(folder / f"ratios_{run.dtype}_{where}{suffix}.png")
         draw_ratios(run, pictures[-1])
     markdown, json_path = folder / "bench.md", folder / "bench.json"
     markdown.write_text(to_markdown(runs, peer_versions, [picture.name for picture in pictures]), encoding="utf-8")

@@ -14,6 +14,28 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "serial: about threads, memory or time; runs while no other test does")
 
 
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """Runs a test on each kind of device there is: tensors that name no other are made there. On CUDA, float32 is not
+    rounded to TF32, which torch otherwise allows convolutions, so that the bounds of the CPU hold."""
+    if request.param == "cpu":
+        yield request.param
+        return
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.device(request.param):
+            yield request.param
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     torch.manual_seed(0)

@@ -8,6 +8,8 @@ from torch.library import opcheck
 
 import tapconv
 
+pytestmark = pytest.mark.usefixtures("device")
+
 conv1d = torch.ops.tapconv.conv1d
 
 PROBLEMS = {

@@ -113,7 +113,7 @@ def test_a_wrong_peer_is_noticed(monkeypatch):
 def test_command(tmp_path, capsys, monkeypatch, threads, extra):
     pytest.importorskip("matplotlib")
     limits = MachineLimits(200e9, {2**20: 100e9, 2**30: 20e9})
-    monkeypatch.setattr("tapconv.bench.command.measure_limits", lambda dtype, budget: limits)
+    monkeypatch.setattr("tapconv.bench.command.measure_limits", lambda dtype, budget, device: limits)
     before = torch.get_num_threads()
     arguments = ["bench", "silero_c1", "--seconds", "0.05", "--repetitions", "2", "--output", str(tmp_path), *extra]
     assert main(arguments) == 0
@@ -128,6 +128,24 @@ def test_command(tmp_path, capsys, monkeypatch, threads, extra):
     assert "silero_c1" in (tmp_path / "bench.md").read_text()
     assert list(tmp_path.glob("*.png"))
     assert "geometric mean" in capsys.readouterr().out
+
+
+def test_command_without_a_cuda_device(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["bench", "silero_c1", "--device", "cuda"]) == 2
+    assert "torch sees no CUDA device" in capsys.readouterr().err
+
+
+def test_command_on_cuda(tmp_path, capsys):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    pytest.importorskip("matplotlib")
+    arguments = ["bench", "silero_c1", "--device", "cuda", "--seconds", "0.05", "--repetitions", "2"]
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    (run,) = json.loads((tmp_path / "bench.json").read_text())["runs"]
+    assert run["device"] == torch.cuda.get_device_name()
+    assert set(run["rows"][0]["seconds"]) == {"tapconv", "tapconv out=", "torch"}
+    assert "CUDA" in capsys.readouterr().out
 
 
 def test_command_with_nothing_to_time(capsys):

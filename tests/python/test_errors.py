@@ -47,7 +47,8 @@ WRONG_CALLS = {
 }
 
 
-def outcome(function, arguments):
+def outcome(function, arguments, device="cpu"):
+    arguments = [argument.to(device) if isinstance(argument, torch.Tensor) else argument for argument in arguments]
     try:
         return tuple(function(*arguments).shape)
     except Exception as error:
@@ -56,8 +57,8 @@ def outcome(function, arguments):
 
 @pytest.mark.parametrize("name", WRONG_CALLS)
 @pytest.mark.parametrize("function", [tapconv.conv1d, torch.ops.tapconv.conv1d], ids=["tapconv", "torch.ops"])
-def test_same_error_as_torch(name, function):
-    theirs = outcome(torch.conv1d, WRONG_CALLS[name])
+def test_same_error_as_torch(name, function, device):
+    theirs = outcome(torch.conv1d, WRONG_CALLS[name], device)
     assert isinstance(theirs[0], type), f"torch accepts this call and gives the shape {theirs}"
     assert outcome(function, WRONG_CALLS[name]) == theirs
 

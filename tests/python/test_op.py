@@ -9,6 +9,8 @@ from tapconv.demo.layers import shortened
 from tapconv.reference import torch_layer
 from tapconv.shapes import load_layers
 
+pytestmark = pytest.mark.usefixtures("device")
+
 ALL_PROBLEMS = [*grid(), *mode_grid(), *edges()]
 
 
@@ -35,9 +37,9 @@ def test_random_numbers_within_the_error_bound(dtype):
 
 
 @pytest.mark.parametrize("layer", load_layers(), ids=lambda layer: layer.name)
-def test_layers_of_published_models(layer):
+def test_layers_of_published_models(layer, device):
     layer = shortened(layer, 3e7)
-    tensors = layer.make_tensors()
+    tensors = layer.make_tensors(device=device)
     wide = [None if tensor is None else tensor.double() for tensor in tensors]
     expected = torch_layer(layer, *wide)
     magnitude = torch_layer(layer, *(None if tensor is None else tensor.abs() for tensor in wide))

@@ -10,6 +10,8 @@ from torch.func import functionalize, grad, hessian, jacfwd, jacrev, jvp, vjp, v
 
 import tapconv
 
+pytestmark = pytest.mark.usefixtures("device")
+
 ARGUMENTS = {"stride": 2, "padding": 1, "dilation": 2}
 
 
