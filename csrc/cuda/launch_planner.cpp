@@ -25,6 +25,9 @@ constexpr int64_t grad_weight_times = 512;
 constexpr int64_t least_grad_weight_times = 16;
 constexpr int64_t rows_of_channels_last = 32;
 
+// Taps staged at a time; sizes of a block stay far below what an int counts.
+constexpr int64_t most_taps = 8192;
+
 // (channel, tap) pairs of a block of the weight gradient, blocks that fill any device, and the most memory for parts.
 constexpr int64_t grad_weight_block_pairs = 32 * grad_weight_pairs;
 constexpr int64_t grad_weight_blocks = 1024;
@@ -107,7 +110,7 @@ void plan_depthwise(ForwardLaunch& launch) {
                                  : depthwise_outputs;
   int64_t times = std::min(rounded_up(p.output_length, window), std::max(most_times / window * window, window));
   int64_t rows = std::clamp<int64_t>(depthwise_outputs / times, 1, p.out_channels);
-  int64_t tap_block = std::max<int64_t>(p.kernel_size, 1);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
   const auto elements = [&] { return rows * (rows_of(p, tap_block, times, share).row_length + tap_block + times); };
   while (!fits(elements(), p)) {
     if (rows > 1 && tap_block <= 64) {
@@ -141,7 +144,7 @@ void plan_direct(ForwardLaunch& launch) {
   launch.out_block = out_threads * launch.out_per_thread;
   launch.time_block = direct_threads / out_threads * direct_times;
   const bool share = share_rows(p, launch.time_block);
-  int64_t tap_block = std::max<int64_t>(p.kernel_size, 1);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
   int64_t channels = std::min<int64_t>(in_per_group, 16);
   const auto elements = [&] {
     return channels *
@@ -168,7 +171,7 @@ void plan_matrix(ForwardLaunch& launch) {
   launch.time_block = matrix_times;
   launch.channel_block = matrix_steps * 32 / element_bytes(p.data_type);
   const bool share = share_rows(p, launch.time_block);
-  int64_t tap_block = std::max<int64_t>(p.kernel_size, 1);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
   const auto bytes = [&] {
     return (rows_of(p, tap_block, matrix_times, share).row_length + tap_block * matrix_outs) * matrix_row_bytes;
   };
