@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "blocking.h"
 #include "cost_model.h"
 #include "depthwise_tile_planner.h"
@@ -151,10 +153,20 @@ class Decision {
       plan_.channel_block = std::min(plan_.channel_block, divide_up(group_in_, wanted));
     }
     plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    if (others * plan_.channel_block_count < enough) even_out_blocks(blocks_.parts * plan_.channel_block_count);
     plan_.out_block_count = divide_up(group_out_, plan_.out_block);
-    plan_.task_count = others * plan_.channel_block_count;
+    plan_.task_count = blocks_.parts * p_.groups * plan_.out_block_count * plan_.channel_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
     blocks_.out_lanes = lanes_of(plan_.out_block);
+  }
+
+  // Each block of output channels is `others` tasks for each group: as many blocks as let all slots end together.
+  void even_out_blocks(int64_t others) {
+    const int64_t tasks_per_block = others * p_.groups;
+    const int64_t whole = plan_.slots / std::gcd<int64_t>(tasks_per_block, plan_.slots);
+    const int64_t blocks = rounded_up(divide_up(group_out_, plan_.out_block), whole);
+    const int64_t unit = blocks_.channel_lanes ? width_ : 1;
+    plan_.out_block = std::min(rounded_up(divide_up(group_out_, blocks), unit), plan_.out_block);
   }
 
   void lay_out_workspace() {

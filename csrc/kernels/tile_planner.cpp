@@ -35,12 +35,13 @@ class Decision {
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         line_(cache_line_bytes / element_),
-        group_out_(problem.out_channels / problem.groups) {
+        group_out_(problem.out_channels / problem.groups),
+        group_in_(problem.in_channels / problem.groups) {
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
     plan_.algorithm = Algorithm::tiles;
-    plan_.slots = slots_worth(problem, std::max(slots, 1));
+    slots_ = slots_worth(problem, std::max(slots, 1));
     plan_.packed_ahead = packed_ahead;
     tiles_.transform = transform;
     tiles_.shared_tiles = shared;
@@ -52,8 +53,11 @@ class Decision {
     if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) return std::nullopt;
     choose_register_tiles();
     if (!choose_blocks()) return std::nullopt;
+    const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
+    if (!shared_) divide_blocks_among_slots();
+    plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
     lay_out_workspace();
-    return TileChoice{plan_, tile_cost(plan_)};
+    return TileChoice{plan_, cost};
   }
 
  private:
@@ -62,7 +66,10 @@ class Decision {
     plan_.tile_rows = static_cast<int>(divide_up(group_out_, plan_.tile_row_count));
   }
 
-  int64_t input_bytes(int64_t tiles) const { return shape_.products * tiles_.channels * tiles * element_; }
+  int64_t input_bytes(int64_t tiles) const { return input_bytes(tiles, group_in_); }
+  int64_t input_bytes(int64_t tiles, int64_t channels) const {
+    return shape_.products * channels * plan_.rows.segment_count * tiles * element_;
+  }
   int64_t output_bytes(int64_t tiles, int64_t tile_rows) const {
     return shape_.products * tile_rows * plan_.tile_rows * tiles * element_;
   }
@@ -93,15 +100,58 @@ class Decision {
     // Whole columns of register tiles as long as L2 holds a block; at least one; vectors if even that is too large.
     int64_t tiles = l2_block_bytes / (input_bytes(1) + output_bytes(1, plan_.tile_row_count)) / column() * column();
     tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
-    while (tiles > width_ && input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) tiles -= width_;
-    if (input_bytes(tiles) + output_bytes(tiles, 1) > most_slot_bytes) return false;
+    tiles = choose_channels_at_a_time(tiles);
+    const auto block_bytes = [&] { return input_bytes(tiles, tiles_.channels_at_a_time) + output_bytes(tiles, 1); };
+    while (tiles > width_ && block_bytes() > most_slot_bytes) tiles -= width_;
+    if (block_bytes() > most_slot_bytes) return false;
     set_block(tiles);
     choose_channel_block();
-    set_out_block(std::min(l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_),
-                           l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)));
+    if (tiles_.channels_at_a_time < group_in_) {
+      set_out_block(plan_.tile_row_count);
+    } else {
+      set_out_block(std::min(l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_),
+                             l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)));
+    }
     plan_.task_count = p_.groups * tiles_.block_count;
-    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
+  }
+
+  // All channels for as many tiles as planned; or some of them where L2 holds the outputs of all, but not the inputs.
+  int64_t choose_channels_at_a_time(int64_t tiles) {
+    tiles_.channels_at_a_time = group_in_;
+    const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
+    if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
+    while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
+    const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
+    tiles_.channels_at_a_time = std::clamp<int64_t>(channels, 1, group_in_);
+    return tiles;
+  }
+
+  // A few blocks may leave slots idle at the end. Other sizes may divide better, and give the same sums.
+  void divide_blocks_among_slots() {
+    if (slots_ == 1 || plan_.task_count >= tasks_per_slot * slots_) return;
+    const int64_t most = tiles_.block_tiles;
+    int64_t best = most;
+    double least = slowest_slot_cost();
+    for (int64_t tiles = width_; tiles < most; tiles += width_) {
+      set_block(tiles);
+      const double cost = slowest_slot_cost();
+      if (cost < least) least = cost, best = tiles;
+    }
+    set_block(best);
+    plan_.task_count = p_.groups * tiles_.block_count;
+  }
+
+  // By the share of all vectors of tiles that the busiest slot takes.
+  double slowest_slot_cost() const {
+    const int64_t vectors = divide_up(tiles_.tile_count, width_);
+    const int64_t block = tiles_.block_tiles / width_;
+    const int64_t tasks = p_.groups * tiles_.block_count;
+    const int64_t rounds = divide_up(tasks, slots_);
+    const bool ends_short = p_.groups == 1 && tasks - (rounds - 1) * slots_ == 1;
+    const int64_t last = ends_short ? vectors - (tasks - 1) * block : block;
+    return tile_cost(plan_) * static_cast<double>((rounds - 1) * block + last) /
+           static_cast<double>(p_.groups * vectors);
   }
 
   bool choose_shared_blocks() {
@@ -109,18 +159,18 @@ class Decision {
     int64_t tiles = std::min<int64_t>(most_shared / input_bytes(1), largest_tile_block);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
+    tiles_.channels_at_a_time = group_in_;
     set_block(tiles);
     choose_channel_block();
     const int64_t tile_bytes =
         output_bytes(tiles_.block_tiles, 1) + shape_.products * plan_.tile_rows * tiles_.channels * element_;
     if (tile_bytes > most_slot_bytes) return false;
     // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
-    const int64_t wanted = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
+    const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
     const int64_t most_groups = std::max<int64_t>(most_shared / input_bytes(tiles_.block_tiles), 1);
     tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
     set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted));
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
-    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }
 
@@ -130,7 +180,7 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    tiles_.input_plane = plane_of(tiles_.channels * tiles_.block_tiles, line_);
+    tiles_.input_plane = plane_of(tiles_.channels_at_a_time * plan_.rows.segment_count * tiles_.block_tiles, line_);
     tiles_.output_plane = plane_of(plan_.out_block * plan_.tile_rows * tiles_.block_tiles, line_);
     tiles_.weight_tile = filter_tile(tiles_.channels, plan_.tile_rows, width_);
     // Filters that a task transforms for itself are those of its own register tiles.
@@ -174,12 +224,14 @@ class Decision {
 
   const Problem& p_;
   const bool shared_;
+  int64_t slots_ = 1;
   const TileTransformShape& shape_;
   const RegisterTiles& register_tiles_;
   const int64_t element_;
   const int64_t width_;
   const int64_t line_;
   const int64_t group_out_;
+  const int64_t group_in_;
   Plan plan_{};
   TileBlocks& tiles_ = plan_.tiles;
 };

@@ -59,10 +59,13 @@ class TileRunner {
   void run(int64_t task) {
     const int64_t group = task / blocks_.block_count;
     locate(task % blocks_.block_count);
-    transform_inputs(group, 0, group_in_, inputs_);
-    for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
-      multiply(out_block, inputs_, filters_from(group, first_tile(out_block)));
-      transform_outputs(group, out_block);
+    for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
+      const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
+      transform_inputs(group, first, last, inputs_);
+      for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
+        multiply(out_block, first, last, inputs_, filters_from(group, first_tile(out_block)));
+        if (last == group_in_) transform_outputs(group, out_block);
+      }
     }
   }
 
@@ -71,7 +74,9 @@ class TileRunner {
     while (first < last) {
       const int64_t group = first / group_in_;
       const int64_t end = smaller((group + 1) * group_in_, last);
-      transform_inputs(group, first - group * group_in_, end - group * group_in_, shared_inputs(group));
+      const int64_t channel = first - group * group_in_;
+      Scalar* const to = shared_inputs(group) + channel * plan_.rows.segment_count * blocks_.block_tiles;
+      transform_inputs(group, channel, end - group * group_in_, to);
       first = end;
     }
   }
@@ -87,17 +92,16 @@ class TileRunner {
                                            weight_ + (tile - first) * blocks_.weight_tile, samples_);
       }
     }
-    multiply(out_block, shared_inputs(group), plan_.packed_ahead ? filters_from(group, first) : weight_);
+    multiply(out_block, 0, group_in_, shared_inputs(group), plan_.packed_ahead ? filters_from(group, first) : weight_);
     transform_outputs(group, out_block);
   }
 
  private:
   // Channels [first, last) of the group.
-  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* inputs) {
+  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* to) {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
-    Scalar* to = inputs + first * plan_.rows.segment_count * blocks_.block_tiles;
     for (int64_t c = first; c < last; ++c, channel += strides.channel) {
       if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
@@ -148,7 +152,9 @@ class TileRunner {
     }
   }
 
-  void multiply(int64_t out_block, const Scalar* inputs, const Scalar* weight) {
+  // Adds up the channels [first, last) of the group, which `inputs` holds, after those before them.
+  void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Scalar* inputs,
+                const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t vectors = (lanes_.count + width - 1) / width;
     const int64_t most_columns = tiles.columns[plan_.tile_rows];
@@ -156,6 +162,8 @@ class TileRunner {
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
+    const int64_t begin = first_channel * plan_.rows.segment_count;
+    const int64_t end = last_channel * plan_.rows.segment_count;
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.weight_stride = 0;
@@ -166,9 +174,9 @@ class TileRunner {
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
         const Part columns = part_of(column_tile, column_tiles, vectors);
         const int64_t lane = columns.first * width;
-        for (int64_t channel = 0; channel < blocks_.channels; channel += plan_.channel_block) {
-          call.rows = inputs + q * blocks_.input_plane + channel * blocks_.block_tiles + lane;
-          call.pair_count = smaller(plan_.channel_block, blocks_.channels - channel);
+        for (int64_t channel = begin; channel < end; channel += plan_.channel_block) {
+          call.rows = inputs + q * blocks_.input_plane + (channel - begin) * blocks_.block_tiles + lane;
+          call.pair_count = smaller(plan_.channel_block, end - channel);
           call.accumulate = channel > 0;
           for (int64_t tile = first; tile < last; ++tile) {
             const Part part = part_of(tile, plan_.tile_row_count, group_out_);
