@@ -57,34 +57,45 @@ double strided_samples(const Plan& plan) {
          static_cast<double>(plan.rows.segment_count);
 }
 
-// The factors below were fitted to some 220 layers, on AVX-512 and AVX2, half of them published models' and half drawn
-// at random; half of the estimates lie within 10 % of the measurement and nine in ten within 28 %.
-constexpr double direct_call = 50;
+// The factors below were fitted to some 210 layers, on AVX-512 and AVX2, a quarter of them published models' and the
+// rest drawn at random, so that the cheapest way by the estimates is the fastest one measured or close to it. Half of
+// the estimates lie within 12 % of the measurement and nine in ten within 32 %.
+constexpr double direct_call = 55;
 constexpr double direct_input_line = 11;
-constexpr double direct_strided_sample = 1.7;
-constexpr double direct_weight = 0.2;
+constexpr double direct_partial_line = 28;  // of sums that are not written straight into the output
+constexpr double direct_strided_sample = 2;
+constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
-constexpr double row_piece = 20;
+constexpr double row_piece = 22;
 
-constexpr double tile_product = 1.1;
-constexpr double tile_call = 12;
-// By size * log2(size) of a transform.
-constexpr double tile_input = 4.2;
-constexpr double tile_output = 2.7;
-constexpr double tile_filter = 3.4;
-// A vector of tiles whatever its size: calls, prefetches, the ends of copies.
-constexpr double tile_vector = 70;
+constexpr double tile_product = 1.13;
+constexpr double tile_call = 45;
+// By size * log2(size) of a Fourier transform.
+constexpr double tile_input = 1.6;
+constexpr double tile_output = 3;
+constexpr double tile_filter = 2.8;
+// Of a Winograd transform.
+constexpr double winograd_input = 70;
+constexpr double winograd_output = 14;
+constexpr double winograd_filter = 60;
+// A vector of tiles or of filters whatever its size: calls, prefetches, the ends of copies; and a product of a filter,
+// which goes to a place of its own.
+constexpr double tile_vector = 11;
+constexpr double filter_vector = 50;
+constexpr double filter_product = 0.8;
 // By sample of a vector and by piece that it is put together from.
-constexpr double tile_gather_piece = 2.2;
-constexpr double tile_scatter_piece = 0.6;
-constexpr double tile_input_line = 9;
-constexpr double tile_output_line = 28;
-constexpr double tile_strided_sample = 0.7;
+constexpr double tile_gather_piece = 1.2;
+constexpr double tile_scatter_piece = 0.4;
+constexpr double tile_input_line = 17;
+constexpr double tile_output_line = 32;
+constexpr double tile_strided_sample = 2;
 constexpr double tile_strided_output = 2;  // put in order, then written one by one
+// A cache line of transformed tiles that are shared, beyond the second-level cache.
+constexpr double shared_tile_line = 5;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
-constexpr double near_filter_line = 3.5;
-constexpr double far_filter_line = 13.5;
+constexpr double near_filter_line = 1.8;
+constexpr double far_filter_line = 12;
 constexpr double near_filter_bytes = 1e6;
 constexpr double far_filter_bytes = 8e6;
 // The same for filters that were transformed before the call, which are read in their order and never written.
@@ -126,10 +137,12 @@ double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const Instruction
          tile_time(most_pairs, columns);
 }
 
-// By size * log2(size), with the copies to and from lanes; and by size.
-constexpr double depthwise_transform = 3.8;
-constexpr double depthwise_product = 2.5;
-constexpr double depthwise_dilated_sample = 1.8;
+// By size * log2(size), with the copies to and from lanes; more for wide vectors, of which fewer stay in the
+// first-level cache; and by size.
+constexpr double depthwise_transform = 2.3;
+constexpr double depthwise_transform_byte = 0.025;
+constexpr double depthwise_product = 3.2;
+constexpr double depthwise_dilated_sample = 0.6;
 
 // Rows are loaded at any offset, one load for each multiply-add.
 constexpr double grad_weight_time_lane_product = 2.5;
@@ -147,7 +160,9 @@ double direct_cost(const Plan& plan) {
   return row_piece * pieces +
          sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
-         (plan.packed_ahead ? 0 : direct_weight * static_cast<double>(p.out_channels) * group_in * taps);
+         (plan.direct_output ? 0 : direct_partial_line * lines_of(p, output_elements(p))) +
+         (plan.pack_weight && !plan.packed_ahead ? direct_weight * static_cast<double>(p.out_channels) * group_in * taps
+                                                 : 0);
 }
 
 double out_lane_cost(const Plan& plan) {
@@ -218,8 +233,13 @@ double tile_cost(const Plan& plan) {
   const double outputs = vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
   const double transformed = plan.packed_ahead ? 0 : tiles.shared_tiles ? blocks : 1;  // times, of all filters
-  double cost = products + tile_vector * (inputs + outputs) +
-                transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed);
+  double cost = products + tile_vector * (inputs + outputs) + filter_vector * filters * transformed;
+  if (is_fourier(tiles.transform)) {
+    cost += transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed) +
+            filter_product * shape.products * filters * transformed;
+  } else {
+    cost += winograd_input * inputs + winograd_output * outputs + winograd_filter * filters * transformed;
+  }
   if (tiles.phases > 1) {
     const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));
     cost += pieces * (tile_gather_piece * inputs * shape.size +
@@ -229,6 +249,11 @@ double tile_cost(const Plan& plan) {
           tile_strided_sample * strided_samples(plan);
   if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
   cost += row_piece * static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
+  if (tiles.shared_tiles) {
+    const double block = static_cast<double>(p.groups * tiles.block_tiles) * channels * shape.products;
+    const double lines = lines_of(p, block);
+    if (lines * cache_line_bytes > near_filter_bytes) cost += shared_tile_line * lines * blocks;
+  }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   const double filter_bytes = filter_lines * cache_line_bytes;
   if (filter_bytes > near_filter_bytes) {
@@ -251,10 +276,11 @@ double depthwise_tile_cost(const Plan& plan) {
   const double parts = static_cast<double>(cut.parts);
   const double transforms = rows * (2 * blocks + parts - 1) + parts;
   const double products = rows * blocks * parts * size;
+  const double transform_factor = depthwise_transform + depthwise_transform_byte * plan.instruction_set->vector_bytes;
   // Phases of a dilation are copied sample by sample.
   const double dilated = cut.phases > 1 ? input_elements(p) + output_elements(p) : 0;
   return static_cast<double>(cut.lane_groups) *
-             (depthwise_transform * transform * transforms + depthwise_product * products) +
+             (transform_factor * transform * transforms + depthwise_product * products) +
          depthwise_dilated_sample * dilated;
 }
 

@@ -95,6 +95,7 @@ class Decision {
     block = std::max(block, divide_up(least_pairs_per_block, taps));
     block = std::clamp<int64_t>(block, 1, std::max<int64_t>(group_in_, 1));
     plan_.channel_block = group_in_ > 0 ? even_block(group_in_, block) : 1;
+    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
   }
 
   void choose_time_and_out_blocks() {

@@ -1,5 +1,5 @@
 // Tries every way to compute each layer of shapes.csv that the kernels have, and prints what the planner chose, what
-// was fastest, and how much slower the choice is. Not a test: its output depends on the machine. docs/algorithms.md
+// was fastest, and how much slower the choice is. Not a test: its output depends on the machine. docs/choices.md
 // shows it.
 //
 //   test_kernels_choices path/to/shapes.csv [instruction set] [part of a layer's name]
@@ -31,8 +31,8 @@
 namespace tapconv::kernels::test {
 namespace {
 
-constexpr double seconds_per_layer = 0.4;
-constexpr int least_rounds = 3;
+constexpr double seconds_per_layer = 0.6;
+constexpr int least_rounds = 9;
 // Candidates that the cost model puts this far behind the best are not tried.
 constexpr double hopeless = 3;
 
@@ -105,7 +105,7 @@ std::string name_of_plan(const Plan& plan) {
 std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set) {
   const ForwardVariant variant = plain_variant(p);
   std::vector<Candidate> all;
-  const Plan direct = decide_direct(p, variant, set, 1);
+  const Plan direct = decide_best_direct(p, variant, set, 1);
   all.push_back({name_of_plan(direct), direct, direct_cost(direct)});
   const auto add = [&](const std::optional<TileChoice>& choice) {
     if (choice) all.push_back({name_of_plan(choice->plan), choice->plan, choice->cost});
