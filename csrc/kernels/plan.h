@@ -132,8 +132,8 @@ struct TileBlocks {
   // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   bool shared_tiles;
   int64_t shared_groups;
-  // Input channels that a task transforms before it multiplies them: all, unless few output channels hold the sums of
-  // many input channels, whose transformed tiles would not fit in the second-level cache.
+  // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
+  // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.
   int64_t channels_at_a_time;
 
   // Distances, in elements.

@@ -97,10 +97,7 @@ class Decision {
   }
 
   bool choose_own_blocks() {
-    // Whole columns of register tiles as long as L2 holds a block; at least one; vectors if even that is too large.
-    int64_t tiles = l2_block_bytes / (input_bytes(1) + output_bytes(1, plan_.tile_row_count)) / column() * column();
-    tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
-    tiles = choose_channels_at_a_time(tiles);
+    int64_t tiles = choose_channels_at_a_time();
     const auto block_bytes = [&] { return input_bytes(tiles, tiles_.channels_at_a_time) + output_bytes(tiles, 1); };
     while (tiles > width_ && block_bytes() > most_slot_bytes) tiles -= width_;
     if (block_bytes() > most_slot_bytes) return false;
@@ -116,10 +113,13 @@ class Decision {
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }
 
-  // All channels for as many tiles as planned; or some of them where L2 holds the outputs of all, but not the inputs.
-  int64_t choose_channels_at_a_time(int64_t tiles) {
+  // The tiles of a task of its own, and the channels, which say in what order sums are taken: alike where slots share
+  // tiles. Tiles are whole columns of register tiles as long as L2 holds a block; at least one.
+  int64_t choose_channels_at_a_time() {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
+    int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
+    tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
     if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
     while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
     const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
@@ -159,7 +159,7 @@ class Decision {
     int64_t tiles = std::min<int64_t>(most_shared / input_bytes(1), largest_tile_block);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
-    tiles_.channels_at_a_time = group_in_;
+    choose_channels_at_a_time();
     set_block(tiles);
     choose_channel_block();
     const int64_t tile_bytes =
@@ -180,7 +180,8 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    tiles_.input_plane = plane_of(tiles_.channels_at_a_time * plan_.rows.segment_count * tiles_.block_tiles, line_);
+    const int64_t channels = shared_ ? group_in_ : tiles_.channels_at_a_time;
+    tiles_.input_plane = plane_of(channels * plan_.rows.segment_count * tiles_.block_tiles, line_);
     tiles_.output_plane = plane_of(plan_.out_block * plan_.tile_rows * tiles_.block_tiles, line_);
     tiles_.weight_tile = filter_tile(tiles_.channels, plan_.tile_rows, width_);
     // Filters that a task transforms for itself are those of its own register tiles.

@@ -92,7 +92,12 @@ class TileRunner {
                                            weight_ + (tile - first) * blocks_.weight_tile, samples_);
       }
     }
-    multiply(out_block, 0, group_in_, shared_inputs(group), plan_.packed_ahead ? filters_from(group, first) : weight_);
+    const Scalar* const filters = plan_.packed_ahead ? filters_from(group, first) : weight_;
+    const Scalar* inputs = shared_inputs(group);
+    for (int64_t channel = 0; channel < group_in_; channel += blocks_.channels_at_a_time) {
+      multiply(out_block, channel, smaller(channel + blocks_.channels_at_a_time, group_in_), inputs, filters);
+      inputs += blocks_.channels_at_a_time * plan_.rows.segment_count * blocks_.block_tiles;
+    }
     transform_outputs(group, out_block);
   }
 
