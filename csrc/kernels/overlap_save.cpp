@@ -15,6 +15,10 @@ namespace {
 // Fewer taps are left to direct sums and tiles without asking what they cost.
 constexpr int64_t least_taps = 128;
 
+// Transforms by torch's library of up to 64 samples round one way on the only thread there is and another way on one of
+// several. Results must not depend on the number of threads, and such short blocks are not worth it anyway.
+constexpr int64_t least_size = 128;
+
 // Measured on large transforms of torch's library, in units of cost_model.h: one row of a transform by size *
 // log2(size), beyond what the second-level cache holds too; a sample copied; a product of two spectra by frequency.
 constexpr double transform = 0.85;
@@ -117,9 +121,9 @@ OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
   const int64_t results = row_results(p, direction, shape);
 
   OverlapSave best{};
-  for (int64_t power = 2;; power *= 2) {
+  for (int64_t power = least_size;; power *= 2) {
     for (const int64_t size : {power, power / 2 * 3}) {
-      if (size < shape.taps || size < 2) continue;
+      if (size < shape.taps) continue;
       shape.size = size;
       shape.hop = size - shape.taps + 1;
       shape.blocks = divide_up(results, shape.hop);

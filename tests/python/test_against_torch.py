@@ -108,6 +108,15 @@ def outcome(function, *arguments):
         return type(error), str(error)
 
 
+def outcome_of_torch(*call):
+    """What torch.conv1d means: its own kernels decide where oneDNN gives up on a call that they can compute."""
+    result = outcome(torch.conv1d, *call)
+    if isinstance(result, tuple) and result[1].startswith("could not create a primitive"):
+        with torch.backends.mkldnn.flags(enabled=False):
+            return outcome(torch.conv1d, *call)
+    return result
+
+
 def with_magnitude(input, weight, bias, *attributes):
     """The exact result to double precision, and the sums of the magnitudes of its products."""
     wide = [None if tensor is None else tensor.double() for tensor in (input, weight, bias)]
@@ -128,7 +137,7 @@ def test_right_calls(call, algorithm):
 def test_any_calls(call):
     if len(call) > 4 and isinstance(call[4], list) and len(call[4]) == 2:
         return  # two paddings are left and right here, and an error in torch
-    ours, theirs = outcome(tapconv.conv1d, *call), outcome(torch.conv1d, *call)
+    ours, theirs = outcome(tapconv.conv1d, *call), outcome_of_torch(*call)
     if isinstance(theirs, torch.Tensor):
         assert isinstance(ours, torch.Tensor), f"torch gives {tuple(theirs.shape)}, tapconv raises {ours}"
         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype

@@ -57,6 +57,21 @@ def test_same_bits_for_1_to_8_threads_and_more_than_there_are_cores(threads, nam
             assert torch.equal(ours, single), f"{count} threads"
 
 
+@pytest.mark.parametrize("length", [20, 45, 100, 333])
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(3, 1), (3, 9), (19, 1), (40, 2)])
+@pytest.mark.parametrize("groups", [1, 6])
+def test_same_bits_of_transforms_for_short_signals(threads, length, kernel_size, dilation, groups):
+    """Libraries' short transforms are not alike on one thread and on several."""
+    problem = Problem((3, 6, length), 6, kernel_size, padding=kernel_size * dilation, dilation=dilation, groups=groups)
+    tensors = problem.tensors(torch.float32)
+    threads(1)
+    expected = results(problem, "fft", tensors)
+    for count in (2, 3, 8):
+        threads(count)
+        for ours, single in zip(results(problem, "fft", tensors), expected, strict=True):
+            assert torch.equal(ours, single), f"{count} threads"
+
+
 def test_first_call_of_a_process_from_many_threads():
     in_a_fresh_process("""
     import threading, torch, tapconv
