@@ -1,8 +1,10 @@
 """Derivatives: against finite differences, against torch, and the registration of the operators."""
 
+import itertools
+
 import pytest
 import torch
-from support import Problem
+from support import PADDING_MODES, Problem
 from torch.autograd import gradcheck, gradgradcheck
 from torch.library import opcheck
 
@@ -51,6 +53,35 @@ def test_first_derivative(name):
 def test_second_derivative(name):
     tensors, function = differentiable(PROBLEMS[name])
     assert gradgradcheck(function, tensors, check_fwd_over_rev=True, check_batched_grad=True)
+
+
+GROUPS = {"dense": (2, 3, 1), "groups": (4, 2, 2), "depthwise": (2, 2, 2), "multiplier": (2, 4, 2)}
+
+
+def grid_of_kernel_size(kernel_size):
+    """Every combination of attributes, on odd lengths; every fifth without a batch."""
+    combinations = itertools.product(
+        (1, 2, 3), (0, 1, (2, 0), "same", "causal"), PADDING_MODES, (1, 2), GROUPS.values()
+    )
+    for number, (stride, padding, mode, dilation, (in_channels, out_channels, groups)) in enumerate(combinations):
+        if padding == "same" and stride > 1:
+            continue
+        batch = None if number % 5 == 0 else 1
+        length = dilation * (kernel_size - 1) + (5 if dilation * (kernel_size - 1) % 2 == 0 else 4)
+        shape = (batch, in_channels, length)
+        yield Problem(shape, out_channels, kernel_size, stride, padding, dilation, groups, mode, number % 2 == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel_size", range(1, 10))
+def test_first_and_second_derivatives_over_a_grid(kernel_size):
+    for problem in grid_of_kernel_size(kernel_size):
+        tensors, function = differentiable(problem)
+        try:
+            assert gradcheck(function, tensors, fast_mode=True)
+            assert gradgradcheck(function, tensors, fast_mode=True)
+        except Exception as error:
+            raise AssertionError(f"{problem}") from error
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str)
