@@ -2,7 +2,9 @@
 //
 // Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
 // stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all
-// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle.
+// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums of few pairs are
+// bound by how they are written, and take the last two the other way around: a few rows of output are then written from
+// one end to the other, where the first order would jump to another page with every tile.
 #pragma once
 
 #include <utility>
@@ -45,6 +47,9 @@ auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
   return tiles[columns - 1];
 }
 
+// Weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
+constexpr int64_t most_pairs_in_rows = 256;
+
 // One block of output: some tiles of output channels of one sample and group, times [time, time + count).
 template <class Scalar>
 struct TapBlock {
@@ -76,26 +81,27 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
   call.output_stride = block.sums_stride;
   call.accumulate = channel > 0;
   call.weight_stride = p.weight_strides.out_channel;
-  for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+  const auto run = [&](int64_t tile, int64_t column_tile) {
+    const Part part = part_of(tile, plan.tile_row_count, group_out);
     const Part columns = part_of(column_tile, column_tiles, vectors);
     const int64_t time = columns.first * Vector::width;
     const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
     call.rows = rows + time;
     call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
-    int known_rows = 0;
-    TileFunction<typename Vector::Scalar> run = nullptr;
+    call.weight = block.weight + (plan.pack_weight ? (part.first * group_rows + channel * part.size) * p.kernel_size
+                                                   : part.first * call.weight_stride + channel * p.kernel_size);
+    call.bias = block.bias ? block.bias + part.first : nullptr;
+    call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
+    (plan.pack_weight ? tile_of<Isa, Vector, true>(part.size, columns.size)
+                      : tile_of<Isa, Vector, false>(part.size, columns.size))(call);
+  };
+  if (call.pair_count <= most_pairs_in_rows) {
     for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
-      const Part part = part_of(tile, plan.tile_row_count, group_out);
-      if (part.size != known_rows) {
-        known_rows = part.size;
-        run = plan.pack_weight ? tile_of<Isa, Vector, true>(part.size, columns.size)
-                               : tile_of<Isa, Vector, false>(part.size, columns.size);
-      }
-      call.weight = block.weight + (plan.pack_weight ? (part.first * group_rows + channel * part.size) * p.kernel_size
-                                                     : part.first * call.weight_stride + channel * p.kernel_size);
-      call.bias = block.bias ? block.bias + part.first : nullptr;
-      call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
-      run(call);
+      for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) run(tile, column_tile);
+    }
+  } else {
+    for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+      for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) run(tile, column_tile);
     }
   }
 }
