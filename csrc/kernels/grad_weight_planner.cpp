@@ -5,6 +5,7 @@
 #include "depthwise_tile_planner.h"
 #include "grad_weight_tile_planner.h"
 #include "instruction_set.h"
+#include "plan_memory.h"
 #include "planner.h"
 #include "register_tiles.h"
 #include "tile_cut.h"
@@ -251,7 +252,8 @@ class Decision {
 }  // namespace
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return Decision(problem, instruction_set, slots, false).decide();
+  return remembered({problem, {}, &instruction_set, slots, asked_grad_weight},
+                    [&] { return Decision(problem, instruction_set, slots, false).decide(); });
 }
 
 Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots) {

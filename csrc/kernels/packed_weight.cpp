@@ -11,6 +11,7 @@
 #include "instruction_set.h"
 #include "out_lane_planner.h"
 #include "overlap_save.h"
+#include "plan_memory.h"
 #include "planner.h"
 #include "register_tiles.h"
 #include "short_planner.h"
@@ -303,10 +304,9 @@ std::string read_packed_weight(const void* packed, size_t size, const Problem& p
   return "";
 }
 
-Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, const InstructionSet& instruction_set,
-                         int slots) {
-  Problem p = with_contiguous_weight(problem);
-  if (p.algorithm == AlgorithmRequest::automatic) p.algorithm = weight.algorithm;
+namespace {
+
+Plan plan_anew(const Problem& p, const PackedWeight& weight, const InstructionSet& instruction_set, int slots) {
   const ForwardVariant variant = plain_variant(p);
   const bool forced = is_forced(p.algorithm);
   if (!weight.transform || !is_allowed(*weight.transform, p)) {
@@ -322,6 +322,19 @@ Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, con
   const std::optional<TileChoice> tiles = cheaper_tiles(p, instruction_set, slots, *weight.transform);
   if (!tiles && forced) return decide_forward(p, variant, instruction_set, slots);
   return tiles && (forced || tiles->cost < direct_cost(direct)) ? tiles->plan : direct;
+}
+
+}  // namespace
+
+Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, const InstructionSet& instruction_set,
+                         int slots) {
+  Problem p = with_contiguous_weight(problem);
+  if (p.algorithm == AlgorithmRequest::automatic) p.algorithm = weight.algorithm;
+  // What there is of a packed weight decides, with its transform.
+  const uint32_t has = (weight.register_tiles != nullptr ? 1u : 0u) + (weight.out_lanes != nullptr ? 2u : 0u) +
+                       (weight.transform ? 4u * (1u + static_cast<uint32_t>(*weight.transform)) : 0u);
+  return remembered({p, {}, &instruction_set, slots, asked_packed + (has << question_bits)},
+                    [&] { return plan_anew(p, weight, instruction_set, slots); });
 }
 
 void forward_packed(const Plan& plan, const PackedWeight& weight, const void* input, const void* bias, void* output,

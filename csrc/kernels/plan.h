@@ -90,6 +90,8 @@ struct ForwardVariant {
   int64_t output_limit;
 
   bool wide_output;  // the output has the compute type
+
+  bool operator==(const ForwardVariant&) const = default;
 };
 
 // Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single

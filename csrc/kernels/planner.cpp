@@ -7,6 +7,7 @@
 #include "cost_model.h"
 #include "depthwise_tile_planner.h"
 #include "instruction_set.h"
+#include "plan_memory.h"
 #include "register_tiles.h"
 #include "short_planner.h"
 #include "tile_planner.h"
@@ -245,8 +246,10 @@ Plan decide_best_direct(const Problem& p, const ForwardVariant& variant, const I
   return direct_cost(folded) < direct_cost(direct) ? folded : direct;
 }
 
-Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots, bool packed_ahead) {
+namespace {
+
+Plan decide_anew(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                 int slots, bool packed_ahead) {
   const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
   if (forced) {
     if (const std::optional<TileChoice> tiles = decide_transformed(problem, variant, instruction_set, slots)) {
@@ -263,6 +266,15 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
   if (direct_cost(direct) < worth_planning_tiles) return direct;
   const std::optional<TileChoice> tiles = decide_transformed(p, variant, instruction_set, slots);
   return tiles && tiles->cost < direct_cost(direct) ? tiles->plan : direct;
+}
+
+}  // namespace
+
+Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                    int slots, bool packed_ahead) {
+  const uint32_t question = packed_ahead ? asked_forward_packed_ahead : asked_forward;
+  return remembered({problem, variant, &instruction_set, slots, question},
+                    [&] { return decide_anew(problem, variant, instruction_set, slots, packed_ahead); });
 }
 
 }  // namespace tapconv::kernels

@@ -17,12 +17,16 @@ struct ActivationStrides {
   int64_t batch;
   int64_t channel;
   int64_t time;
+
+  bool operator==(const ActivationStrides&) const = default;
 };
 
 struct WeightStrides {
   int64_t out_channel;  // over all out_channels, groups included
   int64_t in_channel;   // over in_channels / groups
   int64_t tap;
+
+  bool operator==(const WeightStrides&) const = default;
 };
 
 // One problem serves the three directions: forward computes output from (input, weight), grad_input computes input from
@@ -47,6 +51,8 @@ struct Problem {
   ActivationStrides input_strides;
   WeightStrides weight_strides;
   ActivationStrides output_strides;
+
+  bool operator==(const Problem&) const = default;
 };
 
 // Padded positions between the first and the last that any output reads.
