@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode, has_torch_function
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tapconv import devices
@@ -19,9 +19,15 @@ from tapconv.functional import conv1d, conv_transpose1d
 _OURS: dict[Callable, Callable] = {torch.conv1d: conv1d, torch.conv_transpose1d: conv_transpose1d}
 
 
+def _has_rules_of_its_own(kind: type) -> bool:
+    """Does this kind of tensor redefine torch's functions? `torch.overrides.has_torch_function` answers yes also for
+    plain tensors wherever a mode is on, such as `torch.device` or `torch.set_default_device`."""
+    return kind is not Tensor and kind.__torch_function__ is not torch._C._disabled_torch_function_impl
+
+
 def _obstacle(input: object) -> str | None:
     """Why a call is torch's: for tapconv, the input must be a plain tensor of a type that its kernels take."""
-    if not isinstance(input, Tensor) or has_torch_function((input,)) or is_traceable_wrapper_subclass(input):
+    if not isinstance(input, Tensor) or _has_rules_of_its_own(type(input)) or is_traceable_wrapper_subclass(input):
         return f"the input is a {type(input).__name__}"
     if elsewhere := devices.why_not(input.device):
         return f"the input is {elsewhere}"

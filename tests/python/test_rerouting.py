@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 import torch.nn.functional as F
-from support import kernel_calls
+from support import cpu_only, kernel_calls, on_device
 from torch import nn
 
 import tapconv
@@ -29,11 +29,18 @@ def everything(signal):
         F.conv1d(input=signal, weight=FILTERS[:, :2], groups=2),
         torch.conv_transpose1d(signal, FILTERS.transpose(0, 1), stride=2, output_padding=1),
         F.conv_transpose1d(signal, FILTERS.transpose(0, 1)),
-        nn.functional.linear(signal, torch.ones(3, 40)),
+        nn.functional.linear(signal, signal.new_ones(3, 40)),
     ]
 
 
 EXPECTED = everything(SIGNAL)
+
+
+@pytest.fixture(autouse=True)
+def tensors_on_device(device, monkeypatch):
+    for name, tensor in zip(("SIGNAL", "FILTERS"), on_device((SIGNAL, FILTERS)), strict=True):
+        monkeypatch.setitem(globals(), name, tensor)
+    monkeypatch.setitem(globals(), "EXPECTED", everything(SIGNAL))
 
 
 def test_enabled():
@@ -45,6 +52,15 @@ def test_enabled():
     with kernel_calls() as calls:
         torch.conv1d(SIGNAL, FILTERS)
     assert not calls.forward
+
+
+@cpu_only
+def test_enabled_where_tensors_have_a_default_device():
+    """That is a mode of torch's too."""
+    with torch.device("cpu"), kernel_calls() as calls, tapconv.enabled() as rerouting:
+        everything(SIGNAL)
+        F.conv1d(nn.Parameter(SIGNAL), FILTERS)
+    assert calls.forward == 6 and not calls.by_torch and not rerouting.report().left_alone
 
 
 def test_modules_and_gradients():
@@ -66,6 +82,7 @@ class Marked(torch.Tensor):
         return super().__torch_function__(func, types, args, kwargs or {})
 
 
+@cpu_only
 @pytest.mark.parametrize("way", ["mode", "process"])
 def test_left_to_torch(way, request):
     if way == "process":
