@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import pytest
 import torch
 
 from tapconv.functional import padding_in_samples
@@ -15,6 +16,20 @@ from tapconv.reference import torch_conv1d
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 PADDING_MODES = ["zeros", "reflect", "replicate", "circular"]
+
+# For a test of what only CPUs have, in a file whose others run on every device.
+cpu_only = pytest.mark.parametrize("device", ["cpu"], indirect=True)
+
+
+def on_device(arguments: Iterable) -> list:
+    """Those that are tensors moved to where the test makes its own, by the `device` fixture; others as they are."""
+    device = torch.get_default_device()
+    return [argument.to(device) if isinstance(argument, torch.Tensor) else argument for argument in arguments]
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Random numbers for tensors of the `device` fixture, whose generators must be on their device."""
+    return torch.Generator(torch.get_default_device()).manual_seed(seed)
 
 
 @dataclass(frozen=True)

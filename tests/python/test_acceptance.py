@@ -4,12 +4,15 @@ import itertools
 
 import pytest
 import torch
+from support import cpu_only, on_device
 
 import tapconv
 
 pytest.importorskip("expecttest", reason="torch.testing._internal needs the expecttest package")
 from torch.testing._internal import common_modules, common_nn
 from torch.testing._internal.common_methods_invocations import op_db
+
+pytestmark = pytest.mark.usefixtures("device")
 
 OP_INFO = next(info for info in op_db if info.name == "nn.functional.conv1d")
 MODULE_INFO = next(info for info in common_modules.module_db if info.module_cls is torch.nn.Conv1d)
@@ -21,6 +24,7 @@ NEW_MODULE_CASES = [
 ]
 
 
+@cpu_only
 def test_there_is_something_to_accept():
     assert len(DTYPES) >= 7
     assert len(NEW_MODULE_CASES) >= 17
@@ -28,9 +32,11 @@ def test_there_is_something_to_accept():
 
 @pytest.mark.parametrize("variant", ["contiguous", "noncontiguous"])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_op_info(dtype, variant):
+def test_op_info(dtype, variant, device):
+    if dtype not in OP_INFO.supported_dtypes(device):
+        pytest.skip(f"torch has no convolution of {dtype} on this device")
     requires_grad = dtype.is_floating_point or dtype.is_complex
-    for sample in OP_INFO.sample_inputs("cpu", dtype, requires_grad=requires_grad):
+    for sample in OP_INFO.sample_inputs(device, dtype, requires_grad=requires_grad):
         if variant == "noncontiguous":
             sample = sample.noncontiguous()
         # torch's own float16 is several units off, so that 16-bit types are held against its float64.
@@ -56,12 +62,12 @@ def _widened(argument):
 def test_op_info_errors(error_input):
     sample = error_input.sample_input
     with pytest.raises(error_input.error_type, match=error_input.error_regex):
-        tapconv.conv1d(sample.input, *sample.args, **sample.kwargs)
+        tapconv.conv1d(*on_device((sample.input, *sample.args)), **sample.kwargs)
 
 
 @pytest.mark.parametrize(("dtype", "training"), list(itertools.product([torch.float32, torch.float64], [False, True])))
-def test_module_info(dtype, training):
-    inputs = MODULE_INFO.module_inputs_func(MODULE_INFO, "cpu", dtype, requires_grad=True, training=training)
+def test_module_info(dtype, training, device):
+    inputs = MODULE_INFO.module_inputs_func(MODULE_INFO, device, dtype, requires_grad=True, training=training)
     assert inputs
     for case in inputs:
         constructor, forward = case.constructor_input, case.forward_input

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import DTYPES, PADDING_MODES, assert_within_bound
+from support import DTYPES, PADDING_MODES, assert_within_bound, seeded
 
 import tapconv
 from tapconv.reference import torch_conv1d
+
+pytestmark = pytest.mark.usefixtures("device")
 
 EXAMPLES = int(os.environ.get("TAPCONV_EXAMPLES", "100"))
 COMMON = settings(
@@ -34,7 +37,7 @@ mostly = lambda usual, rare: st.integers(0, 9).flatmap(lambda n: rare if n == 0 
 def tensors(draw, shape, dtype):
     """Random numbers, in one of several layouts."""
     seed = draw(st.integers(0, 2**16))
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     layout = draw(st.sampled_from(["contiguous", "transposed", "strided", "expanded", "shifted"]))
     if layout == "transposed" and shape:
         tensor = torch.randn(shape[::-1], generator=generator).permute(*reversed(range(len(shape))))
@@ -174,8 +177,7 @@ def test_gradients(call):
     call = [None if t is None else t.detach().clone().requires_grad_() for t in (input, weight, bias)]
     present = [tensor for tensor in call if tensor is not None]
     output = tapconv.conv1d(*call, *attributes)
-    generator = torch.Generator().manual_seed(1)
-    grad_output = torch.randn(output.shape, generator=generator).to(output.dtype)
+    grad_output = torch.randn(output.shape, generator=seeded(1)).to(output.dtype)
     ours = torch.autograd.grad(output, present, grad_output)
     wide = [None if t is None else t.detach().double().contiguous().requires_grad_() for t in call]
     wide_present = [tensor for tensor in wide if tensor is not None]

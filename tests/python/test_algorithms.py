@@ -33,6 +33,7 @@ def test_the_layer_tells_the_algorithms_apart():
     assert same_bits(tapconv.conv1d(X, W, algorithm="fft"), AUTO)
 
 
+@pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("algorithm", ["auto", "direct", "fft"])
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import shutil
 
 import pytest
 import torch
+from support import cpu_only
 from torch import nn
 
 import tapconv
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("device")]
 needs_compiler = pytest.mark.skipif(
     not (shutil.which("g++") or shutil.which("c++") or shutil.which("clang++")), reason="no C++ compiler"
 )
@@ -112,6 +113,7 @@ def test_export_with_any_batch_and_length(tmp_path):
         torch.testing.assert_close(program.module()(input), model(input))
 
 
+@cpu_only
 @needs_compiler
 def test_aot_inductor_package(tmp_path):
     model = Model().eval()
@@ -143,11 +145,11 @@ def test_fx_tracing():
     torch.testing.assert_close(graph_module(input), model(input))
 
 
-def test_autocast_inside():
+def test_autocast_inside(device):
     model, input = Model().eval(), torch.randn(2, 3, 30)
 
     def function(input):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16):
             return model(input)
 
     with torch.no_grad():

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from support import DTYPES, assert_within_bound
+from support import DTYPES, assert_within_bound, on_device
 from torch import nn
 from torch.func import functionalize, grad, jacfwd, jacrev, jvp, vmap
 
 import tapconv
+
+pytestmark = pytest.mark.usefixtures("device")
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def test_left_to_torch(dtype, arguments):
 
 def outcome(function, *arguments):
     try:
-        return tuple(function(*arguments).shape)
+        return tuple(function(*on_device(arguments)).shape)
     except Exception as error:
         return type(error), str(error)
 
@@ -296,9 +298,9 @@ def test_meta():
     assert output.device.type == "meta" and output.shape == (2, 6, 18)
 
 
-def test_autocast():
+def test_autocast(device):
     input, weight, bias = Problem((4, 6, 2), 3, 2, 1, 1).tensors(torch.float32)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(device, dtype=torch.bfloat16):
         output = tapconv.conv_transpose1d(input, weight, bias, 2, 1, 1, 2)
         expected = torch.conv_transpose1d(input, weight, bias, 2, 1, 1, 2)
     assert output.dtype == expected.dtype == torch.bfloat16

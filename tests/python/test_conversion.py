@@ -12,7 +12,11 @@ from torch import nn
 
 import tapconv
 
-SIGNAL = torch.randn(2, 4, 40, generator=torch.Generator().manual_seed(0))
+
+@pytest.fixture
+def signal(device):
+    """What the models are called with; a test that takes it runs on every device."""
+    return torch.randn(2, 4, 40, generator=torch.Generator().manual_seed(0), device="cpu").to(device)
 
 
 class LeftPadded(nn.Conv1d):
@@ -79,10 +83,10 @@ def results(module, signal):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", MAKERS)
-def test_same_object_same_result(name, training):
+def test_same_object_same_result(name, training, signal):
     module = MAKERS[name]()
     model = nn.Sequential(module).train(training)
-    signal = SIGNAL.to(next(module.parameters()).dtype)
+    signal = signal.to(next(module.parameters()).dtype)
     if training:
         model(signal)  # spectral_norm's first power iteration
         model.eval()
@@ -113,9 +117,9 @@ def torch_class(cls):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_copies_of_converted_modules(name):
+def test_copies_of_converted_modules(name, signal):
     module = tapconv.convert(MAKERS[name]().eval())
-    signal = SIGNAL.to(next(module.parameters()).dtype)
+    signal = signal.to(next(module.parameters()).dtype)
     with torch.no_grad():
         expected = module(signal)
         if "hook" in name:
@@ -141,11 +145,11 @@ def test_parametrized_modules_do_not_pickle_as_in_torch():
         pickle.dumps(tapconv.convert(MAKERS["weight_norm"]()))
 
 
-def test_norms_come_and_go_after_converting():
+def test_norms_come_and_go_after_converting(signal):
     module = tapconv.convert(nn.Conv1d(4, 6, 3))
-    expected = module(SIGNAL)
+    expected = module(signal)
     PARAMETRIZATIONS.weight_norm(module)
-    torch.testing.assert_close(module(SIGNAL), expected)
+    torch.testing.assert_close(module(signal), expected)
     tapconv.revert(module)
     assert not isinstance(module, tapconv.Conv1d)
     tapconv.convert(module)
@@ -153,15 +157,15 @@ def test_norms_come_and_go_after_converting():
     assert isinstance(module, tapconv.Conv1d) and not nn.utils.parametrize.is_parametrized(module)
     tapconv.revert(module)
     assert type(module) is nn.Conv1d
-    torch.testing.assert_close(module(SIGNAL), expected)
+    torch.testing.assert_close(module(signal), expected)
 
     module = tapconv.convert(with_old_weight_norm(nn.Conv1d(4, 6, 3)))
-    expected = module(SIGNAL)
+    expected = module(signal)
     module.weight_g.data.mul_(2)
-    torch.testing.assert_close(module(SIGNAL) - module.bias[:, None], 2 * (expected - module.bias[:, None]))
+    torch.testing.assert_close(module(signal) - module.bias[:, None], 2 * (expected - module.bias[:, None]))
     nn.utils.remove_weight_norm(module)
     assert list(dict(module.named_parameters())) == ["bias", "weight"]
-    module(SIGNAL)
+    module(signal)
 
 
 def test_a_copy_keeps_its_own_class():
@@ -171,14 +175,14 @@ def test_a_copy_keeps_its_own_class():
     assert isinstance(first, tapconv.Conv1d) and not isinstance(second, tapconv.Conv1d)
 
 
-def test_hooks_and_shared_modules():
+def test_hooks_and_shared_modules(signal):
     shared, seen = nn.Conv1d(4, 4, 3, padding=1), []
     model = nn.ModuleDict({"a": shared, "b": nn.Sequential(shared)})
     shared.register_forward_hook(lambda module, args, output: seen.append("forward"))
     shared.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append("backward"))
     tapconv.convert(model)
     assert model["a"] is model["b"][0] and tapconv.report(model).converted[0].name == "a"
-    model["b"](SIGNAL.clone().requires_grad_()).sum().backward()
+    model["b"](signal.clone().requires_grad_()).sum().backward()
     assert seen == ["forward", "backward"]
 
 
@@ -233,13 +237,13 @@ def test_what_is_no_module(function, model):
         function(model)
 
 
-def test_lazy_modules_after_their_first_call():
+def test_lazy_modules_after_their_first_call(signal):
     model = nn.Sequential(nn.LazyConv1d(6, 3))
     tapconv.convert(model)
-    expected = model(SIGNAL)
+    expected = model(signal)
     tapconv.convert(model)
     assert isinstance(model[0], tapconv.Conv1d)
-    torch.testing.assert_close(model(SIGNAL), expected)
+    torch.testing.assert_close(model(signal), expected)
 
 
 def test_the_report_reads_well():
@@ -266,42 +270,42 @@ class Model(nn.Module):
         return self.last(self.second(self.first(input).relu()))
 
 
-def test_compile_export_and_symbolic_trace():
+def test_compile_export_and_symbolic_trace(signal):
     model = Model().eval()
-    expected = model(SIGNAL)
+    expected = model(signal)
     tapconv.convert(model)
     torch._dynamo.reset()
-    torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(SIGNAL), expected)
-    program = torch.export.export(model, (SIGNAL,))
+    torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(signal), expected)
+    program = torch.export.export(model, (signal,))
     assert program.graph_module.code.count("torch.ops.tapconv.conv1d") == 2
     assert program.graph_module.code.count("torch.ops.tapconv.conv_transpose1d") == 1
     with kernel_calls() as calls:
         torch.testing.assert_close(
-            torch.fx.symbolic_trace(nn.Sequential(model.last))(SIGNAL.repeat(1, 2, 1)).shape[1], 2
+            torch.fx.symbolic_trace(nn.Sequential(model.last))(signal.repeat(1, 2, 1)).shape[1], 2
         )
     assert calls.forward == 1
     parameters = {name: torch.zeros_like(parameter) for name, parameter in model.last.named_parameters()}
-    assert not torch.func.functional_call(model.last, parameters, SIGNAL.repeat(1, 2, 1)).any()
+    assert not torch.func.functional_call(model.last, parameters, signal.repeat(1, 2, 1)).any()
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_scripting_a_converted_model():
+def test_scripting_a_converted_model(signal):
     model = nn.Sequential(nn.Conv1d(4, 6, 3, padding=1), nn.ReLU(), nn.ConvTranspose1d(6, 2, 3))
-    expected = model(SIGNAL)
+    expected = model(signal)
     scripted = torch.jit.script(tapconv.convert(model))
     assert len(tapconv.report(scripted).converted) == 2
     with kernel_calls() as calls:
-        torch.testing.assert_close(scripted(SIGNAL), expected)
+        torch.testing.assert_close(scripted(signal), expected)
     assert calls.forward == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("way", ["script", "script in words", "trace"])
-def test_converting_torchscript(way):
+def test_converting_torchscript(way, signal):
     padding = "same" if way == "script in words" else 1
     model = nn.Sequential(nn.Conv1d(4, 6, 3, padding=padding), nn.ReLU(), nn.ConvTranspose1d(6, 2, 3)).eval()
-    expected = model(SIGNAL)
-    scripted = torch.jit.trace(model, SIGNAL) if way == "trace" else torch.jit.script(model)
+    expected = model(signal)
+    scripted = torch.jit.trace(model, signal) if way == "trace" else torch.jit.script(model)
     buffer = io.BytesIO()
     torch.jit.save(scripted, buffer)
     buffer.seek(0)
@@ -310,11 +314,11 @@ def test_converting_torchscript(way):
     tapconv.convert(loaded)
     assert len(tapconv.report(loaded).converted) == 2 and "TorchScript Conv1d." in str(tapconv.report(loaded))
     with kernel_calls() as calls:
-        torch.testing.assert_close(loaded(SIGNAL), expected)
+        torch.testing.assert_close(loaded(signal), expected)
     assert calls.forward == 2 and not calls.by_torch
     buffer = io.BytesIO()
     torch.jit.save(tapconv.revert(loaded), buffer)
     buffer.seek(0)
     with kernel_calls() as calls:
-        torch.testing.assert_close(torch.jit.load(buffer)(SIGNAL), expected, rtol=0, atol=0)
+        torch.testing.assert_close(torch.jit.load(buffer)(signal), expected, rtol=0, atol=0)
     assert not calls.forward

@@ -161,15 +161,11 @@ def test_gradients_are_the_same_every_time(problem):
 @needs_device
 def test_tf32_is_torchs_to_allow():
     """Integers that TF32's ten bits cannot hold are exact without it."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         input = torch.randint(2**11, 2**12, (4, 128, 256), device="cuda").float()
         weight = torch.randint(-2, 3, (128, 128, 3), device="cuda").float()
         output = tapconv.conv1d(input, weight, algorithm="direct")
         assert torch.equal(output.double(), torch.conv1d(input.double(), weight.double()))
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 @needs_device

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from support import on_device
 
 import tapconv
+
+pytestmark = pytest.mark.usefixtures("device")
 
 X, W, B = torch.zeros(2, 6, 20), torch.zeros(4, 6, 3), torch.zeros(4)
 
@@ -47,18 +50,17 @@ WRONG_CALLS = {
 }
 
 
-def outcome(function, arguments, device="cpu"):
-    arguments = [argument.to(device) if isinstance(argument, torch.Tensor) else argument for argument in arguments]
+def outcome(function, arguments):
     try:
-        return tuple(function(*arguments).shape)
+        return tuple(function(*on_device(arguments)).shape)
     except Exception as error:
         return type(error), str(error)
 
 
 @pytest.mark.parametrize("name", WRONG_CALLS)
 @pytest.mark.parametrize("function", [tapconv.conv1d, torch.ops.tapconv.conv1d], ids=["tapconv", "torch.ops"])
-def test_same_error_as_torch(name, function, device):
-    theirs = outcome(torch.conv1d, WRONG_CALLS[name], device)
+def test_same_error_as_torch(name, function):
+    theirs = outcome(torch.conv1d, WRONG_CALLS[name])
     assert isinstance(theirs[0], type), f"torch accepts this call and gives the shape {theirs}"
     assert outcome(function, WRONG_CALLS[name]) == theirs
 
@@ -72,23 +74,24 @@ def test_same_error_as_torch_when_gradients_are_wanted(name):
 
 def test_unknown_padding_mode():
     with pytest.raises(ValueError, match=r"padding_mode must be one of .* but got padding_mode='mirror'"):
-        tapconv.conv1d(X, W, padding_mode="mirror")
+        tapconv.conv1d(*on_device((X, W)), padding_mode="mirror")
 
 
 def test_unknown_algorithm():
     with pytest.raises(ValueError, match=r"algorithm must be one of .* but got algorithm='magic'"):
-        tapconv.conv1d(X, W, algorithm="magic")
+        tapconv.conv1d(*on_device((X, W)), algorithm="magic")
 
 
 @pytest.mark.parametrize(
     ("padding_mode", "padding"), [("reflect", 20), ("reflect", (0, 25)), ("circular", 21), ("circular", (22, 0))]
 )
 def test_padding_longer_than_a_mode_allows(padding_mode, padding):
+    input, weight = on_device((X, W))
     pair = [padding, padding] if isinstance(padding, int) else list(padding)
     with pytest.raises(RuntimeError) as theirs:
-        torch.nn.functional.pad(X, pair, mode=padding_mode)
+        torch.nn.functional.pad(input, pair, mode=padding_mode)
     with pytest.raises(RuntimeError) as ours:
-        tapconv.conv1d(X, W, padding=padding, padding_mode=padding_mode)
+        tapconv.conv1d(input, weight, padding=padding, padding_mode=padding_mode)
     assert str(ours.value) == str(theirs.value)
 
 
@@ -115,16 +118,17 @@ def test_arguments_of_a_wrong_kind(name):
     assert theirs[0] is TypeError
     assert outcome(tapconv.conv1d, arguments) == theirs
     with pytest.raises((TypeError, RuntimeError)):
-        torch.ops.tapconv.conv1d(*arguments)
+        torch.ops.tapconv.conv1d(*on_device(arguments))
 
 
 def test_arguments_of_a_wrong_kind_where_torch_has_no_such_call():
+    input, weight = on_device((X, W))
     with pytest.raises(TypeError, match="groups"):
-        tapconv.conv1d(X, W, padding="causal", groups="2")
+        tapconv.conv1d(input, weight, padding="causal", groups="2")
     with pytest.raises(RuntimeError, match="padding_mode"):
-        tapconv.conv1d(X, W, padding_mode=3)
+        tapconv.conv1d(input, weight, padding_mode=3)
     with pytest.raises(TypeError):
-        tapconv.conv1d(X)
+        tapconv.conv1d(input)
 
 
 @pytest.mark.parametrize("make", [lambda m: m.Conv1d(6, 4, 3), lambda m: m.ConvTranspose1d(6, 4, 3)])

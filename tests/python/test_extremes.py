@@ -7,9 +7,11 @@ import time
 
 import pytest
 import torch
-from support import DTYPES, PADDING_MODES
+from support import DTYPES, PADDING_MODES, cpu_only, on_device, seeded
 
 import tapconv
+
+pytestmark = pytest.mark.usefixtures("device")
 
 X, W, B = torch.randn(2, 6, 20), torch.randn(4, 6, 3), torch.randn(4)
 HUGE = [2**31 - 1, 2**31, 2**31 + 1, 2**32, 2**62 - 1, 2**62, 2**63 - 1]
@@ -33,36 +35,40 @@ def assert_same_outcome(*arguments):
 @pytest.mark.parametrize("huge", HUGE)
 def test_huge_strides(huge):
     """One output, the first one; torch's own convolution refuses strides of more than 31 bits in other words."""
-    output = tapconv.conv1d(X, W, B, huge)
-    torch.testing.assert_close(output, torch.conv1d(X, W, B, 20))
+    tensors = on_device((X, W, B))
+    output = tapconv.conv1d(*tensors, huge)
+    torch.testing.assert_close(output, torch.conv1d(*tensors, 20))
 
 
 @pytest.mark.parametrize("huge", HUGE)
 def test_huge_dilations(huge):
-    assert_same_outcome(X, W, B, 1, 0, huge)
-    one_tap = W[:, :, :1]
-    torch.testing.assert_close(tapconv.conv1d(X, one_tap, B, 1, 0, huge), torch.conv1d(X, one_tap, B))
+    input, weight, bias = on_device((X, W, B))
+    assert_same_outcome(input, weight, bias, 1, 0, huge)
+    one_tap = weight[:, :, :1]
+    torch.testing.assert_close(tapconv.conv1d(input, one_tap, bias, 1, 0, huge), torch.conv1d(input, one_tap, bias))
 
 
 @pytest.mark.parametrize("huge", [2**62 - 1, 2**62, 2**63 - 1])
 def test_paddings_whose_sums_overflow(huge):
-    assert_same_outcome(X, W, B, 1, huge)
+    tensors = on_device((X, W, B))
+    assert_same_outcome(*tensors, 1, huge)
     for padding in ((huge, 1), (0, huge)):
-        assert isinstance(outcome(tapconv.conv1d, X, W, B, 1, padding)[0], type)
+        assert isinstance(outcome(tapconv.conv1d, *tensors, 1, padding)[0], type)
 
 
 @pytest.mark.parametrize("huge", [2**40, 2**62, 2**63 - 1])
 @pytest.mark.parametrize("padding_mode", PADDING_MODES)
 def test_paddings_that_no_memory_holds(huge, padding_mode):
-    assert isinstance(outcome(tapconv.conv1d, X, W, B, 1, huge, padding_mode=padding_mode)[0], type)
+    assert isinstance(outcome(tapconv.conv1d, *on_device((X, W, B)), 1, huge, padding_mode=padding_mode)[0], type)
 
 
 @pytest.mark.parametrize("dilation", [2**31 - 5, 2**31 + 3, 2**40])
 def test_taps_far_apart_in_a_padding_of_equal_length(dilation):
     """Only one output, whose first tap stands in the padding: no memory of the padding's length is needed."""
-    output = tapconv.conv1d(X, W[:, :, :2], B, 1, (dilation - 19, 0), dilation)
+    input, weight, bias = on_device((X, W, B))
+    output = tapconv.conv1d(input, weight[:, :, :2], bias, 1, (dilation - 19, 0), dilation)
     assert output.shape == (2, 4, 1)
-    torch.testing.assert_close(output, torch.conv1d(X[:, :, 19:], W[:, :, 1:2], B))
+    torch.testing.assert_close(output, torch.conv1d(input[:, :, 19:], weight[:, :, 1:2], bias))
 
 
 @pytest.mark.parametrize("length", [2**31 - 1, 2**31 + 7, 2**33 + 5])
@@ -129,7 +135,7 @@ def test_zero_times_anything_finite_is_zero(dtype, padding):
 )
 def test_special_numbers_anywhere(special, algorithm, shape, kernel_size, groups):
     """They reach the outputs and gradients that they are part of, whichever they are, and no other."""
-    generator = torch.Generator().manual_seed(5)
+    generator = seeded(5)
     channels = shape[1]
     padding = kernel_size // 2
     weight = torch.randn(channels, channels // groups, kernel_size, generator=generator)
@@ -190,6 +196,7 @@ def with_flushing(body):
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
+@cpu_only
 def test_denormal_numbers_are_kept():
     with_flushing("""
     for threads in (1, 2):
@@ -203,6 +210,7 @@ def test_denormal_numbers_are_kept():
     """)
 
 
+@cpu_only
 def test_denormal_numbers_are_flushed_when_torch_is_told_to():
     with_flushing("""
     torch.set_num_threads(1)
@@ -217,6 +225,7 @@ def test_denormal_numbers_are_flushed_when_torch_is_told_to():
     """)
 
 
+@cpu_only
 @pytest.mark.serial
 @pytest.mark.parametrize("flush", [False, True])
 def test_denormal_numbers_cause_no_cliff_in_speed(flush):

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 import torch
-from support import kernel_calls
+from support import cpu_only, kernel_calls, on_device
 from torch import nn
 from torch.autograd import forward_ad
 from torch.func import functionalize, grad, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
@@ -22,6 +22,12 @@ X, W, B = (
 )
 ARGUMENTS = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
 BATCH = 7
+
+
+@pytest.fixture(autouse=True)
+def tensors_on_device(device, monkeypatch):
+    for name, tensor in zip("XWB", on_device((X, W, B)), strict=True):
+        monkeypatch.setitem(globals(), name, tensor)
 
 
 def loss(f, *tensors):
@@ -61,11 +67,14 @@ def of_one_argument(transform, argument):
 
 
 def mapped(in_dims, transform=lambda f: f):
-    tensors = [
-        t if dim is None else torch.stack([t * (i + 1) for i in range(BATCH)])
-        for t, dim in zip((X, W, B), in_dims, strict=True)
-    ]
-    return lambda f: vmap(transform(f), in_dims)(*tensors)
+    def run(f):
+        tensors = [
+            t if dim is None else torch.stack([t * (i + 1) for i in range(BATCH)])
+            for t, dim in zip((X, W, B), in_dims, strict=True)
+        ]
+        return vmap(transform(f), in_dims)(*tensors)
+
+    return run
 
 
 def with_hooks(f):
@@ -79,7 +88,7 @@ def with_checkpoints(f):
 
 def in_bfloat16(f):
     tensors = [tensor.float().requires_grad_() for tensor in (X, W, B)]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(X.device.type, dtype=torch.bfloat16):
         output = f(*tensors)
     return output.float(), *torch.autograd.grad(output.float().sin().sum(), tensors)
 
@@ -252,6 +261,7 @@ def test_compiled_autograd(models):
     torch.testing.assert_close([parameter.grad for parameter in converted.parameters()], step(model))
 
 
+@cpu_only
 @pytest.mark.slow
 @needs_compiler
 def test_exported_and_packaged(models, tmp_path):

@@ -145,6 +145,7 @@ def test_errors_in_many_threads_at_once():
     assert sorted(caught) == [(i, True) for i in range(8)]
 
 
+@pytest.mark.usefixtures("device")
 def test_tensors_given_up_on_another_thread():
     """The graph alone keeps what backward needs; it may run, and end, elsewhere."""
     input, weight = torch.randn(2, 8, 300), torch.randn(8, 8, 5, requires_grad=True)
@@ -164,6 +165,7 @@ def test_tensors_given_up_on_another_thread():
     assert torch.equal(gradients[0], expected)
 
 
+@pytest.mark.usefixtures("device")
 def test_one_tensor_in_all_places():
     tensor = torch.randint(-3, 4, (3, 3, 3)).double()
     bias = tensor[0, 0]
@@ -178,6 +180,7 @@ def test_one_tensor_in_all_places():
     torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.usefixtures("device")
 def test_overlapping_views():
     """Windows of one signal that overlap, as torch.Tensor.unfold makes them."""
     signal = torch.randint(-3, 4, (400,)).float()
@@ -186,6 +189,7 @@ def test_overlapping_views():
     assert torch.equal(tapconv.conv1d(input, weight, algorithm="direct"), torch.conv1d(input.contiguous(), weight))
 
 
+@pytest.mark.usefixtures("device")
 def test_out_that_is_a_view_leaves_its_surroundings_alone():
     input, weight = torch.randn(2, 3, 30), torch.randn(4, 3, 3)
     whole = torch.full((2, 8, 40), 7.0)
@@ -196,12 +200,14 @@ def test_out_that_is_a_view_leaves_its_surroundings_alone():
     assert torch.equal(whole, torch.full_like(whole, 7.0))
 
 
+@pytest.mark.usefixtures("device")
 def test_out_that_overlaps_an_argument_is_refused():
     memory = torch.randn(1000)
     with pytest.raises(RuntimeError, match="single memory location"):
         tapconv.conv1d(memory[:240].view(2, 4, 30), torch.randn(4, 4, 3), out=memory[100:324].view(2, 4, 28))
 
 
+@pytest.mark.usefixtures("device")
 def test_inference_tensors():
     with torch.inference_mode():
         input, weight = torch.randint(-3, 4, (2, 3, 40)).float(), torch.randint(-3, 4, (5, 3, 3)).float()

@@ -6,9 +6,12 @@ import pickle
 
 import pytest
 import torch
+from support import seeded
 from torch import nn
 
 import tapconv
+
+pytestmark = pytest.mark.usefixtures("device")
 
 ARGUMENTS = [
     ((3, 4, 5), {}),
@@ -171,7 +174,7 @@ def test_training_matches_torch():
     ours, theirs = both((3, 4, 5), {"padding": 2})
     for module in (ours, theirs):
         optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-        generator = torch.Generator().manual_seed(0)
+        generator = seeded(0)
         for _ in range(5):
             optimizer.zero_grad()
             module(torch.randn(2, 3, 40, generator=generator)).square().mean().backward()

@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 import torch
-from support import DTYPES, PADDING_MODES, Problem, assert_within_bound
+from support import DTYPES, PADDING_MODES, Problem, assert_within_bound, cpu_only
 
 import tapconv
+
+pytestmark = pytest.mark.usefixtures("device")
 
 CHANNELS = {"one": (1, 1, 1), "depthwise": (4, 4, 4), "grouped": (4, 6, 2), "dense": (8, 8, 1)}
 
@@ -70,6 +72,7 @@ def transforms_in(function):
     return sum(event.count for event in profile.key_averages() if event.key == "aten::_fft_r2c")
 
 
+@cpu_only
 def test_auto_takes_it_for_very_long_filters_in_every_direction():
     input, weight = torch.randn(1, 1, 60000), torch.randn(1, 1, 20000)
     grad_output = torch.randn(1, 1, 40001)
@@ -84,6 +87,7 @@ def test_auto_takes_it_for_very_long_filters_in_every_direction():
             assert transforms_in(call) == 0
 
 
+@cpu_only
 def test_the_same_bits_for_any_number_of_threads():
     problem = long_problem("grouped", length=30000, kernel_size=5000, padding=10)
     tensors = problem.tensors()
@@ -100,6 +104,7 @@ def test_the_same_bits_for_any_number_of_threads():
         assert all(map(torch.equal, results[0], other))
 
 
+@cpu_only
 @pytest.mark.parametrize("value", [float("nan"), -float("inf"), 3e38])
 @pytest.mark.parametrize("where", ["input", "weight", "bias"])
 def test_what_a_transform_would_spread_stays_where_the_direct_sum_has_it(where, value):
@@ -167,6 +172,7 @@ def test_vmap_and_double_backward():
         torch.testing.assert_close(gradient, expected)
 
 
+@cpu_only
 @pytest.mark.slow
 def test_65536_taps_on_a_million_samples_in_bounded_memory():
     input, weight = torch.randn(1, 1, 1_000_000), torch.randn(1, 1, 65_536)

@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 import tapconv
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning"),
+    pytest.mark.usefixtures("device"),
+]
 
 
 class Model(nn.Module):
