@@ -28,9 +28,8 @@ void pack_register_tiles(const Plan& plan, const ForwardOperands& operands, cons
   const Problem& p = plan.problem;
   const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
   const int slots = elements < least_parallel_packing ? 1 : plan.slots;
-  run_tasks(parallel, slots, p.groups * plan.tile_row_count, operands.workspace, [&](int64_t first, int64_t last, int) {
-    for (int64_t tile = first; tile < last; ++tile) kernels.pack_tile(plan, operands, tile);
-  });
+  run_tasks(parallel, slots, p.groups * plan.tile_row_count, operands.workspace,
+            [&](int64_t first, int64_t last, int) { kernels.pack_tiles(plan, operands, first, last); });
 }
 
 void pack_out_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {

@@ -21,7 +21,7 @@ struct ForwardOperands {
 // another, as long as each running call has a slot of its own.
 struct ForwardKernels {
   void (*prepare_bias)(const Plan&, const ForwardOperands&);
-  void (*pack_tile)(const Plan&, const ForwardOperands&, int64_t tile);
+  void (*pack_tiles)(const Plan&, const ForwardOperands&, int64_t first, int64_t last);
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 

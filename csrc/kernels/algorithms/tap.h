@@ -243,7 +243,7 @@ void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
 
 template <class Isa, class Storage, class Vector = typename Isa::template VectorOf<ComputeType<Storage>>::type>
 constexpr ForwardKernels tap_kernels() {
-  return {&prepare_bias<Storage>, &pack_tile<Vector, Storage>, &run_tap<Isa, Storage, Vector>};
+  return {&prepare_bias<Storage>, &pack_tiles<Vector, Storage>, &run_tap<Isa, Storage, Vector>};
 }
 
 }  // namespace

@@ -40,43 +40,118 @@ inline float pair_of(BFloat16 first, BFloat16 second) {
   return std::bit_cast<float>(static_cast<uint32_t>(first.bits) | static_cast<uint32_t>(second.bits) << 16);
 }
 
-// Packs tile number `tile`, counted over all groups.
+// Where the weights of a register tile are, and where they go.
+template <class Scalar, class Storage>
+struct PackedTile {
+  int rows;
+  const Storage* from[largest_tile_rows];  // input channel 0, tap 0 of each row
+  // Rows whose weights are neighbours in memory, as those of the phases of a transposed convolution are.
+  int run_count;
+  int run_ends[largest_tile_rows];
+  Scalar* to;
+
+  PackedTile() = default;
+
+  // Tile number `tile`, counted over all groups.
+  PackedTile(const Plan& plan, const ForwardOperands& operands, int64_t tile) : run_count(0) {
+    const Problem& p = plan.problem;
+    const ForwardVariant& variant = plan.variant;
+    const int64_t group_out = p.out_channels / p.groups;
+    const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
+    const int64_t group = tile / plan.tile_row_count;
+    const Part part = part_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
+    const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;
+    rows = part.size;
+    to = static_cast<Scalar*>(operands.packed_weight) + (group * group_out + part.first) * group_rows * p.kernel_size;
+    for (int o = 0; o < rows; ++o) {
+      const int64_t channel = (part.first + o) / variant.phases;
+      const int64_t phase = (part.first + o) % variant.phases;
+      from[o] = weight + channel * p.weight_strides.out_channel + phase * variant.weight_phase_stride;
+      if (o > 0 && from[o] != from[o - 1] + 1) run_ends[run_count++] = o;
+    }
+    run_ends[run_count++] = rows;
+  }
+
+  bool has_long_runs() const { return 2 * run_count <= rows; }
+};
+
+// Neighbouring tiles side by side, input channel by input channel: what the tiles read of one lies together, but the
+// channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it.
 template <class Vector, class Storage>
-void pack_tile(const Plan& plan, const ForwardOperands& operands, int64_t tile) {
-  using Scalar = ComputeType<Storage>;
-  const Problem& p = plan.problem;
-  const int64_t group_out = p.out_channels / p.groups;
+void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>* tiles, int tile_count) {
+  constexpr int64_t channels_ahead = 4;
   const int64_t group_in = p.in_channels / p.groups;
-  const int64_t group_rows = (group_in + plan.row_channels - 1) / plan.row_channels;
-  const int64_t group = tile / plan.tile_row_count;
-  const Part part = part_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
-  const int64_t out_channel = group * group_out + part.first;
-  const WeightStrides& strides = p.weight_strides;
-  const ForwardVariant& variant = plan.variant;
-  const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;
-  Scalar* to = static_cast<Scalar*>(operands.packed_weight) + out_channel * group_rows * p.kernel_size;
-  const Storage* from[largest_tile_rows];
-  for (int o = 0; o < part.size; ++o) {
-    const int64_t channel = (part.first + o) / variant.phases;
-    const int64_t phase = (part.first + o) % variant.phases;
-    from[o] = weight + channel * strides.out_channel + phase * variant.weight_phase_stride;
-  }
-  const bool side_by_side = strides.tap == 1 && (group_in == 1 || strides.in_channel == p.kernel_size);
-  if (!has_pairs<Vector> && side_by_side && variant.phases == 1 && part.size <= Vector::width) {
-    return pack_taps<Vector>(from, part.size, group_in * p.kernel_size, to);
-  }
-  for (int64_t c = 0; c < group_in; c += plan.row_channels) {
-    for (int64_t k = 0; k < p.kernel_size; ++k) {
-      const int64_t at = c * strides.in_channel + k * strides.tap;
-      for (int o = 0; o < part.size; ++o) {
-        if constexpr (has_pairs<Vector>) {
-          to[o] = pair_of(from[o][at], c + 1 < group_in ? from[o][at + strides.in_channel] : Storage{});
-        } else {
-          to[o] = widen(from[o][at]);
+  for (int64_t c = 0; c < group_in; ++c) {
+    for (int i = 0; i < tile_count; ++i) {
+      const auto& tile = tiles[i];
+      if (c + channels_ahead < group_in) {
+        __builtin_prefetch(tile.from[0] + (c + channels_ahead) * p.weight_strides.in_channel);
+      }
+      auto* to = tile.to + c * p.kernel_size * tile.rows;
+      for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
+        const int64_t at = c * p.weight_strides.in_channel + k * p.weight_strides.tap;
+        for (int r = 0, o = 0; r < tile.run_count; ++r) {
+          const Storage* const from = tile.from[o] + at - o;
+          // In fours: masked vectors would read across the ends of cache lines.
+          for (; o + 4 <= tile.run_ends[r]; o += 4) {
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; ++i) to[o + i] = widen(from[o + i]);
+          }
+          for (; o < tile.run_ends[r]; ++o) to[o] = widen(from[o]);
         }
       }
-      to += part.size;
     }
+  }
+}
+
+// One weight after the other, in pairs where rows are.
+template <class Vector, class Storage>
+void pack_each(const Plan& plan, const PackedTile<typename Vector::Scalar, Storage>& tile) {
+  const Problem& p = plan.problem;
+  const int64_t group_in = p.in_channels / p.groups;
+  auto* to = tile.to;
+  for (int64_t c = 0; c < group_in; c += plan.row_channels) {
+    for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
+      const int64_t at = c * p.weight_strides.in_channel + k * p.weight_strides.tap;
+      for (int o = 0; o < tile.rows; ++o) {
+        const Storage* const from = tile.from[o] + at;
+        if constexpr (has_pairs<Vector>) {
+          to[o] = pair_of(from[0], c + 1 < group_in ? from[p.weight_strides.in_channel] : Storage{});
+        } else {
+          to[o] = widen(from[0]);
+        }
+      }
+    }
+  }
+}
+
+// Packs tiles [first, last), counted over all groups.
+template <class Vector, class Storage>
+void pack_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
+  using Tile = PackedTile<ComputeType<Storage>, Storage>;
+  constexpr int64_t most_tiles = 8;  // as many streams as the first-level cache can hold in one set
+  const Problem& p = plan.problem;
+  const int64_t group_in = p.in_channels / p.groups;
+  const bool taps_side_by_side = p.weight_strides.tap == 1 && plan.variant.phases == 1 &&
+                                 (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+  while (first < last) {
+    const Tile tile(plan, operands, first);
+    if constexpr (!has_pairs<Vector>) {
+      if (taps_side_by_side && tile.rows <= Vector::width) {
+        pack_taps<Vector>(tile.from, tile.rows, group_in * p.kernel_size, tile.to);
+        ++first;
+        continue;
+      }
+      if (tile.has_long_runs()) {
+        Tile tiles[most_tiles];
+        int count = 0;
+        for (; count < most_tiles && first < last; ++count, ++first) tiles[count] = Tile(plan, operands, first);
+        pack_runs<Vector>(p, tiles, count);
+        continue;
+      }
+    }
+    pack_each<Vector>(plan, tile);
+    ++first;
   }
 }
 
