@@ -127,13 +127,15 @@ class Decision {
     return tiles;
   }
 
-  // A few blocks may leave slots idle at the end. Other sizes may divide better, and give the same sums.
+  // A few blocks may leave slots idle at the end. Other sizes may divide better, and give the same sums. Blocks of less
+  // than a column read all filters more often than the third-level cache, which slots share, can deliver.
   void divide_blocks_among_slots() {
     if (slots_ == 1 || plan_.task_count >= tasks_per_slot * slots_) return;
     const int64_t most = tiles_.block_tiles;
+    const int64_t least_tiles = weight_bytes() > l2_block_bytes ? column() : width_;
     int64_t best = most;
     double least = slowest_slot_cost();
-    for (int64_t tiles = width_; tiles < most; tiles += width_) {
+    for (int64_t tiles = least_tiles; tiles < most; tiles += width_) {
       set_block(tiles);
       const double cost = slowest_slot_cost();
       if (cost < least) least = cost, best = tiles;
