@@ -99,8 +99,8 @@ constexpr double far_filter_line = 12;
 constexpr double near_filter_bytes = 1e6;
 constexpr double far_filter_bytes = 8e6;
 // The same for filters that were transformed before the call, which are read in their order and never written.
-constexpr double near_packed_line = 4.5;
-constexpr double far_packed_line = 11;
+constexpr double near_packed_line = 10;
+constexpr double far_packed_line = 20;
 constexpr double far_packed_bytes = 16e6;
 
 // Reading a cache line of so many that were packed or transformed ahead.

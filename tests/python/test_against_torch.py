@@ -116,7 +116,8 @@ def outcome_of_torch(*call):
     result = outcome(torch.conv1d, *call)
     if isinstance(result, tuple) and result[1].startswith("could not create a primitive"):
         with torch.backends.mkldnn.flags(enabled=False):
-            return outcome(torch.conv1d, *call)
+            own = outcome(torch.conv1d, *call)
+        return own if isinstance(own, torch.Tensor) else result
     return result
 
 
