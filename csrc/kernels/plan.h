@@ -212,6 +212,7 @@ struct Plan {
   bool folded;  // a row holds the outputs of all samples one after the other, in a segment for each tap
   RowLayout rows;
 
+  bool depthwise_rows;     // depthwise filters of few taps: rows are read where they lie
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
   bool pack_weight;        // false: the weight already lies as the tile wants it
   bool packed_ahead;       // the weight was packed, or the filters transformed, before the call (packed_weight.h)

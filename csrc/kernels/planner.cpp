@@ -61,6 +61,7 @@ class Decision {
     choose_row_layout();
     choose_channel_block();
     choose_time_and_out_blocks();
+    choose_depthwise_path();
     choose_data_paths();
     lay_out_workspace();
     return plan_;
@@ -146,8 +147,18 @@ class Decision {
            writes_in_order(p_, plan_.variant) && p_.output_strides.time == 1;
   }
 
+  void choose_depthwise_path() {
+    const bool one_row = group_out_ == 1 && !plan_.folded && plan_.rows.segment_count == 1;
+    // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
+    plan_.window_tiles =
+        one_row && plan_.rows.tap_distance == p_.dilation && width_ % p_.dilation == 0 && p_.kernel_size >= 5;
+    plan_.depthwise_rows = one_row && group_in_ == 1 && !plan_.window_tiles && p_.kernel_size >= 1 &&
+                           p_.kernel_size <= most_depthwise_row_taps && p_.stride == 1 && p_.input_strides.time == 1 &&
+                           p_.output_strides.time == 1 && writes_in_order(p_, plan_.variant);
+  }
+
   void choose_data_paths() {
-    plan_.direct_output = writes_directly();
+    plan_.direct_output = writes_directly() || plan_.depthwise_rows;
     plan_.partial_stride = rounded_up(plan_.time_block, width_) + cache_line_bytes / element_;
     // Weights in the compute type, a row for each output channel, can be used where they lie.
     const bool weight_in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
@@ -155,9 +166,6 @@ class Decision {
                                  (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
     const int64_t uses = batch_ * divide_up(length_, tile_time_);
     plan_.pack_weight = !weight_in_place || (group_out_ > 1 && uses > most_uses_unpacked);
-    // Taps a vector apart exist when the dilation divides the vector and the kernel is longer than one period.
-    plan_.window_tiles = group_out_ == 1 && !plan_.folded && plan_.rows.segment_count == 1 &&
-                         plan_.rows.tap_distance == p_.dilation && width_ % p_.dilation == 0 && p_.kernel_size >= 5;
   }
 
   void lay_out_workspace() {

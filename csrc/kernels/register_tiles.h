@@ -26,6 +26,9 @@ constexpr const RegisterTiles& register_tiles(int register_count) {
 inline constexpr int dot_columns = 4;
 constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }
 
+// Depthwise filters of no more taps than this keep their weights in registers (algorithms/depthwise_rows.h).
+inline constexpr int most_depthwise_row_taps = 8;
+
 // Padded positions that depthwise sums with channel lanes keep pointers to.
 inline constexpr int most_channel_lane_positions = 96;
 

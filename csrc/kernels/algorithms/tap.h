@@ -12,6 +12,7 @@
 #include "../kernel_table.h"
 #include "../register_tiles.h"
 #include "../rows.h"
+#include "depthwise_rows.h"
 #include "tap_tile.h"
 #include "tile_grid.h"
 #include "weight_packing.h"
@@ -237,6 +238,15 @@ class TapRunner {
 
 template <class Isa, class Storage, class Vector>
 void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+  if constexpr (!has_pairs<Vector>) {
+    using Scalar = ComputeType<Storage>;
+    if (plan.depthwise_rows && plan.variant.wide_output) {
+      return run_depthwise_rows<Vector, Storage, Scalar>(plan, operands, first_task, last_task, slot);
+    }
+    if (plan.depthwise_rows) {
+      return run_depthwise_rows<Vector, Storage, Storage>(plan, operands, first_task, last_task, slot);
+    }
+  }
   TapRunner<Isa, Storage, Vector> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }
