@@ -276,6 +276,28 @@ std::vector<Problem> random_problems(uint64_t seed, int count) {
   return problems;
 }
 
+std::vector<Problem> short_depthwise_filters() {
+  std::vector<Problem> problems;
+  for (int64_t kernel_size = 1; kernel_size <= 9; ++kernel_size) {
+    for (const int64_t dilation : {1, 3, 40}) {
+      for (const int64_t length : {1, 15, 17, 64, 150, 6000}) {
+        for (const PaddingMode mode : all_modes) {
+          Problem problem = plain_problem();
+          problem.in_channels = problem.out_channels = problem.groups = 3;
+          problem.kernel_size = kernel_size;
+          problem.dilation = dilation;
+          problem.padding_mode = mode;
+          problem.padding_left = (kernel_size - 1) * dilation;
+          problem.padding_right = kernel_size % 3;
+          problem.input_length = length;
+          append_if_possible(problems, problem);
+        }
+      }
+    }
+  }
+  return problems;
+}
+
 std::vector<Problem> long_depthwise_filters() {
   std::vector<Problem> problems;
   for (const int64_t kernel_size : {15, 16, 17, 31, 33, 64, 65, 100, 257, 300}) {

@@ -45,6 +45,9 @@ std::vector<Problem> layouts();
 // All sizes at once at random; the same seed gives the same problems.
 std::vector<Problem> random_problems(uint64_t seed, int count);
 
+// Depthwise filters of few taps: rows shorter and longer than a vector, than the padding and than a block.
+std::vector<Problem> short_depthwise_filters();
+
 // Depthwise filters of several parts, with a last part of any length, against rows shorter and longer than they are.
 std::vector<Problem> long_depthwise_filters();
 

@@ -84,6 +84,7 @@ TEST_P(Conv1d, geometries) { expect_exact(geometries()); }
 TEST_P(Conv1d, groups) { expect_exact(groups()); }
 TEST_P(Conv1d, batches) { expect_exact(batches()); }
 TEST_P(Conv1d, layouts) { expect_exact(layouts()); }
+TEST_P(Conv1d, short_depthwise_filters) { expect_exact(short_depthwise_filters()); }
 TEST_P(Conv1d, random_problems) { expect_exact(random_problems(1, 300)); }
 TEST_P(Conv1d, accuracy_of_random_problems) { expect_accurate(random_problems(2, 300), 8); }
 TEST_P(Conv1d, accuracy_of_blocked_problems) { expect_accurate(blocked(), 8); }
