@@ -74,10 +74,10 @@ constexpr double tile_call = 45;
 constexpr double tile_input = 1.6;
 constexpr double tile_output = 3;
 constexpr double tile_filter = 2.8;
-// Of a Winograd transform.
-constexpr double winograd_input = 70;
-constexpr double winograd_output = 14;
-constexpr double winograd_filter = 60;
+// By size of a Winograd transform.
+constexpr double winograd_input = 12;
+constexpr double winograd_output = 2.5;
+constexpr double winograd_filter = 10;
 // A vector of tiles or of filters whatever its size: calls, prefetches, the ends of copies; and a product of a filter,
 // which goes to a place of its own.
 constexpr double tile_vector = 11;
@@ -223,7 +223,9 @@ double tile_cost(const Plan& plan) {
   const double transform = shape.size * std::log2(shape.size);
   const double channels = static_cast<double>(tiles.channels);
   const double blocks = static_cast<double>(tiles.block_count);
-  const double sweeps = static_cast<double>(p.groups) * blocks * shape.products;
+  const double last_product =
+      static_cast<double>(tiles.last_product_segments) / static_cast<double>(plan.rows.segment_count);
+  const double sweeps = static_cast<double>(p.groups) * blocks * (shape.products - 1 + last_product);
   const int64_t block_vectors = divide_up(tiles.block_tiles, width);
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
@@ -238,7 +240,8 @@ double tile_cost(const Plan& plan) {
     cost += transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed) +
             filter_product * shape.products * filters * transformed;
   } else {
-    cost += winograd_input * inputs + winograd_output * outputs + winograd_filter * filters * transformed;
+    cost +=
+        shape.size * (winograd_input * inputs + winograd_output * outputs + winograd_filter * filters * transformed);
   }
   if (tiles.phases > 1) {
     const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));

@@ -22,7 +22,7 @@ namespace tapconv::kernels {
 namespace {
 
 constexpr char magic[8] = {'t', 'a', 'p', 'c', 'o', 'n', 'v', 'W'};
-constexpr int64_t format = 1;
+constexpr int64_t format = 2;
 constexpr size_t header_bytes = sizeof(PackedHeader);
 static_assert(std::is_trivially_copyable_v<PackedHeader>);
 

@@ -31,7 +31,8 @@ enum class TileTransform : uint8_t {
   fourier128,
   fourier256,
   fourier512,
-  winograd,  // F(4, 3): four outputs of three taps
+  winograd_two_taps,    // F(4, 2): four outputs of two taps
+  winograd_three_taps,  // F(4, 3)
 };
 
 constexpr const char* name_of(Algorithm algorithm) {
@@ -120,9 +121,12 @@ struct GradWeightBlocks {
 // own, and every segment of a row (the phases of the stride) counts as a channel of its own.
 struct TileBlocks {
   TileTransform transform;
-  int64_t taps;             // of a segment
-  int64_t outputs;          // that a tile yields
-  int64_t channels;         // segments of all input channels of a group
+  int64_t taps;      // of a segment
+  int64_t outputs;   // that a tile yields
+  int64_t channels;  // segments of all input channels of a group
+  // Segments of an input channel that the last product of the transform needs: all of them for a Fourier transform. A
+  // Winograd transform's is of the last tap alone, which some segments lack where the stride does not divide the taps.
+  int64_t last_product_segments;
   int64_t phases;           // of the dilation
   int64_t tiles_per_phase;  // of one sample
   int64_t tile_count;       // over all samples and phases, for each group

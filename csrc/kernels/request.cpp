@@ -8,7 +8,7 @@ const char* why_not(const Problem& problem, const InstructionSet& instruction_se
   // Where no tile serves "fft", the layer above has large transforms (overlap_save.h).
   if (problem.algorithm != AlgorithmRequest::winograd) return nullptr;
   if (decide_transformed(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
-  return "Winograd's tiles take three taps, of the filter or of each phase of a stride";
+  return "Winograd's tiles take two or three taps, of the filter or of each phase of a stride";
 }
 
 }  // namespace tapconv::kernels

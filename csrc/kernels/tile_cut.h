@@ -21,6 +21,8 @@ inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayou
   if (shape.taps != 0 && tiles.taps != shape.taps) return false;
   tiles.outputs = shape.size - tiles.taps + 1;
   tiles.channels = group_in * rows.segment_count;
+  const int64_t long_segments = p.kernel_size - (tiles.taps - 1) * rows.segment_count;
+  tiles.last_product_segments = shape.taps == 0 ? rows.segment_count : long_segments;
   return tiles.taps >= 2 && tiles.outputs >= 2;
 }
 

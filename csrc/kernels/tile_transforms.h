@@ -12,10 +12,11 @@ struct TileTransformShape {
 };
 
 inline constexpr int fourier_transform_count = 7;  // they come first
-inline constexpr int tile_transform_count = 8;
+inline constexpr int tile_transform_count = 9;
 
 inline constexpr TileTransformShape tile_transform_shapes[tile_transform_count] = {
-    {8, 11, 0}, {16, 23, 0}, {32, 47, 0}, {64, 95, 0}, {128, 191, 0}, {256, 383, 0}, {512, 767, 0}, {6, 6, 3},
+    {8, 11, 0},    {16, 23, 0},   {32, 47, 0}, {64, 95, 0}, {128, 191, 0},
+    {256, 383, 0}, {512, 767, 0}, {5, 5, 2},   {6, 6, 3},
 };
 
 constexpr const TileTransformShape& shape_of(TileTransform transform) {

@@ -37,7 +37,8 @@ constexpr int least_rounds = 9;
 constexpr double hopeless = 3;
 
 constexpr const char* transform_names[tile_transform_count] = {
-    "fourier 8", "fourier 16", "fourier 32", "fourier 64", "fourier 128", "fourier 256", "fourier 512", "winograd",
+    "fourier 8",   "fourier 16",  "fourier 32", "fourier 64", "fourier 128",
+    "fourier 256", "fourier 512", "winograd 2", "winograd 3",
 };
 
 // The fields of a line of comma-separated values; quotes may hold commas.

@@ -94,15 +94,15 @@ TEST_P(PackedWeights, folded_samples) {
   EXPECT_GT(taken, 0);
 }
 
-// Three taps in each segment of a row: what Winograd's tiles take.
-std::vector<Problem> three_taps() {
+// As many taps in each segment of a row, but for segments that lack the last: what Winograd's tiles take.
+std::vector<Problem> few_taps(int64_t taps) {
   std::vector<Problem> problems;
-  for (const int64_t kernel_size : {3, 5, 6, 9}) {
+  for (const int64_t kernel_size : {taps, 2 * taps - 1, 2 * taps, 3 * taps - 2, 3 * taps}) {
     for (const int64_t outputs : {1, 4, 5, 63, 200}) {
       for (const int64_t channels : {1, 4, 17}) {
         Problem problem = plain_problem();
         problem.kernel_size = kernel_size;
-        problem.stride = (kernel_size + 2) / 3;
+        problem.stride = (kernel_size + taps - 1) / taps;
         problem.dilation = 1 + channels % 2 * 3;
         problem.groups = 1 + outputs % 2;
         problem.in_channels = problem.groups * channels;
@@ -119,7 +119,9 @@ std::vector<Problem> three_taps() {
 TEST_P(PackedWeights, filters_of_every_transform) {
   std::vector<Problem> problems = random_problems(22, 25);
   for (const Problem& problem : blocked()) problems.push_back(problem);
-  for (const Problem& problem : three_taps()) problems.push_back(problem);
+  for (const int64_t taps : {2, 3}) {
+    for (const Problem& problem : few_taps(taps)) problems.push_back(problem);
+  }
   std::vector<int> compared(tile_transform_count);
   uint64_t seed = 500;
   for (Problem problem : problems) {
@@ -163,7 +165,7 @@ TEST_P(PackedWeights, filters_of_a_transform_that_a_call_does_not_allow) {
   problem = with_output_length(problem, 400);
   const Arguments arguments = random_arguments(problem, 7);
   for (const InstructionSet* set : instruction_sets_under_test()) {
-    for (const TileTransform transform : {TileTransform::fourier16, TileTransform::winograd}) {
+    for (const TileTransform transform : {TileTransform::fourier16, TileTransform::winograd_three_taps}) {
       problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
       PackedArguments packed(plan_weight_packing(problem, *set, 1, transform), arguments, Guard::after, serial());
       for (const AlgorithmRequest asked :

@@ -88,7 +88,7 @@ class GradWeightTileRunner {
           } else {
             gather_phases<Vector>(lanes_, lane, rows_, cut_.phases, size_, samples_);
           }
-          transform_.input(samples_, to + lane, cut_.input_plane);
+          transform_.input(samples_, to + lane, cut_.input_plane, nullptr);
         }
       }
     }

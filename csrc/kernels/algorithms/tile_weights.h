@@ -1,5 +1,5 @@
 // Filters of the tile algorithm: [product][register tile][channel][tile row] for each group, or for one block of its
-// register tiles where they are transformed where they are used.
+// register tiles where they are transformed where they are used. A channel is a segment of an input channel.
 #pragma once
 
 #include "../kernel_table.h"
@@ -17,7 +17,8 @@ const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTrans
       functions_of<FourierTransform<Vector, 8>>(),   functions_of<FourierTransform<Vector, 16>>(),
       functions_of<FourierTransform<Vector, 32>>(),  functions_of<FourierTransform<Vector, 64>>(),
       functions_of<FourierTransform<Vector, 128>>(), functions_of<FourierTransform<Vector, 256>>(),
-      functions_of<FourierTransform<Vector, 512>>(), functions_of<WinogradTransform<Vector>>(),
+      functions_of<FourierTransform<Vector, 512>>(), functions_of<WinogradTwoTaps<Vector>>(),
+      functions_of<WinogradThreeTaps<Vector>>(),
   };
   return all[static_cast<int>(transform)];
 }
@@ -118,6 +119,18 @@ class FilterReader {
   int64_t channel_ = 0;
 };
 
+// Moves the last product's filters together where it needs some segments only: those come first in every channel.
+template <class Scalar>
+void close_gaps(const Plan& plan, int rows, Scalar* filters) {
+  const int64_t segments = plan.rows.segment_count;
+  const int64_t kept = plan.tiles.last_product_segments;
+  if (kept == segments) return;
+  const Scalar* from = filters;
+  for (int64_t channel = 0; channel < plan.tiles.channels / segments; ++channel, from += segments * rows) {
+    for (int64_t i = 0; i < kept * rows; ++i) *filters++ = from[i];
+  }
+}
+
 // Transforms the filters of one register tile of a group. `to` is where its first product goes; `taps` has room for the
 // samples of one vector of tiles.
 template <class Vector, class Storage>
@@ -139,6 +152,7 @@ void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_
     squares += square_sum<Vector>(taps, plan.tiles.taps * width);
     transform.weight(taps, to + at, plan.tiles.weight_plane);
   }
+  close_gaps(plan, part.size, to + (shape_of(plan.tiles.transform).products - 1) * plan.tiles.weight_plane);
   if (!(squares <= largest_square_sum<typename Vector::Scalar>)) {
     raise_flag(static_cast<char*>(operands.workspace) + plan.tiles.flags_at);
   }

@@ -61,9 +61,9 @@ class TileRunner {
     locate(task % blocks_.block_count);
     for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
       const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
-      transform_inputs(group, first, last, inputs_);
+      transform_inputs(group, first, last, inputs_, 0);
       for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
-        multiply(out_block, first, last, inputs_, filters_from(group, first_tile(out_block)));
+        multiply(out_block, first, last, inputs_, first, filters_from(group, first_tile(out_block)));
         if (last == group_in_) transform_outputs(group, out_block);
       }
     }
@@ -75,8 +75,7 @@ class TileRunner {
       const int64_t group = first / group_in_;
       const int64_t end = smaller((group + 1) * group_in_, last);
       const int64_t channel = first - group * group_in_;
-      Scalar* const to = shared_inputs(group) + channel * plan_.rows.segment_count * blocks_.block_tiles;
-      transform_inputs(group, channel, end - group * group_in_, to);
+      transform_inputs(group, channel, end - group * group_in_, shared_inputs(group), channel);
       first = end;
     }
   }
@@ -93,23 +92,26 @@ class TileRunner {
       }
     }
     const Scalar* const filters = plan_.packed_ahead ? filters_from(group, first) : weight_;
-    const Scalar* inputs = shared_inputs(group);
     for (int64_t channel = 0; channel < group_in_; channel += blocks_.channels_at_a_time) {
-      multiply(out_block, channel, smaller(channel + blocks_.channels_at_a_time, group_in_), inputs, filters);
-      inputs += blocks_.channels_at_a_time * plan_.rows.segment_count * blocks_.block_tiles;
+      const int64_t end = smaller(channel + blocks_.channels_at_a_time, group_in_);
+      multiply(out_block, channel, end, shared_inputs(group), 0, filters);
     }
     transform_outputs(group, out_block);
   }
 
  private:
-  // Channels [first, last) of the group.
-  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* to) {
+  // Channels [first, last) of the group, which become numbers `at` and on of those in `inputs`.
+  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* inputs, int64_t at) {
+    Scalar* to = inputs + at * plan_.rows.segment_count * blocks_.block_tiles;
+    Scalar* to_last =
+        inputs + (products_ - 1) * blocks_.input_plane + at * blocks_.last_product_segments * blocks_.block_tiles;
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
     for (int64_t c = first; c < last; ++c, channel += strides.channel) {
       if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
+        const bool has_last = s < blocks_.last_product_segments;
         for (int r = 0; r < lanes_.run_count; ++r) {
           const TileRun& run = lanes_.runs[r];
           const int64_t position = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
@@ -123,8 +125,9 @@ class TileRunner {
           } else {
             gather_phases<Vector>(lanes_, lane, rows_, blocks_.phases, shape_of(blocks_.transform).size, samples_);
           }
-          transform_.input(samples_, to + lane, blocks_.input_plane);
+          transform_.input(samples_, to + lane, blocks_.input_plane, has_last ? to_last + lane : nullptr);
         }
+        if (has_last) to_last += blocks_.block_tiles;
       }
     }
   }
@@ -157,8 +160,8 @@ class TileRunner {
     }
   }
 
-  // Adds up the channels [first, last) of the group, which `inputs` holds, after those before them.
-  void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Scalar* inputs,
+  // Adds up the channels [first, last) of the group after those before them. `inputs` begins with channel `held_from`.
+  void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Scalar* inputs, int64_t held_from,
                 const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t vectors = (lanes_.count + width - 1) / width;
@@ -167,8 +170,6 @@ class TileRunner {
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
-    const int64_t begin = first_channel * plan_.rows.segment_count;
-    const int64_t end = last_channel * plan_.rows.segment_count;
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.weight_stride = 0;
@@ -176,11 +177,16 @@ class TileRunner {
     call.output_stride = blocks_.block_tiles;
     call.last_count = width;
     for (int q = 0; q < products_; ++q, weight += blocks_.weight_plane) {
+      const int64_t segments = q + 1 < products_ ? plan_.rows.segment_count : blocks_.last_product_segments;
+      const int64_t begin = first_channel * segments;
+      const int64_t end = last_channel * segments;
+      const Scalar* const product_inputs =
+          inputs + q * blocks_.input_plane - held_from * segments * blocks_.block_tiles;
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
         const Part columns = part_of(column_tile, column_tiles, vectors);
         const int64_t lane = columns.first * width;
         for (int64_t channel = begin; channel < end; channel += plan_.channel_block) {
-          call.rows = inputs + q * blocks_.input_plane + (channel - begin) * blocks_.block_tiles + lane;
+          call.rows = product_inputs + channel * blocks_.block_tiles + lane;
           call.pair_count = smaller(plan_.channel_block, end - channel);
           call.accumulate = channel > 0;
           for (int64_t tile = first; tile < last; ++tile) {

@@ -2,7 +2,9 @@
 // `products` independent multiplications:  outputs = output(input(samples) * weight(taps)).
 //
 // Every vector lane holds a tile (or a filter) of its own, so a transform is plain vertical code. Samples lie as
-// [sample][lane]; products lie `plane` elements apart, so that the same product of all tiles forms a matrix.
+// [sample][lane]; products lie `plane` elements apart, so that the same product of all tiles forms a matrix. The last
+// product of a tile goes to `last`: its plane may hold fewer channels (TileBlocks::last_product_segments), and where it
+// holds none for this tile, `last` is null. A Fourier transform needs all products, and puts the last in line.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +30,7 @@ struct FourierTransform {
   static constexpr int size = Size;
   static constexpr int products = 3 * (half - 1) + 2;
 
-  [[gnu::noinline]] static void input(const Scalar* samples, Scalar* to, ptrdiff_t plane) {
+  [[gnu::noinline]] static void input(const Scalar* samples, Scalar* to, ptrdiff_t plane, Scalar* /*last*/) {
     Register re[half + 1];
     Register im[half + 1];
     RealFourier<Vector, Size>::forward(samples, Vector::width, re, im);
@@ -83,7 +85,7 @@ struct FourierTransform {
 // Run-time choice among the transforms.
 template <class Scalar>
 struct TransformFunctions {
-  void (*input)(const Scalar* samples, Scalar* to, ptrdiff_t plane);
+  void (*input)(const Scalar* samples, Scalar* to, ptrdiff_t plane, Scalar* last);
   void (*weight)(const Scalar* taps, Scalar* to, ptrdiff_t plane);
   void (*output)(const Scalar* from, ptrdiff_t plane, Scalar bias, Scalar* samples);
 };
