@@ -17,7 +17,7 @@ complain() {
 # everyone, and then a processor without AVX stops at it. So such objects define weak functions only in a namespace that
 # bears their own instruction set's name. Weak data (nm's V and u) is the same in every object.
 checked=0
-for name in portable avx2 avx512 avx512_bf16; do
+for name in portable avx2 avx512 avx512_bf16 avx512_amx; do
   object=$(find "$build" -path "*tapconv_kernels_$name.dir*" -name "$name.cpp.o")
   [ -n "$object" ] || continue
   checked=$((checked + 1))

@@ -147,9 +147,40 @@ constexpr double depthwise_dilated_sample = 0.6;
 // Rows are loaded at any offset, one load for each multiply-add.
 constexpr double grad_weight_time_lane_product = 2.5;
 
+// The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; a pair of
+// samples made in a row of 16; a sum brought to its place, by 16; and a weight packed.
+constexpr double matrix_step = 40;
+constexpr double matrix_call = 100;
+constexpr double matrix_row = 8;
+constexpr double matrix_output = 28;
+constexpr double matrix_weight = 1;
+
+double matrix_cost(const Plan& plan) {
+  constexpr double tile = 16;
+  constexpr double least_rows = 8;  // fewer output channels take no less
+  const Problem& p = plan.problem;
+  const MatrixSteps& matrix = plan.matrix;
+  const int64_t samples = plan.folded ? p.batch : 1;
+  const double time_tiles = std::ceil(static_cast<double>(samples * p.output_length) / tile);
+  const double sweeps = static_cast<double>(p.batch / samples * p.groups) * time_tiles;
+  const double outs = static_cast<double>(plan.tile_row_count);
+  const double calls = std::ceil(static_cast<double>(matrix.steps) / static_cast<double>(matrix.steps_at_a_time));
+  const double segments = matrix.rows_of_taps ? 1 : static_cast<double>(plan.rows.segment_count);
+  return sweeps * (outs * (matrix_step * static_cast<double>(matrix.steps) *
+                               std::max(plan.tile_rows / tile, least_rows / tile) +
+                           matrix_call * calls + matrix_output * plan.tile_rows) +
+                   matrix_row * static_cast<double>(matrix.rows) * segments) +
+         row_piece * static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count) +
+         direct_input_line * lines_of(p, input_elements(p)) / 2 + direct_strided_sample * strided_samples(plan) +
+         (plan.packed_ahead ? 0
+                            : matrix_weight * static_cast<double>(p.out_channels) *
+                                  static_cast<double>(p.in_channels / p.groups * p.kernel_size));
+}
+
 }  // namespace
 
 double direct_cost(const Plan& plan) {
+  if (plan.matrix.used) return matrix_cost(plan);
   const Problem& p = plan.problem;
   const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
   const double taps = static_cast<double>(p.kernel_size);

@@ -18,6 +18,7 @@ constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 
 const ForwardKernels& direct_kernels(const Plan& plan) {
   const KernelTable& table = *plan.instruction_set->table();
+  if (plan.matrix.used) return table.bfloat16_matrices;
   return plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
 }
 

@@ -8,6 +8,10 @@
 #if TAPCONV_HAVE_X86
 #include <cpuid.h>
 #endif
+#if TAPCONV_HAVE_X86 && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace tapconv::kernels {
 
@@ -16,6 +20,7 @@ const KernelTable* portable_kernels();
 const KernelTable* avx2_kernels();
 const KernelTable* avx512_kernels();
 const KernelTable* avx512_bf16_kernels();
+const KernelTable* avx512_amx_kernels();
 #endif
 
 namespace {
@@ -34,15 +39,36 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
+// A process may use tile registers only after it has asked the system, which must then save more when it switches
+// threads or delivers signals. It may refuse; nothing else changes if it does.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+// The names are not known to every compiler.
+bool has_avx512_amx() {
+  constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!has_avx512() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return (edx & amx_bf16) != 0 && (edx & amx_tile) != 0 && may_use_tiles();
+}
 #endif
 
 constexpr InstructionSet known_sets[] = {
 #if TAPCONV_HAVE_X86
-    {"avx512_bf16", "AVX-512 F, BW, DQ, VL and BF16", 64, 32, true, &has_avx512_bf16, &avx512_bf16_kernels},
-    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, false, &has_avx512, &avx512_kernels},
-    {"avx2", "AVX2, FMA and F16C", 32, 16, false, &has_avx2, &avx2_kernels},
+    {"avx512_amx", "AVX-512 F, BW, DQ and VL, AMX TILE and BF16, and a system that permits tiles", 64, 32, false, true,
+     &has_avx512_amx, &avx512_amx_kernels},
+    {"avx512_bf16", "AVX-512 F, BW, DQ, VL and BF16", 64, 32, true, false, &has_avx512_bf16, &avx512_bf16_kernels},
+    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, false, false, &has_avx512, &avx512_kernels},
+    {"avx2", "AVX2, FMA and F16C", 32, 16, false, false, &has_avx2, &avx2_kernels},
 #endif
-    {"portable", "any processor", 16, 16, false, &always, &portable_kernels},
+    {"portable", "any processor", 16, 16, false, false, &always, &portable_kernels},
 };
 
 std::string names_of_sets(bool only_available) {

@@ -64,7 +64,8 @@ struct GradWeightKernels {
 
 struct KernelTable {  // by DataType
   ForwardKernels tap[4];
-  ForwardKernels bfloat16_pairs;  // where InstructionSet says so
+  ForwardKernels bfloat16_pairs;     // where InstructionSet says so
+  ForwardKernels bfloat16_matrices;  // likewise
   GradWeightKernels grad_weight[4];
   TileKernels tiles[4];
   TaskKernels dot[4];

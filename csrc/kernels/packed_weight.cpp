@@ -9,6 +9,7 @@
 #include "cost_model.h"
 #include "forward.h"
 #include "instruction_set.h"
+#include "matrix_planner.h"
 #include "out_lane_planner.h"
 #include "overlap_save.h"
 #include "plan_memory.h"
@@ -95,7 +96,10 @@ PackedHeader lay_out(const Problem& p, const InstructionSet& instruction_set) {
   header.plain_at = header_bytes;
   header.bytes = header.plain_at + static_cast<int64_t>(aligned_bytes(elements * storage_bytes(p.data_type)));
   // A single output channel's weights already lie as a register tile reads them.
-  if (group_out > 1 || !computes_in_own_type(p.data_type)) {
+  if (sums_by_matrices(p, instruction_set)) {
+    header.register_tiles_at = header.bytes;
+    header.bytes += static_cast<int64_t>(aligned_bytes(matrix_weight_bytes(p)));
+  } else if (group_out > 1 || !computes_in_own_type(p.data_type)) {
     header.register_tiles_at = header.bytes;
     const int64_t rows = divide_up(header.group_in_channels, row_channels_of(p, instruction_set));
     header.bytes +=

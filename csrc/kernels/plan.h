@@ -102,6 +102,21 @@ constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& var
          variant.output_limit == problem.output_length;
 }
 
+// How the direct sum of bfloat16 is divided where the instruction set multiplies matrices (algorithms/matrix_sum.h). A
+// step multiplies some rows of pairs of samples, at most 16, with as many pairs of weights. A row of its own may go with
+// each two input channels, whose taps read it at different offsets, or with each two of all (channel, tap) pairs in
+// their order. Then Plan::rows, which describes one channel's samples, has a segment for each tap.
+struct MatrixSteps {
+  bool used;
+  bool rows_of_taps;
+  int64_t depth;            // rows of a step
+  int64_t steps;            // for each tile of output channels
+  int64_t steps_at_a_time;  // whose weights stay in the first-level cache
+  int64_t rows;             // that all steps read; the last ones may be zeros
+  int64_t row_distance;     // between rows, in pairs
+  size_t slot_samples_at;   // of two input channels
+};
+
 // How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
 // group, for one part of the (sample, time block) sequence.
 struct GradWeightBlocks {
@@ -216,6 +231,7 @@ struct Plan {
   bool folded;  // a row holds the outputs of all samples one after the other, in a segment for each tap
   RowLayout rows;
 
+  MatrixSteps matrix;      // then tile_rows counts the output channels of one matrix tile
   bool depthwise_rows;     // depthwise filters of few taps: rows are read where they lie
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
   bool pack_weight;        // false: the weight already lies as the tile wants it

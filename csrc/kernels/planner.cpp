@@ -7,6 +7,7 @@
 #include "cost_model.h"
 #include "depthwise_tile_planner.h"
 #include "instruction_set.h"
+#include "matrix_planner.h"
 #include "plan_memory.h"
 #include "register_tiles.h"
 #include "short_planner.h"
@@ -205,6 +206,14 @@ class Decision {
   Plan plan_;
 };
 
+Plan decide_sum(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+                bool packed_ahead, bool folded) {
+  if (sums_by_matrices(problem, instruction_set)) {
+    return decide_matrix(problem, variant, instruction_set, slots, packed_ahead, folded);
+  }
+  return Decision(problem, variant, instruction_set, slots, packed_ahead, folded).decide();
+}
+
 }  // namespace
 
 int row_channels_of(const Problem& problem, const InstructionSet& instruction_set) {
@@ -226,7 +235,7 @@ ForwardVariant plain_variant(const Problem& problem) {
 
 Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots, bool packed_ahead) {
-  return Decision(problem, variant, instruction_set, slots, packed_ahead, /*folded=*/false).decide();
+  return decide_sum(problem, variant, instruction_set, slots, packed_ahead, /*folded=*/false);
 }
 
 Plan direct_fallback(const Plan& tile_plan) {
@@ -250,7 +259,7 @@ Plan decide_best_direct(const Problem& p, const ForwardVariant& variant, const I
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
   const bool several_short_outputs = p.batch > 1 && p.output_length < most_folded_vectors * width;
   if (direct.algorithm == Algorithm::empty || !several_short_outputs || p.out_channels == p.groups) return direct;
-  const Plan folded = Decision(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true).decide();
+  const Plan folded = decide_sum(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true);
   return direct_cost(folded) < direct_cost(direct) ? folded : direct;
 }
 

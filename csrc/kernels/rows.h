@@ -1,6 +1,8 @@
 // The copy: one input channel becomes one row, padded, widened and split into segments (plan.h, RowLayout).
 #pragma once
 
+#include <type_traits>
+
 #include "plan.h"
 #include "storage.h"
 
@@ -25,6 +27,16 @@ inline int64_t source_of(int64_t position, const Problem& problem) {
       break;
   }
   return -1;
+}
+
+// A stored number as a row holds it: as it is, or widened.
+template <class Scalar, class Storage>
+Scalar to_row(Storage value) {
+  if constexpr (std::is_same_v<Scalar, Storage>) {
+    return value;
+  } else {
+    return widen(value);
+  }
 }
 
 template <class Vector>
@@ -54,10 +66,11 @@ inline RealSamples real_samples(const Problem& problem, int64_t first, int64_t c
 template <class Vector, class Storage>
 void copy_border(const Problem& problem, const Storage* channel, int64_t first, int64_t begin, int64_t end,
                  typename Vector::Scalar* row) {
+  using Scalar = typename Vector::Scalar;
   if (problem.padding_mode == PaddingMode::zeros) return fill_zeros<Vector>(row + begin, end - begin);
   for (int64_t i = begin; i < end; ++i) {
     const int64_t source = source_of(first + i * problem.stride, problem);
-    row[i] = source < 0 ? typename Vector::Scalar(0) : widen(channel[source * problem.input_strides.time]);
+    row[i] = source < 0 ? Scalar{} : to_row<Scalar>(channel[source * problem.input_strides.time]);
   }
 }
 
@@ -80,7 +93,7 @@ void copy_strided(const Storage* samples, const Storage* end, int64_t apart, int
       Vector::store(row + i, merged);
     }
   }
-  for (; i < to; ++i) row[i] = widen(samples[i * apart]);
+  for (; i < to; ++i) row[i] = to_row<typename Vector::Scalar>(samples[i * apart]);
 }
 
 // Row elements [0, count) take positions first, first + stride, ...; only [0, length) of the channel is ever read.
@@ -138,7 +151,7 @@ void copy_piece(const Problem& problem, const Storage* channel, int64_t first, i
   const auto copy_one_by_one = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t source = source_of(first + i * problem.stride, problem);
-      row[i] = source < 0 ? Scalar(0) : widen(channel[source * distance]);
+      row[i] = source < 0 ? Scalar{} : to_row<Scalar>(channel[source * distance]);
     }
   };
   if (problem.stride * distance != 1) return copy_one_by_one(0, count);
@@ -179,6 +192,10 @@ void copy_folded_rows(const Plan& plan, const Storage* input, int64_t channels, 
   }
 }
 
+// Can registers be transposed, as neighbouring channels need?
+template <class Vector>
+inline constexpr bool can_transpose = requires { &Vector::transpose; };
+
 // Copies `channels` channels, beginning at `input`, for the outputs [time, time + count).
 template <class Vector, class Storage>
 void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
@@ -189,7 +206,8 @@ void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t
   const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;
   // The last vector of a tile reads past `used`; its surplus lanes are thrown away, but must not be slow or trap.
   const int64_t slack_end = used + Vector::width < layout.segment_length ? used + Vector::width : layout.segment_length;
-  const bool side_by_side = problem.input_strides.channel == 1 && problem.input_strides.time != 1 && channels > 1;
+  const bool side_by_side = can_transpose<Vector> && problem.input_strides.channel == 1 &&
+                            problem.input_strides.time != 1 && channels > 1;
   const int64_t together = side_by_side ? Vector::width : 1;
   for (int64_t c = 0; c < channels; c += together) {
     const Storage* const channel = input + c * problem.input_strides.channel;
@@ -197,11 +215,12 @@ void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t
     for (int64_t s = 0; s < layout.segment_count; ++s) {
       typename Vector::Scalar* const segment = rows + c * layout.row_length + s * layout.segment_length;
       const int64_t first = time * problem.stride + s * problem.dilation - problem.padding_left;
-      if (side_by_side) {
-        copy_neighbouring_channels<Vector>(problem, channel, here, first, used, segment, layout.row_length);
-      } else {
-        copy_segment<Vector>(problem, channel, first, used, segment);
+      if constexpr (can_transpose<Vector>) {
+        if (side_by_side) {
+          copy_neighbouring_channels<Vector>(problem, channel, here, first, used, segment, layout.row_length);
+        }
       }
+      if (!side_by_side) copy_segment<Vector>(problem, channel, first, used, segment);
       for (int i = 0; i < here; ++i) {
         fill_zeros<Vector>(segment + i * layout.row_length + used, slack_end - used);
       }

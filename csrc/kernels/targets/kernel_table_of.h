@@ -17,6 +17,7 @@ template <class Isa>
 inline constexpr KernelTable kernel_table_of{
     {tap_kernels<Isa, float>(), tap_kernels<Isa, double>(), tap_kernels<Isa, BFloat16>(), tap_kernels<Isa, Float16>()},
     {},
+    {},
     {grad_weight_kernels<Isa, float>(), grad_weight_kernels<Isa, double>(), grad_weight_kernels<Isa, BFloat16>(),
      grad_weight_kernels<Isa, Float16>()},
     {tile_kernels<Isa, float>(), tile_kernels<Isa, double>(), tile_kernels<Isa, BFloat16>(),

@@ -1,0 +1,55 @@
+// AVX-512 (F, BW): 16-bit numbers as they are stored, for copying alone.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "../storage.h"
+
+namespace tapconv::kernels {
+namespace {
+
+struct Avx512HalfWords {
+  using Scalar = BFloat16;
+  using Register = __m512i;
+  static constexpr int width = 32;
+
+  static Register zero() { return _mm512_setzero_si512(); }
+  static Register load(const BFloat16* from) { return _mm512_loadu_si512(from); }
+  static Register load_partial(const BFloat16* from, int count) { return _mm512_maskz_loadu_epi16(first(count), from); }
+  static void store(BFloat16* to, Register a) { _mm512_storeu_si512(to, a); }
+  static void store_partial(BFloat16* to, Register a, int count) { _mm512_mask_storeu_epi16(to, first(count), a); }
+
+  static constexpr int most_merged_vectors = 32;
+  using Merge = __m512i;
+  static Merge merge_of(int apart, int vector) {
+    const __m512i lanes = numbers();
+    const __m512i at = _mm512_sub_epi16(_mm512_mullo_epi16(lanes, _mm512_set1_epi16(static_cast<int16_t>(apart))),
+                                        _mm512_set1_epi16(static_cast<int16_t>(vector * width)));
+    const __mmask32 inside = _mm512_cmplt_epu16_mask(at, _mm512_set1_epi16(width));
+    return _mm512_mask_add_epi16(lanes, inside, at, _mm512_set1_epi16(width));
+  }
+  static Register merged(Register a, Register vector, Merge merge) {
+    return _mm512_permutex2var_epi16(a, merge, vector);
+  }
+
+  // Lane i of 16 lanes of 32 bits: low[i] in its lower half, high[i] in its upper half.
+  static void store_pairs(uint32_t* to, const BFloat16* low, const BFloat16* high) {
+    const __m512i lower = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)));
+    const __m512i upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(high)));
+    _mm512_storeu_si512(to, _mm512_or_si512(lower, _mm512_slli_epi32(upper, 16)));
+  }
+
+ private:
+  static __mmask32 first(int count) { return static_cast<__mmask32>((uint64_t(1) << count) - 1u); }
+  static __m512i numbers() {
+    alignas(64) static constexpr uint16_t from_zero[width] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                                              11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                                              22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    return _mm512_load_si512(from_zero);
+  }
+};
+
+}  // namespace
+}  // namespace tapconv::kernels
