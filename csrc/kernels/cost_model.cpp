@@ -63,6 +63,7 @@ double strided_samples(const Plan& plan) {
 constexpr double direct_call = 55;
 constexpr double direct_input_line = 11;
 constexpr double direct_partial_line = 28;  // of sums that are not written straight into the output
+constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
 constexpr double direct_strided_sample = 2;
 constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
@@ -143,16 +144,18 @@ constexpr double depthwise_transform = 2.3;
 constexpr double depthwise_transform_byte = 0.025;
 constexpr double depthwise_product = 3.2;
 constexpr double depthwise_dilated_sample = 0.6;
+constexpr double depthwise_narrow_line = 25;  // of outputs that are narrowed, and as many inputs widened
 
 // Rows are loaded at any offset, one load for each multiply-add.
 constexpr double grad_weight_time_lane_product = 2.5;
 
-// The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; a pair of
-// samples made in a row of 16; a sum brought to its place, by 16; and a weight packed.
-constexpr double matrix_step = 40;
-constexpr double matrix_call = 100;
+// The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; 16 lanes of
+// a row, paired or transposed; 16 sums brought to their place; and a weight packed.
+constexpr double matrix_step = 24;
+constexpr double matrix_call = 60;
 constexpr double matrix_row = 8;
-constexpr double matrix_output = 28;
+constexpr double matrix_transposed_row = 12;
+constexpr double matrix_output = 20;
 constexpr double matrix_weight = 1;
 
 double matrix_cost(const Plan& plan) {
@@ -169,9 +172,12 @@ double matrix_cost(const Plan& plan) {
   return sweeps * (outs * (matrix_step * static_cast<double>(matrix.steps) *
                                std::max(plan.tile_rows / tile, least_rows / tile) +
                            matrix_call * calls + matrix_output * plan.tile_rows) +
-                   matrix_row * static_cast<double>(matrix.rows) * segments) +
-         row_piece * static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count) +
-         direct_input_line * lines_of(p, input_elements(p)) / 2 + direct_strided_sample * strided_samples(plan) +
+                   (matrix.transposes_taps ? matrix_transposed_row : matrix_row) * static_cast<double>(matrix.rows) *
+                       segments) +
+         (matrix.transposes_taps ? 0
+                                 : row_piece * static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count) +
+                                       direct_strided_sample * strided_samples(plan)) +
+         direct_input_line * lines_of(p, input_elements(p)) / 2 +
          (plan.packed_ahead ? 0
                             : matrix_weight * static_cast<double>(p.out_channels) *
                                   static_cast<double>(p.in_channels / p.groups * p.kernel_size));
@@ -188,10 +194,11 @@ double direct_cost(const Plan& plan) {
   const int64_t vectors = divide_up(samples * p.output_length, width_of(plan));
   const double sweeps = static_cast<double>(p.batch / samples * p.groups);
   const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  const double partial_line = p.out_channels > p.groups ? direct_partial_line : direct_partial_row_line;
   return row_piece * pieces +
          sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
-         (plan.direct_output ? 0 : direct_partial_line * lines_of(p, output_elements(p))) +
+         (plan.direct_output ? 0 : partial_line * lines_of(p, output_elements(p))) +
          (plan.pack_weight && !plan.packed_ahead ? direct_weight * static_cast<double>(p.out_channels) * group_in * taps
                                                  : 0);
 }
@@ -315,7 +322,8 @@ double depthwise_tile_cost(const Plan& plan) {
   const double dilated = cut.phases > 1 ? input_elements(p) + output_elements(p) : 0;
   return static_cast<double>(cut.lane_groups) *
              (transform_factor * transform * transforms + depthwise_product * products) +
-         depthwise_dilated_sample * dilated;
+         depthwise_dilated_sample * dilated +
+         (computes_in_own_type(p.data_type) ? 0 : depthwise_narrow_line * lines_of(p, output_elements(p)));
 }
 
 double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {

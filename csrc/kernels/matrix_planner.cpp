@@ -11,9 +11,11 @@ namespace {
 constexpr int64_t tile_size = 16;  // output channels, pairs and times of a matrix tile
 constexpr int64_t tile_bytes = 1024;
 constexpr int64_t pair_bytes = 4;
+constexpr int64_t column = 2 * tile_size;  // times of a register tile
 
 // Every processor with tiles has 2 MiB of second-level and 48 KiB of first-level cache.
-constexpr int64_t l2_rows_bytes_of_matrices = 768 * 1024;
+constexpr int64_t l2_rows_bytes_of_matrices = 1024 * 1024;
+constexpr int64_t l2_sums_bytes = 128 * 1024;  // of two output tiles
 constexpr int64_t l1_weight_bytes = 24 * 1024;  // of two output tiles, for the steps at a time
 
 // How the reduction over channels and taps is cut into steps, from the weight's shape alone.
@@ -23,7 +25,7 @@ MatrixSteps cut_into_steps(const Problem& p) {
   const int64_t out_tiles = divide_up(group_out, tile_size);
   // Cycles for 16 times: what the products take, from whole lines and across the ends of lines, and the copies of one
   // channel.
-  constexpr double step = 16, split_step = 21, copy = 3;
+  constexpr double step = 16, split_step = 18, copy = 6;
   const auto steps_of = [](int64_t rows) { return divide_up(rows, tile_size); };
   const int64_t channel_rows = divide_up(group_in, 2);
   const int64_t tap_rows = divide_up(group_in * p.kernel_size, 2);
@@ -39,6 +41,9 @@ MatrixSteps cut_into_steps(const Problem& p) {
   steps.depth = std::max<int64_t>(row_steps > 0 ? divide_up(rows, row_steps) : 1, 1);
   steps.steps = steps.rows_of_taps ? row_steps : row_steps * p.kernel_size;
   steps.rows = row_steps * steps.depth;
+  // A stride makes copies of taps dear, and a vector holds enough of them.
+  steps.transposes_taps = steps.rows_of_taps && p.dilation == 1 && p.stride > 1 && p.kernel_size >= tile_size &&
+                          (p.kernel_size % 2 == 0 || group_in == 1);
   steps.steps_at_a_time = std::max<int64_t>(l1_weight_bytes / (2 * tile_bytes), 1);
   return steps;
 }
@@ -71,6 +76,7 @@ class Decision {
     plan_.tile_row_count = divide_up(group_out, tile_size);
     plan_.tile_rows = static_cast<int>(divide_up(group_out, plan_.tile_row_count));
     plan_.matrix = cut_into_steps(p_);
+    plan_.matrix.transposes_taps = plan_.matrix.transposes_taps && !plan_.folded && p_.input_strides.time == 1;
     choose_segments_of_rows();
     choose_blocks();
     lay_out_workspace();
@@ -79,12 +85,18 @@ class Decision {
 
  private:
   void choose_segments_of_rows() {
-    if (plan_.folded || plan_.matrix.rows_of_taps) {
-      plan_.rows.segment_count = std::max<int64_t>(p_.kernel_size, 1);
-      plan_.rows.taps_per_segment = 1;
-    } else {
-      plan_.rows = choose_segments(p_, std::min<int64_t>(length_, 8 * tile_size) + tile_size);
-    }
+    plan_.rows = choose_segments(p_, std::min<int64_t>(length_, 8 * tile_size) + tile_size);
+    if (!plan_.folded && !plan_.matrix.rows_of_taps && !reads_mostly_overlap()) return;
+    plan_.rows.segment_count = std::max<int64_t>(p_.kernel_size, 1);
+    plan_.rows.taps_per_segment = 1;
+    plan_.rows.tap_distance = 0;
+  }
+
+  // Would a block of times that fits in the cache copy fewer samples with a segment for each tap than with what the
+  // last taps read of shared ones?
+  bool reads_mostly_overlap() const {
+    const int64_t times = std::clamp(times_within(l2_rows_bytes_of_matrices), column, std::max(length_, column));
+    return plan_.rows.segment_count * (times + span_of(plan_.rows)) > p_.kernel_size * times;
   }
 
   // Times whose rows take so many bytes.
@@ -94,9 +106,10 @@ class Decision {
   }
 
   void choose_blocks() {
-    constexpr int64_t column = 2 * tile_size;
     const auto columns = [](int64_t times) { return std::max<int64_t>(times / column, 1) * column; };
-    plan_.time_block = std::min(columns(times_within(l2_rows_bytes_of_matrices)), length_);
+    const int64_t of_rows = times_within(l2_rows_bytes_of_matrices);
+    const int64_t of_sums = std::max(l2_sums_bytes / (2 * plan_.tile_rows * 4), 2 * span_of(plan_.rows));
+    plan_.time_block = std::min(columns(std::min(of_rows, of_sums)), length_);
     plan_.out_block = plan_.tile_row_count;
     plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;

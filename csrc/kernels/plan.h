@@ -109,6 +109,7 @@ constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& var
 struct MatrixSteps {
   bool used;
   bool rows_of_taps;
+  bool transposes_taps;     // pairs of taps lie side by side in memory: rows are made of them, vector by vector
   int64_t depth;            // rows of a step
   int64_t steps;            // for each tile of output channels
   int64_t steps_at_a_time;  // whose weights stay in the first-level cache

@@ -40,7 +40,9 @@ double smallest_number(DataType type) {
 
 // The bfloat16 instructions take denormal numbers for zero, whatever the processor is told.
 double smallest_sum(DataType type, const InstructionSet& set) {
-  if (type == DataType::bfloat16 && std::strcmp(set.name, "avx512_bf16") == 0) return 0x1p-126;
+  if (type == DataType::bfloat16 && (set.multiplies_bfloat16_pairs || set.multiplies_bfloat16_matrices)) {
+    return 0x1p-126;
+  }
   return smallest_number(type == DataType::float64 ? DataType::float64 : DataType::float32);
 }
 

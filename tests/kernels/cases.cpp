@@ -276,6 +276,30 @@ std::vector<Problem> random_problems(uint64_t seed, int count) {
   return problems;
 }
 
+std::vector<Problem> around_matrix_tiles() {
+  std::mt19937_64 generator(3);
+  const auto one_of = [&](std::initializer_list<int64_t> numbers) {
+    return numbers.begin()[generator() % numbers.size()];
+  };
+  std::vector<Problem> problems;
+  while (problems.size() < 250) {
+    Problem problem = plain_problem();
+    problem.batch = one_of({1, 1, 2, 5});
+    problem.groups = one_of({1, 1, 1, 2});
+    problem.in_channels = problem.groups * one_of({1, 2, 3, 15, 31, 32, 33, 40, 65});
+    problem.out_channels = problem.groups * one_of({2, 8, 15, 16, 17, 31, 33, 50});
+    problem.kernel_size = one_of({1, 2, 3, 4, 5, 8, 9, 16, 17, 33});
+    problem.stride = one_of({1, 1, 1, 2, 3, 16});
+    problem.dilation = one_of({1, 1, 2, 5, 200});
+    problem.padding_left = one_of({0, 1, 7, 40});
+    problem.padding_right = one_of({0, 2, 19});
+    problem.padding_mode = all_modes[generator() % 4];
+    problem = with_output_length(problem, one_of({1, 9, 15, 16, 17, 31, 32, 33, 48, 65, 100}));
+    if (problem.in_channels * problem.input_length < 100000) append_if_possible(problems, problem);
+  }
+  return problems;
+}
+
 std::vector<Problem> short_depthwise_filters() {
   std::vector<Problem> problems;
   for (int64_t kernel_size = 1; kernel_size <= 9; ++kernel_size) {

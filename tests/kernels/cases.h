@@ -45,6 +45,9 @@ std::vector<Problem> layouts();
 // All sizes at once at random; the same seed gives the same problems.
 std::vector<Problem> random_problems(uint64_t seed, int count);
 
+// Channels, outputs and taps around the sizes of tiles of 16 and pairs of 32, dense and grouped.
+std::vector<Problem> around_matrix_tiles();
+
 // Depthwise filters of few taps: rows shorter and longer than a vector, than the padding and than a block.
 std::vector<Problem> short_depthwise_filters();
 

@@ -26,7 +26,7 @@ class Conv1d : public testing::TestWithParam<Parameters> {
       Arguments arguments = integer_arguments(problem, ++seed);
       if (seed % 2 == 0) arguments.bias.clear();
       const Tensor expected = oracle(GetParam().direction, problem, arguments).value;
-      for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (const InstructionSet* set : instruction_sets_under_test(GetParam().data_type)) {
         const Guard guard = seed % 4 < 2 ? Guard::after : Guard::before;
         check(
             problem, *set, arguments, guard,
@@ -43,7 +43,7 @@ class Conv1d : public testing::TestWithParam<Parameters> {
       problem.data_type = GetParam().data_type;
       const Arguments arguments = random_arguments(problem, ++seed);
       const Sums expected = oracle(GetParam().direction, problem, arguments);
-      for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (const InstructionSet* set : instruction_sets_under_test(GetParam().data_type)) {
         const Guard guard = seed % 2 ? Guard::after : Guard::before;
         check(
             problem, *set, arguments, guard,
@@ -84,6 +84,7 @@ TEST_P(Conv1d, geometries) { expect_exact(geometries()); }
 TEST_P(Conv1d, groups) { expect_exact(groups()); }
 TEST_P(Conv1d, batches) { expect_exact(batches()); }
 TEST_P(Conv1d, layouts) { expect_exact(layouts()); }
+TEST_P(Conv1d, around_matrix_tiles) { expect_exact(around_matrix_tiles()); }
 TEST_P(Conv1d, short_depthwise_filters) { expect_exact(short_depthwise_filters()); }
 TEST_P(Conv1d, random_problems) { expect_exact(random_problems(1, 300)); }
 TEST_P(Conv1d, accuracy_of_random_problems) { expect_accurate(random_problems(2, 300), 8); }

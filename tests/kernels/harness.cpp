@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "emulated_matrices.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {
@@ -67,6 +68,13 @@ std::vector<const InstructionSet*> instruction_sets_under_test() {
   for (const InstructionSet& set : instruction_sets()) {
     if (set.available()) sets.push_back(&set);
   }
+  return sets;
+}
+
+std::vector<const InstructionSet*> instruction_sets_under_test(DataType data_type) {
+  std::vector<const InstructionSet*> sets = instruction_sets_under_test();
+  const bool has_portable = std::strcmp(sets.back()->name, "portable") == 0;
+  if (data_type == DataType::bfloat16 && has_portable) sets.push_back(&emulated_matrices());
   return sets;
 }
 

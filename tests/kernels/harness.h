@@ -17,6 +17,9 @@ namespace tapconv::kernels::test {
 // The instruction sets to test: the one that TAPCONV_ISA names, else every one that this machine has.
 std::vector<const InstructionSet*> instruction_sets_under_test();
 
+// With them, after the portable one, the emulated matrices of those types that are multiplied so.
+std::vector<const InstructionSet*> instruction_sets_under_test(DataType data_type);
+
 // Every slot on a thread of its own.
 Parallel threads(int slots);
 

@@ -29,7 +29,7 @@ class PackedWeights : public testing::TestWithParam<DataType> {
       Arguments arguments = random_arguments(problem, seed);
       if (seed % 2 == 0) arguments.bias.clear();
       const Guard guard = seed % 4 < 2 ? Guard::after : Guard::before;
-      for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
         SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
         PackedArguments packed(plan_weight_packing(problem, *set, 1), arguments, guard, serial());
         ASSERT_TRUE(packed.margins_intact());
@@ -71,7 +71,7 @@ TEST_P(PackedWeights, folded_samples) {
         if (!is_possible(problem)) continue;
         const Arguments arguments = random_arguments(problem, seed);
         const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
-        for (const InstructionSet* set : instruction_sets_under_test()) {
+        for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
           SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
           const Plan folded = decide_best_direct(problem, plain_variant(problem), *set, 1, true);
           taken += folded.folded ? 1 : 0;
@@ -128,7 +128,7 @@ TEST_P(PackedWeights, filters_of_every_transform) {
     problem.data_type = GetParam();
     const Arguments arguments = random_arguments(problem, ++seed);
     const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
-    for (const InstructionSet* set : instruction_sets_under_test()) {
+    for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
       for (int i = 0; i < tile_transform_count; ++i) {
         const auto transform = static_cast<TileTransform>(i);
         problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
@@ -164,7 +164,7 @@ TEST_P(PackedWeights, filters_of_a_transform_that_a_call_does_not_allow) {
   problem.out_channels = 24;
   problem = with_output_length(problem, 400);
   const Arguments arguments = random_arguments(problem, 7);
-  for (const InstructionSet* set : instruction_sets_under_test()) {
+  for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
     for (const TileTransform transform : {TileTransform::fourier16, TileTransform::winograd_three_taps}) {
       problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
       PackedArguments packed(plan_weight_packing(problem, *set, 1, transform), arguments, Guard::after, serial());
@@ -186,7 +186,7 @@ TEST_P(PackedWeights, weights_that_leave_the_range_of_a_transform) {
   problem.algorithm = AlgorithmRequest::fft;
   Arguments arguments = random_arguments(problem, 1);
   arguments.weight.storage[0] = std::nan("");
-  for (const InstructionSet* set : instruction_sets_under_test()) {
+  for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
     const WeightPacking packing = plan_weight_packing(problem, *set, 1, TileTransform::fourier8);
     ASSERT_GT(packing.header.filters_at, 0);
     PackedArguments packed(packing, arguments, Guard::after, serial());
@@ -223,7 +223,7 @@ TEST_P(PackedWeights, few_outputs) {
       Arguments arguments = integer_arguments(problem, seed);
       if (seed % 4 == 0) arguments.bias.clear();
       const Tensor expected = oracle(Direction::forward, problem, arguments).value;
-      for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
         SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
         const auto plan = decide_out_lanes(problem, *set, 1);
         ASSERT_TRUE(plan);
@@ -255,7 +255,7 @@ TEST_P(PackedWeights, few_outputs) {
 
 // What was packed for one length is used for all others.
 TEST_P(PackedWeights, any_length_and_batch) {
-  for (const InstructionSet* set : instruction_sets_under_test()) {
+  for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
     Problem typical = plain_problem();
     typical.data_type = GetParam();
     typical.in_channels = 24;

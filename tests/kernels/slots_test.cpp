@@ -19,7 +19,7 @@ TEST_P(Slots, do_not_change_a_bit) {
     for (Problem problem : problems) {
       problem.data_type = type;
       const Arguments arguments = random_arguments(problem, ++seed);
-      for (const InstructionSet* set : instruction_sets_under_test()) {
+      for (const InstructionSet* set : instruction_sets_under_test(type)) {
         SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
         const RunResult alone = run(GetParam(), problem, *set, arguments, Guard::after, serial());
         for (const int slots : {2, 3, 4, 5, 6, 7, 8}) {

@@ -1,9 +1,5 @@
 // The direct sum by matrix products (matrix_tile.h), where the instruction set has them.
 //
-// A row holds two samples in each lane, so that what a step multiplies is a column of some rows: two input channels,
-// whose taps read the same row at different offsets, or, where a few channels would leave most of a tile empty, two
-// (channel, tap) pairs, for each of which samples are copied once more (plan.h, MatrixSteps).
-//
 // Loop order of a task: all rows of a block of times are copied first, and stay in L2; then output channels outermost,
 // as many as a tile has, steps next, so many that their weights stay in L1, and times innermost.
 #pragma once
@@ -12,7 +8,7 @@
 #include <cstdint>
 
 #include "../kernel_table.h"
-#include "../rows.h"
+#include "matrix_rows.h"
 #include "matrix_tile.h"
 #include "matrix_weights.h"
 #include "write_output.h"
@@ -70,9 +66,10 @@ class MatrixRunner {
     const int64_t begin = time_block * plan_.time_block;
     const int64_t count = smaller(plan_.time_block, (plan_.folded ? p.batch : 1) * p.output_length - begin);
     if (steps_.steps > 0) {
-      copy_all_rows(static_cast<const BFloat16*>(operands_.input) + sample * p.input_strides.batch +
-                      group * group_in_ * p.input_strides.channel,
-                  begin, count);
+      const MatrixRows<HalfWords> rows(plan_, rows_, samples_);
+      rows.copy(static_cast<const BFloat16*>(operands_.input) + sample * p.input_strides.batch +
+                    group * group_in_ * p.input_strides.channel,
+                begin, count);
     }
     const int64_t last_tile = smaller((out_block + 1) * plan_.out_block, plan_.tile_row_count);
     for (int64_t tile = out_block * plan_.out_block; tile < last_tile; tile += 2) {
@@ -86,43 +83,6 @@ class MatrixRunner {
   }
 
  private:
-  void copy_all_rows(const BFloat16* input, int64_t time, int64_t count) {
-    const int64_t length = plan_.rows.row_length;
-    BFloat16* const second = samples_ + length;
-    uint32_t* to = rows_;
-    for (int64_t c = 0; c < group_in_; c += 2, input += 2 * plan_.problem.input_strides.channel) {
-      const bool two = c + 1 < group_in_;
-      copy_rows<HalfWords>(plan_, input, 1, time, count, samples_);
-      if (two) {
-        copy_rows<HalfWords>(plan_, input + plan_.problem.input_strides.channel, 1, time, count, second);
-      } else if (!steps_.rows_of_taps || plan_.problem.kernel_size % 2 != 0) {
-        fill_zeros<HalfWords>(second, steps_.rows_of_taps ? plan_.rows.segment_length : length);
-      }
-      to = steps_.rows_of_taps ? pair_segments((two ? 2 : 1) * plan_.problem.kernel_size, to) : pair_channels(to);
-    }
-    // The last step's rows that the problem lacks: zeros, since zero weights do not keep a NaN from the sums.
-    for (uint32_t* const end = rows_ + steps_.rows * steps_.row_distance; to < end; ++to) *to = 0;
-  }
-
-  uint32_t* pair_channels(uint32_t* to) {
-    const int64_t length = plan_.rows.row_length;
-    return pair(samples_, samples_ + length, length, to);
-  }
-
-  // The segments of one channel and those of the next one are one sequence.
-  uint32_t* pair_segments(int64_t segments, uint32_t* to) {
-    const int64_t length = plan_.rows.segment_length;
-    for (int64_t s = 0; s < segments; s += 2) {
-      to = pair(samples_ + s * length, samples_ + (s + 1) * length, length, to);
-    }
-    return to;
-  }
-
-  static uint32_t* pair(const BFloat16* low, const BFloat16* high, int64_t length, uint32_t* to) {
-    for (int64_t i = 0; i < length; i += 16) HalfWords::store_pairs(to + i, low + i, high + i);
-    return to + length;
-  }
-
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   // All sums of one tile or two of output channels.

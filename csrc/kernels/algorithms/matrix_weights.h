@@ -12,79 +12,181 @@
 namespace tapconv::kernels {
 namespace {
 
-// `count` weights, `apart` from each other; none at or past `end` is read.
-template <class HalfWords>
-void pack_weights(const BFloat16* from, const BFloat16* end, int64_t apart, int64_t count, BFloat16* to) {
-  if (apart == 1) {
-    HalfWords::store_partial(to, HalfWords::load_partial(from, static_cast<int>(count)), static_cast<int>(count));
-  } else {
-    copy_strided<HalfWords>(from, end, apart, 0, count, to);
+// One output tile of one group: where its weights are, and where they go.
+class MatrixWeights {
+ public:
+  MatrixWeights(const Plan& plan, const ForwardOperands& operands, int64_t tile)
+      : p_(plan.problem),
+        variant_(plan.variant),
+        group_in_(p_.in_channels / p_.groups),
+        together_(2 * plan.matrix.depth),
+        first_out_(tile % plan.tile_row_count * plan.tile_rows) {
+    const int64_t left = p_.out_channels / p_.groups - first_out_;
+    outs_ = left < plan.tile_rows ? left : plan.tile_rows;
+    weight_ = static_cast<const BFloat16*>(operands.weight) +
+              tile / plan.tile_row_count * variant_.weight_group_stride;
+    end_ = past_the_last(operands);
+    to_ = static_cast<BFloat16*>(operands.packed_weight) + tile * plan.matrix.steps * step_elements;
+    std::memset(to_, 0, static_cast<size_t>(plan.matrix.steps * matrix_tile_bytes));
   }
-}
 
-// Past the last weight, where all of them lie in order; else nothing is known to be readable beyond a weight.
-inline const BFloat16* end_of_weights(const Plan& plan, const BFloat16* weight) {
-  const Problem& p = plan.problem;
-  const WeightStrides& s = p.weight_strides;
-  const bool in_order = plan.variant.phases == 1 && s.out_channel > 0 && s.in_channel > 0 && s.tap > 0;
-  if (!in_order) return weight;
-  return weight + (p.out_channels - 1) * s.out_channel + (p.in_channels / p.groups - 1) * s.in_channel +
-         (p.kernel_size - 1) * s.tap + 1;
-}
-
-// One output channel of one tile.
-template <class HalfWords>
-void pack_matrix_row(const Plan& plan, const BFloat16* from, const BFloat16* end, BFloat16* to) {
-  constexpr int64_t tile = matrix_tile_bytes / 2;
-  const Problem& p = plan.problem;
-  const WeightStrides& s = p.weight_strides;
-  const int64_t group_in = p.in_channels / p.groups;
-  const int64_t taps = p.kernel_size;
-  const int64_t together = 2 * plan.matrix.depth;
-  if (!plan.matrix.rows_of_taps) {
-    for (int64_t c = 0; c < group_in; c += together) {
-      const int64_t channels = group_in - c < together ? group_in - c : together;
-      for (int64_t k = 0; k < taps; ++k, to += tile) {
-        pack_weights<HalfWords>(from + c * s.in_channel + k * s.tap, end, s.in_channel, channels, to);
-      }
-    }
-  } else if (s.tap == 1 && (group_in == 1 || s.in_channel == taps)) {
-    for (int64_t i = 0; i < group_in * taps; i += together, to += tile) {
-      const int64_t left = group_in * taps - i;
-      pack_weights<HalfWords>(from + i, end, 1, left < together ? left : together, to);
-    }
-  } else {
-    int64_t i = 0;
-    for (int64_t c = 0; c < group_in; ++c) {
-      for (int64_t k = 0; k < taps; ++k, ++i) {
-        to[i / together * tile + i % together] = from[c * s.in_channel + k * s.tap];
+  // Steps of (channel, tap) pairs in their order.
+  template <class HalfWords>
+  void pack_taps() const {
+    const int64_t pairs = group_in_ * p_.kernel_size;
+    const bool in_order = p_.weight_strides.tap == 1 && (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
+    for (int64_t o = 0; o < outs_; ++o) {
+      const BFloat16* const from = weight_ + offset_of(o, 0);
+      BFloat16* const to = to_ + o * row_elements;
+      for (int64_t i = 0; i < pairs; i += together_) {
+        const int64_t count = smaller(together_, pairs - i);
+        BFloat16* const step = to + i / together_ * step_elements;
+        if (in_order) {
+          copy_strided_weights<HalfWords>(from + i, 1, count, step);
+          continue;
+        }
+        for (int64_t j = 0; j < count; ++j) {
+          step[j] = from[(i + j) / p_.kernel_size * p_.weight_strides.in_channel +
+                         (i + j) % p_.kernel_size * p_.weight_strides.tap];
+        }
       }
     }
   }
-}
+
+  // Steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart, and are
+  // merged from vectors; else those of neighbouring taps, or of neighbouring output channels and taps, do, and are
+  // transposed with as many channels.
+  template <class HalfWords>
+  void pack_channels() const {
+    const WeightStrides& s = p_.weight_strides;
+    const bool taps_side_by_side = s.tap == 1 || s.tap == -1;
+    const bool is_merged = s.in_channel > 0 && s.in_channel < least_transposed_taps;
+    if (!is_merged && lies_densely()) {
+      transpose_dense<HalfWords>();
+    } else if (!is_merged && taps_side_by_side && p_.kernel_size >= least_transposed_taps) {
+      for (int64_t o = 0; o < outs_; ++o) transpose_taps<HalfWords>(o);
+    } else {
+      for (int64_t o = 0; o < outs_; ++o) {
+        for (int64_t c = 0; c < group_in_; c += together_) {
+          for (int64_t k = 0; k < p_.kernel_size; ++k) {
+            copy_strided_weights<HalfWords>(weight_ + offset_of(o, k) + c * s.in_channel, s.in_channel,
+                                            smaller(together_, group_in_ - c), row_of(o, c, k));
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t step_elements = matrix_tile_bytes / 2;
+  static constexpr int64_t row_elements = 2 * matrix_tile_size;
+  // From so many taps on, transposing them takes less than merging as many vectors for each.
+  static constexpr int64_t least_transposed_taps = 3;
+  static constexpr int transposed = 16;  // at a time
+  static constexpr int64_t most_dense_elements = 256;
+
+  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+  // Element of output channel `o` of the tile and tap `k`, of the first input channel, from the group's first weight.
+  int64_t offset_of(int64_t o, int64_t k) const {
+    const int64_t channel = (first_out_ + o) / variant_.phases;
+    const int64_t phase = (first_out_ + o) % variant_.phases;
+    return channel * p_.weight_strides.out_channel + phase * variant_.weight_phase_stride + k * p_.weight_strides.tap;
+  }
+
+  BFloat16* row_of(int64_t o, int64_t channel, int64_t k) const {
+    return to_ + (channel / together_ * p_.kernel_size + k) * step_elements + o * row_elements;
+  }
+
+  // Past the last weight of all, where they lie in order; else nothing is known to be readable beyond a weight.
+  const BFloat16* past_the_last(const ForwardOperands& operands) const {
+    const WeightStrides& s = p_.weight_strides;
+    const BFloat16* const first = static_cast<const BFloat16*>(operands.weight);
+    if (variant_.phases > 1 || s.out_channel <= 0 || s.in_channel <= 0 || s.tap <= 0) return first;
+    return first + (p_.out_channels - 1) * s.out_channel + (group_in_ - 1) * s.in_channel +
+           (p_.kernel_size - 1) * s.tap + 1;
+  }
+
+  template <class HalfWords>
+  void copy_strided_weights(const BFloat16* from, int64_t apart, int64_t count, BFloat16* to) const {
+    if (apart == 1) {
+      HalfWords::store_partial(to, HalfWords::load_partial(from, static_cast<int>(count)), static_cast<int>(count));
+    } else {
+      copy_strided<HalfWords>(from, end_, apart, 0, count, to);
+    }
+  }
+
+  template <class HalfWords>
+  void transpose_taps(int64_t o) const {
+    const WeightStrides& s = p_.weight_strides;
+    for (int64_t c = 0; c < group_in_; c += together_) {
+      for (int64_t k = 0; k < p_.kernel_size; k += transposed) {
+        const int count = static_cast<int>(smaller(transposed, p_.kernel_size - k));
+        BFloat16* to[transposed];
+        for (int i = 0; i < count; ++i) to[i] = row_of(o, c, k + (s.tap == 1 ? i : count - 1 - i));
+        HalfWords::transpose_pairs(weight_ + offset_of(o, s.tap == 1 ? k : k + count - 1) + c * s.in_channel, s.in_channel,
+                             static_cast<int>(smaller(together_, group_in_ - c)), count, to);
+      }
+    }
+  }
+
+  // The first and past the last element of an input channel.
+  struct Range {
+    int64_t first;
+    int64_t end;
+  };
+  Range range() const {
+    Range range{offset_of(0, 0), offset_of(0, 0) + 1};
+    for (int64_t o = 0; o < outs_; ++o) {
+      for (const int64_t at : {offset_of(o, 0), offset_of(o, p_.kernel_size - 1)}) {
+        if (at < range.first) range.first = at;
+        if (at >= range.end) range.end = at + 1;
+      }
+    }
+    return range;
+  }
+
+  bool lies_densely() const {
+    const int64_t elements = outs_ * p_.kernel_size;
+    return 2 * elements <= most_dense_elements && range().end - range().first <= 2 * elements;
+  }
+
+  template <class HalfWords>
+  void transpose_dense() const {
+    const Range all = range();
+    for (int64_t c = 0; c < group_in_; c += together_) {
+      BFloat16* to[most_dense_elements] = {};
+      for (int64_t o = 0; o < outs_; ++o) {
+        for (int64_t k = 0; k < p_.kernel_size; ++k) to[offset_of(o, k) - all.first] = row_of(o, c, k);
+      }
+      for (int64_t at = all.first; at < all.end; at += transposed) {
+        HalfWords::transpose_pairs(weight_ + at + c * p_.weight_strides.in_channel, p_.weight_strides.in_channel,
+                             static_cast<int>(smaller(together_, group_in_ - c)),
+                             static_cast<int>(smaller(transposed, all.end - at)), to + (at - all.first));
+      }
+    }
+  }
+
+  const Problem& p_;
+  const ForwardVariant& variant_;
+  const int64_t group_in_;
+  const int64_t together_;
+  const int64_t first_out_;
+  int64_t outs_;
+  const BFloat16* weight_;  // of the group
+  const BFloat16* end_;
+  BFloat16* to_;
+};
 
 // Packs tiles [first, last), counted over all groups.
 template <class HalfWords>
 void pack_matrix_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
-  const Problem& p = plan.problem;
-  const ForwardVariant& variant = plan.variant;
-  const int64_t group_out = p.out_channels / p.groups;
-  const int64_t bytes = plan.matrix.steps * matrix_tile_bytes;
-  const BFloat16* const weights = static_cast<const BFloat16*>(operands.weight);
-  const BFloat16* const end = end_of_weights(plan, weights);
   for (int64_t tile = first; tile < last; ++tile) {
-    char* const to = static_cast<char*>(operands.packed_weight) + tile * bytes;
-    std::memset(to, 0, static_cast<size_t>(bytes));
-    const int64_t group = tile / plan.tile_row_count;
-    const int64_t first_out = tile % plan.tile_row_count * plan.tile_rows;
-    const int64_t outs = group_out - first_out < plan.tile_rows ? group_out - first_out : plan.tile_rows;
-    for (int64_t o = 0; o < outs; ++o) {
-      const int64_t channel = (first_out + o) / variant.phases;
-      const int64_t phase = (first_out + o) % variant.phases;
-      pack_matrix_row<HalfWords>(plan,
-                                 weights + group * variant.weight_group_stride +
-                                     channel * p.weight_strides.out_channel + phase * variant.weight_phase_stride,
-                                 end, reinterpret_cast<BFloat16*>(to) + o * 2 * matrix_tile_size);
+    const MatrixWeights weights(plan, operands, tile);
+    if (plan.matrix.rows_of_taps) {
+      weights.pack_taps<HalfWords>();
+    } else {
+      weights.pack_channels<HalfWords>();
     }
   }
 }

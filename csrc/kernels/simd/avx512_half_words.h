@@ -3,9 +3,11 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../storage.h"
+#include "avx512.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -39,6 +41,36 @@ struct Avx512HalfWords {
     const __m512i lower = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)));
     const __m512i upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(high)));
     _mm512_storeu_si512(to, _mm512_or_si512(lower, _mm512_slli_epi32(upper, 16)));
+  }
+
+  // 16 pieces of `count` pairs, at most 16, of neighbours each: the i-th pairs go side by side to `to` + i * distance.
+  static void transpose_lanes(const BFloat16* const (&from)[16], int count, uint32_t* to, ptrdiff_t distance) {
+    Avx512Float::Register lanes[16];
+    const __mmask16 wanted = static_cast<__mmask16>((1u << count) - 1u);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) lanes[i] = _mm512_maskz_loadu_ps(wanted, from[i]);
+    Avx512Float::transpose(lanes);
+    for (int i = 0; i < count; ++i) _mm512_storeu_ps(to + i * distance, lanes[i]);
+  }
+
+  // `count` neighbours, at most 16, from each of `channels` rows, at most 32, which begin `apart` from each other: to[i]
+  // takes the i-th of each row, in their order. Unless it is null.
+  static void transpose_pairs(const BFloat16* from, ptrdiff_t apart, int channels, int count, BFloat16* const* to) {
+    Avx512Float::Register pairs[16];
+    const __mmask16 wanted = static_cast<__mmask16>((1u << count) - 1u);
+    const auto row = [&](int channel) {
+      return channel < channels
+                 ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(wanted, from + channel * apart))
+                 : _mm512_setzero_si512();
+    };
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      pairs[i] = _mm512_castsi512_ps(_mm512_or_si512(row(2 * i), _mm512_slli_epi32(row(2 * i + 1), 16)));
+    }
+    Avx512Float::transpose(pairs);
+    for (int i = 0; i < count; ++i) {
+      if (to[i] != nullptr) store_partial(to[i], _mm512_castps_si512(pairs[i]), channels);
+    }
   }
 
  private:
