@@ -60,8 +60,8 @@ run_pytest() {
   for instruction_set in $instruction_sets; do
     say "pytest with TAPCONV_ISA=$instruction_set"
     local selection=()
-    # It differs from avx512 in this data type alone.
-    if [ "$instruction_set" = avx512_bf16 ]; then selection=(-k "bfloat16 or instruction_set"); fi
+    # These differ from avx512 in this data type alone.
+    if [[ "$instruction_set" =~ ^avx512_ ]]; then selection=(-k "bfloat16 or instruction_set"); fi
     # One thread in each of the processes; what is about threads, memory or time runs alone.
     TAPCONV_ISA=$instruction_set OMP_NUM_THREADS=1 python -m pytest -q -n "$(nproc)" --dist worksteal \
       -m "not slow and not serial" "${selection[@]}"

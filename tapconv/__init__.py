@@ -25,8 +25,8 @@ cmake_prefix_path: str = str(PACKAGE_FOLDER / "share" / "cmake")
 
 
 def isa() -> str:
-    """The instruction set in use: "avx512_bf16", "avx512", "avx2" or "portable". The environment variable TAPCONV_ISA
-    forces one.
+    """The instruction set in use: "avx512_amx", "avx512_bf16", "avx512", "avx2" or "portable". The
+    environment variable TAPCONV_ISA forces one.
 
     Raises:
         RuntimeError: if TAPCONV_ISA names an unknown instruction set or one that this machine lacks.

@@ -62,7 +62,7 @@ double strided_samples(const Plan& plan) {
 // the estimates lie within 12 % of the measurement and nine in ten within 32 %.
 constexpr double direct_call = 55;
 constexpr double direct_input_line = 11;
-constexpr double direct_partial_line = 28;  // of sums that are not written straight into the output
+constexpr double direct_partial_line = 28;      // of sums that are not written straight into the output
 constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
 constexpr double direct_strided_sample = 2;
 constexpr double direct_weight = 0.25;
@@ -149,8 +149,8 @@ constexpr double depthwise_narrow_line = 25;  // of outputs that are narrowed, a
 // Rows are loaded at any offset, one load for each multiply-add.
 constexpr double grad_weight_time_lane_product = 2.5;
 
-// The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; 16 lanes of
-// a row, paired or transposed; 16 sums brought to their place; and a weight packed.
+// The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; 16 lanes
+// of a row, paired or transposed; 16 sums brought to their place; and a weight packed.
 constexpr double matrix_step = 24;
 constexpr double matrix_call = 60;
 constexpr double matrix_row = 8;

@@ -15,7 +15,7 @@ constexpr int64_t column = 2 * tile_size;  // times of a register tile
 
 // Every processor with tiles has 2 MiB of second-level and 48 KiB of first-level cache.
 constexpr int64_t l2_rows_bytes_of_matrices = 1024 * 1024;
-constexpr int64_t l2_sums_bytes = 128 * 1024;  // of two output tiles
+constexpr int64_t l2_sums_bytes = 128 * 1024;   // of two output tiles
 constexpr int64_t l1_weight_bytes = 24 * 1024;  // of two output tiles, for the steps at a time
 
 // How the reduction over channels and taps is cut into steps, from the weight's shape alone.
@@ -31,8 +31,8 @@ MatrixSteps cut_into_steps(const Problem& p) {
   const int64_t tap_rows = divide_up(group_in * p.kernel_size, 2);
   const double by_channels = static_cast<double>(out_tiles * steps_of(channel_rows) * p.kernel_size) * split_step +
                              static_cast<double>(group_in) * copy;
-  const double by_taps = static_cast<double>(out_tiles * steps_of(tap_rows)) * step +
-                         static_cast<double>(group_in * p.kernel_size) * copy;
+  const double by_taps =
+      static_cast<double>(out_tiles * steps_of(tap_rows)) * step + static_cast<double>(group_in * p.kernel_size) * copy;
   MatrixSteps steps{};
   steps.used = true;
   steps.rows_of_taps = by_taps < by_channels;

@@ -11,7 +11,8 @@ void fill_step_offsets(const Plan& plan, int32_t* table) {
   for (int64_t step = 0; step < matrix.steps; ++step) {
     const int64_t tap = matrix.rows_of_taps ? 0 : step % plan.problem.kernel_size;
     const int64_t first_row = (matrix.rows_of_taps ? step : step / plan.problem.kernel_size) * matrix.depth;
-    const int64_t within = tap % rows.segment_count * rows.segment_length + tap / rows.segment_count * rows.tap_distance;
+    const int64_t within =
+        tap % rows.segment_count * rows.segment_length + tap / rows.segment_count * rows.tap_distance;
     table[step] = static_cast<int32_t>(first_row * matrix.row_distance + within);
   }
 }

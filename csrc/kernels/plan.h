@@ -103,9 +103,9 @@ constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& var
 }
 
 // How the direct sum of bfloat16 is divided where the instruction set multiplies matrices (algorithms/matrix_sum.h). A
-// step multiplies some rows of pairs of samples, at most 16, with as many pairs of weights. A row of its own may go with
-// each two input channels, whose taps read it at different offsets, or with each two of all (channel, tap) pairs in
-// their order. Then Plan::rows, which describes one channel's samples, has a segment for each tap.
+// step multiplies some rows of pairs of samples, at most 16, with as many pairs of weights. A row of its own may go
+// with each two input channels, whose taps read it at different offsets, or with each two of all (channel, tap) pairs
+// in their order. Then Plan::rows, which describes one channel's samples, has a segment for each tap.
 struct MatrixSteps {
   bool used;
   bool rows_of_taps;

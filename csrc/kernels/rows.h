@@ -206,8 +206,8 @@ void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t
   const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;
   // The last vector of a tile reads past `used`; its surplus lanes are thrown away, but must not be slow or trap.
   const int64_t slack_end = used + Vector::width < layout.segment_length ? used + Vector::width : layout.segment_length;
-  const bool side_by_side = can_transpose<Vector> && problem.input_strides.channel == 1 &&
-                            problem.input_strides.time != 1 && channels > 1;
+  const bool side_by_side =
+      can_transpose<Vector> && problem.input_strides.channel == 1 && problem.input_strides.time != 1 && channels > 1;
   const int64_t together = side_by_side ? Vector::width : 1;
   for (int64_t c = 0; c < channels; c += together) {
     const Storage* const channel = input + c * problem.input_strides.channel;

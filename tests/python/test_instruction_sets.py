@@ -9,7 +9,7 @@ import torch
 
 import tapconv
 
-ALL = ["avx512_bf16", "avx512", "avx2", "portable"]
+ALL = ["avx512_amx", "avx512_bf16", "avx512", "avx2", "portable"]
 
 PARITY = """
 import tapconv, torch

@@ -29,6 +29,8 @@ class MatrixRows {
       for (int64_t c = 0; c < group_in_; ++c) {
         to = transpose_taps(input + c * plan_.problem.input_strides.channel, time, count, to);
       }
+    } else if (channels_lie_side_by_side()) {
+      to = transpose_channels(input, time, count, to);
     } else {
       for (int64_t c = 0; c < group_in_; c += 2) to = pair_channels(input, c, time, count, to);
     }
@@ -62,6 +64,42 @@ class MatrixRows {
   static uint32_t* pair(const BFloat16* low, const BFloat16* high, int64_t length, uint32_t* to) {
     for (int64_t i = 0; i < length; i += matrix_tile_size) HalfWords::store_pairs(to + i, low + i, high + i);
     return to + length;
+  }
+
+  bool channels_lie_side_by_side() const {
+    const ActivationStrides& strides = plan_.problem.input_strides;
+    return !steps_.rows_of_taps && !plan_.folded && strides.channel == 1 && strides.time > 1;
+  }
+
+  // Channels that lie side by side: up to 16 pairs of them at 16 times are transposed.
+  uint32_t* transpose_channels(const BFloat16* input, int64_t time, int64_t count, uint32_t* to) const {
+    constexpr int64_t together = 2 * matrix_tile_size;
+    const Problem& p = plan_.problem;
+    const RowLayout& layout = plan_.rows;
+    const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;
+    for (int64_t c = 0; c < group_in_; c += together) {
+      const int64_t channels = group_in_ - c < together ? group_in_ - c : together;
+      const int pairs = static_cast<int>((channels + 1) / 2);
+      for (int64_t s = 0; s < layout.segment_count; ++s) {
+        const int64_t first = time * p.stride + s * p.dilation - p.padding_left;
+        for (int64_t t = 0; t < used; t += matrix_tile_size) {
+          alignas(64) BFloat16 borders[matrix_tile_size][together];
+          const BFloat16* from[matrix_tile_size];
+          for (int64_t i = 0; i < matrix_tile_size; ++i) {
+            const int64_t source = source_of(first + (t + i < used ? t + i : used - 1) * p.stride, p);
+            from[i] = input + c + source * p.input_strides.time;
+            if (source >= 0 && channels % 2 == 0) continue;
+            for (int64_t j = 0; j < 2 * pairs; ++j) {
+              borders[i][j] = source >= 0 && j < channels ? from[i][j] : BFloat16{};
+            }
+            from[i] = borders[i];
+          }
+          HalfWords::transpose_lanes(from, pairs, to + s * layout.segment_length + t, steps_.row_distance);
+        }
+      }
+      to += pairs * steps_.row_distance;
+    }
+    return to;
   }
 
   // One channel whose taps lie side by side: what 16 outputs read, up to 16 pairs of taps at a time, is transposed.

@@ -95,8 +95,8 @@ class MatrixRunner {
     call.sums_stride = plan_.partial_stride;
     call.bias = bias_ == nullptr ? nullptr : bias_ + tile * plan_.tile_rows * matrix_tile_size;
     for (int64_t step = 0; step == 0 || step < steps_.steps; step += steps_.steps_at_a_time) {
-      call.weight = static_cast<const char*>(operands_.packed_weight) + tile * call.weight_bytes +
-                    step * matrix_tile_bytes;
+      call.weight =
+          static_cast<const char*>(operands_.packed_weight) + tile * call.weight_bytes + step * matrix_tile_bytes;
       call.offsets = offsets_ + step;
       call.steps = smaller(steps_.steps_at_a_time, steps_.steps - step);
       call.accumulate = step > 0;

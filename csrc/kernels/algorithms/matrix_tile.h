@@ -22,13 +22,13 @@ struct MatrixCall {
   ptrdiff_t row_bytes;     // between the rows of a step
   const int32_t* offsets;  // of each step, in lanes
   int64_t steps;
-  const char* weight;           // of the first output tile: a tile for each step
-  ptrdiff_t weight_bytes;       // between output tiles
-  const float* bias;            // of the first output tile: a vector of 16 for each output channel; or null
-  ptrdiff_t bias_channels;      // output channels of a tile
-  float* sums;                  // [output channel][time]
-  ptrdiff_t sums_stride;        // between output channels
-  bool accumulate;              // add to what `sums` holds, instead of starting from the bias
+  const char* weight;       // of the first output tile: a tile for each step
+  ptrdiff_t weight_bytes;   // between output tiles
+  const float* bias;        // of the first output tile: a vector of 16 for each output channel; or null
+  ptrdiff_t bias_channels;  // output channels of a tile
+  float* sums;              // [output channel][time]
+  ptrdiff_t sums_stride;    // between output channels
+  bool accumulate;          // add to what `sums` holds, instead of starting from the bias
 };
 
 template <class Tiles, int Outs, int Times>

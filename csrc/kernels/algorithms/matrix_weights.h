@@ -23,8 +23,7 @@ class MatrixWeights {
         first_out_(tile % plan.tile_row_count * plan.tile_rows) {
     const int64_t left = p_.out_channels / p_.groups - first_out_;
     outs_ = left < plan.tile_rows ? left : plan.tile_rows;
-    weight_ = static_cast<const BFloat16*>(operands.weight) +
-              tile / plan.tile_row_count * variant_.weight_group_stride;
+    weight_ = static_cast<const BFloat16*>(operands.weight) + tile / plan.tile_row_count * variant_.weight_group_stride;
     end_ = past_the_last(operands);
     to_ = static_cast<BFloat16*>(operands.packed_weight) + tile * plan.matrix.steps * step_elements;
     std::memset(to_, 0, static_cast<size_t>(plan.matrix.steps * matrix_tile_bytes));
@@ -34,7 +33,8 @@ class MatrixWeights {
   template <class HalfWords>
   void pack_taps() const {
     const int64_t pairs = group_in_ * p_.kernel_size;
-    const bool in_order = p_.weight_strides.tap == 1 && (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
+    const bool in_order =
+        p_.weight_strides.tap == 1 && (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
     for (int64_t o = 0; o < outs_; ++o) {
       const BFloat16* const from = weight_ + offset_of(o, 0);
       BFloat16* const to = to_ + o * row_elements;
@@ -53,16 +53,17 @@ class MatrixWeights {
     }
   }
 
-  // Steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart, and are
-  // merged from vectors; else those of neighbouring taps, or of neighbouring output channels and taps, do, and are
+  // Steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart, and
+  // are merged from vectors; else those of neighbouring taps, or of neighbouring output channels and taps, do, and are
   // transposed with as many channels.
   template <class HalfWords>
   void pack_channels() const {
     const WeightStrides& s = p_.weight_strides;
     const bool taps_side_by_side = s.tap == 1 || s.tap == -1;
     const bool is_merged = s.in_channel > 0 && s.in_channel < least_transposed_taps;
-    if (!is_merged && lies_densely()) {
-      transpose_dense<HalfWords>();
+    const Places dense = is_merged ? Places{} : dense_places();
+    if (dense.count > 0) {
+      transpose_dense<HalfWords>(dense);
     } else if (!is_merged && taps_side_by_side && p_.kernel_size >= least_transposed_taps) {
       for (int64_t o = 0; o < outs_; ++o) transpose_taps<HalfWords>(o);
     } else {
@@ -124,45 +125,56 @@ class MatrixWeights {
         const int count = static_cast<int>(smaller(transposed, p_.kernel_size - k));
         BFloat16* to[transposed];
         for (int i = 0; i < count; ++i) to[i] = row_of(o, c, k + (s.tap == 1 ? i : count - 1 - i));
-        HalfWords::transpose_pairs(weight_ + offset_of(o, s.tap == 1 ? k : k + count - 1) + c * s.in_channel, s.in_channel,
-                             static_cast<int>(smaller(together_, group_in_ - c)), count, to);
+        HalfWords::transpose_pairs(weight_ + offset_of(o, s.tap == 1 ? k : k + count - 1) + c * s.in_channel,
+                                   s.in_channel, static_cast<int>(smaller(together_, group_in_ - c)), count, to);
       }
     }
   }
 
-  // The first and past the last element of an input channel.
-  struct Range {
-    int64_t first;
-    int64_t end;
+  // Where the weights of one input channel go, by their place in memory.
+  struct Places {
+    int64_t first;                    // element of the first place, from the group's first weight
+    int64_t count;                    // 0 unless the weights lie densely, each in a place of its own
+    int32_t to[most_dense_elements];  // from the first weight of a step, or nowhere
   };
-  Range range() const {
-    Range range{offset_of(0, 0), offset_of(0, 0) + 1};
+  static constexpr int32_t nowhere = -1;
+
+  Places dense_places() const {
+    Places places{offset_of(0, 0), 0, {}};
+    if (2 * outs_ * p_.kernel_size > most_dense_elements) return places;
+    int64_t end = places.first + 1;
     for (int64_t o = 0; o < outs_; ++o) {
       for (const int64_t at : {offset_of(o, 0), offset_of(o, p_.kernel_size - 1)}) {
-        if (at < range.first) range.first = at;
-        if (at >= range.end) range.end = at + 1;
+        if (at < places.first) places.first = at;
+        if (at >= end) end = at + 1;
       }
     }
-    return range;
-  }
-
-  bool lies_densely() const {
-    const int64_t elements = outs_ * p_.kernel_size;
-    return 2 * elements <= most_dense_elements && range().end - range().first <= 2 * elements;
+    const int64_t count = end - places.first;
+    if (count > 2 * outs_ * p_.kernel_size) return places;
+    for (int64_t i = 0; i < count; ++i) places.to[i] = nowhere;
+    for (int64_t o = 0; o < outs_; ++o) {
+      for (int64_t k = 0; k < p_.kernel_size; ++k) {
+        int32_t& place = places.to[offset_of(o, k) - places.first];
+        if (place != nowhere) return places;
+        place = static_cast<int32_t>(k * step_elements + o * row_elements);
+      }
+    }
+    places.count = count;
+    return places;
   }
 
   template <class HalfWords>
-  void transpose_dense() const {
-    const Range all = range();
+  void transpose_dense(const Places& places) const {
+    const int64_t apart = p_.weight_strides.in_channel;
     for (int64_t c = 0; c < group_in_; c += together_) {
-      BFloat16* to[most_dense_elements] = {};
-      for (int64_t o = 0; o < outs_; ++o) {
-        for (int64_t k = 0; k < p_.kernel_size; ++k) to[offset_of(o, k) - all.first] = row_of(o, c, k);
-      }
-      for (int64_t at = all.first; at < all.end; at += transposed) {
-        HalfWords::transpose_pairs(weight_ + at + c * p_.weight_strides.in_channel, p_.weight_strides.in_channel,
-                             static_cast<int>(smaller(together_, group_in_ - c)),
-                             static_cast<int>(smaller(transposed, all.end - at)), to + (at - all.first));
+      const int channels = static_cast<int>(smaller(together_, group_in_ - c));
+      for (int64_t i = 0; i < places.count; i += transposed) {
+        const int count = static_cast<int>(smaller(transposed, places.count - i));
+        BFloat16* to[transposed];
+        for (int j = 0; j < count; ++j) {
+          to[j] = places.to[i + j] == nowhere ? nullptr : row_of(0, c, 0) + places.to[i + j];
+        }
+        HalfWords::transpose_pairs(weight_ + places.first + i + c * apart, apart, channels, count, to);
       }
     }
   }

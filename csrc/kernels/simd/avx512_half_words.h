@@ -53,15 +53,14 @@ struct Avx512HalfWords {
     for (int i = 0; i < count; ++i) _mm512_storeu_ps(to + i * distance, lanes[i]);
   }
 
-  // `count` neighbours, at most 16, from each of `channels` rows, at most 32, which begin `apart` from each other: to[i]
-  // takes the i-th of each row, in their order. Unless it is null.
+  // `count` neighbours, at most 16, from each of `channels` rows, at most 32, which begin `apart` from each other:
+  // to[i] takes the i-th of each row, in their order. Unless it is null.
   static void transpose_pairs(const BFloat16* from, ptrdiff_t apart, int channels, int count, BFloat16* const* to) {
     Avx512Float::Register pairs[16];
     const __mmask16 wanted = static_cast<__mmask16>((1u << count) - 1u);
     const auto row = [&](int channel) {
-      return channel < channels
-                 ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(wanted, from + channel * apart))
-                 : _mm512_setzero_si512();
+      return channel < channels ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(wanted, from + channel * apart))
+                                : _mm512_setzero_si512();
     };
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
