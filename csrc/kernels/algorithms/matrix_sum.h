@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "../kernel_table.h"
+#include "direct_task.h"
 #include "matrix_rows.h"
 #include "matrix_tile.h"
 #include "matrix_weights.h"
@@ -55,30 +56,24 @@ class MatrixRunner {
   MatrixRunner(const MatrixRunner&) = delete;
   MatrixRunner& operator=(const MatrixRunner&) = delete;
 
-  void run(int64_t task) {
+  void run(int64_t number) {
     const Problem& p = plan_.problem;
-    const int64_t time_block = task % plan_.time_block_count;
-    task /= plan_.time_block_count;
-    const int64_t out_block = task % plan_.out_block_count;
-    task /= plan_.out_block_count;
-    const int64_t group = task % p.groups;
-    const int64_t sample = task / p.groups;
-    const int64_t begin = time_block * plan_.time_block;
-    const int64_t count = smaller(plan_.time_block, (plan_.folded ? p.batch : 1) * p.output_length - begin);
+    const DirectTask task(plan_, number);
     if (steps_.steps > 0) {
       const MatrixRows<HalfWords> rows(plan_, rows_, samples_);
-      rows.copy(static_cast<const BFloat16*>(operands_.input) + sample * p.input_strides.batch +
-                    group * group_in_ * p.input_strides.channel,
-                begin, count);
+      rows.copy(static_cast<const BFloat16*>(operands_.input) + task.sample * p.input_strides.batch +
+                    task.group * group_in_ * p.input_strides.channel,
+                task.begin, task.count);
     }
-    const int64_t last_tile = smaller((out_block + 1) * plan_.out_block, plan_.tile_row_count);
-    for (int64_t tile = out_block * plan_.out_block; tile < last_tile; tile += 2) {
+    const int64_t last_tile = smaller((task.out_block + 1) * plan_.out_block, plan_.tile_row_count);
+    for (int64_t tile = task.out_block * plan_.out_block; tile < last_tile; tile += 2) {
       const bool two = tile + 1 < last_tile;
-      add_up(group * plan_.tile_row_count + tile, two, count);
+      add_up(task.group * plan_.tile_row_count + tile, two, task.count);
       const int64_t first_out = tile * plan_.tile_rows;
       const int64_t outs = smaller((two ? 2 : 1) * plan_.tile_rows, group_out_ - first_out);
-      const FinishedSums<float> sums{sums_, plan_.partial_stride, group * group_out_ + first_out, outs, begin, count};
-      write_output<Vector, BFloat16>(plan_, sums, sample, operands_.output);
+      const FinishedSums<float> sums{sums_, plan_.partial_stride, task.group * group_out_ + first_out,
+                                     outs,  task.begin,           task.count};
+      write_output<Vector, BFloat16>(plan_, sums, task.sample, operands_.output);
     }
   }
 

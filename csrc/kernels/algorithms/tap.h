@@ -13,6 +13,7 @@
 #include "../register_tiles.h"
 #include "../rows.h"
 #include "depthwise_rows.h"
+#include "direct_task.h"
 #include "tap_tile.h"
 #include "tile_grid.h"
 #include "weight_packing.h"
@@ -161,17 +162,14 @@ class TapRunner {
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
 
-  void run(int64_t task) {
+  void run(int64_t number) {
     const Problem& p = plan_.problem;
-    const int64_t time_block = task % plan_.time_block_count;
-    task /= plan_.time_block_count;
-    const int64_t out_block = task % plan_.out_block_count;
-    task /= plan_.out_block_count;
-    const int64_t group = task % p.groups;
-    const int64_t sample = task / p.groups;
+    const DirectTask task(plan_, number);
+    const int64_t group = task.group;
+    const int64_t sample = task.sample;
 
     TapBlock<Scalar> block;
-    block.first_tile = out_block * plan_.out_block;
+    block.first_tile = task.out_block * plan_.out_block;
     block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
     const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
@@ -181,8 +179,8 @@ class TapRunner {
 
     const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +
                            group * group_in_ * p.input_strides.channel;
-    const int64_t begin = time_block * plan_.time_block;
-    block.count = smaller(plan_.time_block, (plan_.folded ? p.batch : 1) * p.output_length - begin);
+    const int64_t begin = task.begin;
+    block.count = task.count;
     block.sums = partial_;
     block.sums_stride = plan_.partial_stride;
     if (plan_.direct_output) {
