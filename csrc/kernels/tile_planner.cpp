@@ -164,8 +164,9 @@ class Decision {
     choose_channels_at_a_time();
     set_block(tiles);
     choose_channel_block();
-    const int64_t tile_bytes =
-        output_bytes(tiles_.block_tiles, 1) + shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    const int64_t own_filter_bytes =
+        plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    const int64_t tile_bytes = output_bytes(tiles_.block_tiles, 1) + own_filter_bytes;
     if (tile_bytes > most_slot_bytes) return false;
     // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
     const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
