@@ -128,6 +128,8 @@ def conv1d(
         if padding == "same" and one_stride != 1:
             raise RuntimeError("padding='same' is not supported for strided convolutions")
         padding = padding_in_samples(padding, weight.shape[-1], one_dilation)
+    if padding_mode == "zeros" and algorithm == "auto":
+        return _into_out(input, weight, bias, stride, padding, dilation, groups, out=out)
     return _into_out(
         input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm, out=out
     )

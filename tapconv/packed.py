@@ -108,13 +108,16 @@ def conv1d_packed(
         if padding == "same" and one_stride != 1:
             raise RuntimeError("padding='same' is not supported for strided convolutions")
         padding = padding_in_samples(padding, weight_shape[-1], one_dilation)
-    if out is not None:
-        return _packed_into_out(
-            input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode, out=out
-        )
+    # An argument that is passed is an argument that is parsed: the default is left out.
     if padding_mode == "zeros":
-        return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups)
-    return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode)
+        if out is None:
+            return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups)
+        return _packed_into_out(input, packed, weight_shape, bias, stride, padding, dilation, groups, out=out)
+    if out is None:
+        return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode)
+    return _packed_into_out(
+        input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode, out=out
+    )
 
 
 # TorchScript compiles a call of these functions straight into the operators.

@@ -75,6 +75,9 @@ constexpr double tile_call = 45;
 constexpr double tile_input = 1.6;
 constexpr double tile_output = 3;
 constexpr double tile_filter = 2.8;
+// Of a transform whose samples and spectrum outgrow the first-level cache.
+constexpr double large_transform = 1.15;
+constexpr int64_t near_transform_bytes = 32 * 1024;
 // By size of a Winograd transform.
 constexpr double winograd_input = 12;
 constexpr double winograd_output = 2.5;
@@ -93,6 +96,8 @@ constexpr double tile_strided_sample = 2;
 constexpr double tile_strided_output = 2;  // put in order, then written one by one
 // A cache line of transformed tiles that are shared, beyond the second-level cache.
 constexpr double shared_tile_line = 5;
+// Of tiles of any block beyond it, for each time that they are read.
+constexpr double far_tile_line = 3.5;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 1.8;
@@ -103,6 +108,12 @@ constexpr double far_filter_bytes = 8e6;
 constexpr double near_packed_line = 10;
 constexpr double far_packed_line = 20;
 constexpr double far_packed_bytes = 16e6;
+
+// size * log2(size) of a Fourier transform, as far as it can be had from the first-level cache.
+double fourier_work(const Plan& plan, int size) {
+  const bool is_large = 2 * size * plan.instruction_set->vector_bytes > near_transform_bytes;
+  return (is_large ? large_transform : 1) * size * std::log2(size);
+}
 
 // Reading a cache line of so many that were packed or transformed ahead.
 double packed_line(double lines) {
@@ -258,7 +269,7 @@ double tile_cost(const Plan& plan) {
   const TileBlocks& tiles = plan.tiles;
   const TileTransformShape& shape = shape_of(tiles.transform);
   const int64_t width = width_of(plan);
-  const double transform = shape.size * std::log2(shape.size);
+  const double transform = fourier_work(plan, shape.size);
   const double channels = static_cast<double>(tiles.channels);
   const double blocks = static_cast<double>(tiles.block_count);
   const double last_product =
@@ -295,6 +306,11 @@ double tile_cost(const Plan& plan) {
     const double lines = lines_of(p, block);
     if (lines * cache_line_bytes > near_filter_bytes) cost += shared_tile_line * lines * blocks;
   }
+  const double tile_lines = lines_of(p, static_cast<double>(tiles.block_tiles) * channels * shape.products);
+  const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
+  if ((tiles.shared_tiles ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
+    cost += far_tile_line * tile_lines * static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
+  }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   const double filter_bytes = filter_lines * cache_line_bytes;
   if (filter_bytes > near_filter_bytes) {
@@ -311,7 +327,7 @@ double depthwise_tile_cost(const Plan& plan) {
   const Problem& p = plan.problem;
   const DepthwiseTiles& cut = plan.depthwise;
   const int size = shape_of(cut.transform).size;
-  const double transform = size * std::log2(size);
+  const double transform = fourier_work(plan, size);
   const double rows = static_cast<double>(p.batch) * static_cast<double>(cut.phases);
   const double blocks = static_cast<double>(cut.blocks);
   const double parts = static_cast<double>(cut.parts);

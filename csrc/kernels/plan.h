@@ -157,6 +157,8 @@ struct TileBlocks {
   // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
   // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.
   int64_t channels_at_a_time;
+  // How often transformed tiles are read where one slot does all: once for each block of output channels.
+  int64_t tile_reads;
 
   // Distances, in elements.
   int64_t input_plane;   // between the products of transformed tiles

@@ -91,9 +91,14 @@ class Decision {
     plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
   }
 
-  void set_out_block(int64_t tile_rows) {
-    plan_.out_block = even_block(plan_.tile_row_count, std::clamp<int64_t>(tile_rows, 1, plan_.tile_row_count));
+  // At most `tile_rows`, and with several slots no more than `slot_tile_rows`, which keep them busy.
+  void set_out_block(int64_t tile_rows, int64_t slot_tile_rows) {
+    const auto block = [&](int64_t rows) {
+      return even_block(plan_.tile_row_count, std::clamp<int64_t>(rows, 1, plan_.tile_row_count));
+    };
+    plan_.out_block = block(std::min(tile_rows, slot_tile_rows));
     plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+    tiles_.tile_reads = divide_up(plan_.tile_row_count, block(tile_rows));
   }
 
   bool choose_own_blocks() {
@@ -104,10 +109,11 @@ class Decision {
     set_block(tiles);
     choose_channel_block();
     if (tiles_.channels_at_a_time < group_in_) {
-      set_out_block(plan_.tile_row_count);
+      set_out_block(plan_.tile_row_count, plan_.tile_row_count);
     } else {
       set_out_block(std::min(l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_),
-                             l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)));
+                             l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)),
+                    plan_.tile_row_count);
     }
     plan_.task_count = p_.groups * tiles_.block_count;
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
@@ -164,14 +170,15 @@ class Decision {
     choose_channels_at_a_time();
     set_block(tiles);
     choose_channel_block();
-    const int64_t tile_bytes =
-        output_bytes(tiles_.block_tiles, 1) + shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    const int64_t own_filter_bytes =
+        plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    const int64_t tile_bytes = output_bytes(tiles_.block_tiles, 1) + own_filter_bytes;
     if (tile_bytes > most_slot_bytes) return false;
     // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
     const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
     const int64_t most_groups = std::max<int64_t>(most_shared / input_bytes(tiles_.block_tiles), 1);
     tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
-    set_out_block(std::min(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted));
+    set_out_block(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted);
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }

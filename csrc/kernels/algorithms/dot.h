@@ -70,19 +70,42 @@ DotFunction<Vector, Storage> dot_tile_of(int columns) {
   return tiles[columns - 1];
 }
 
-// Gathers what output position `time` reads: [in_channel][tap].
+// Gathers what output position `time` reads: [in_channel][tap]. The taps that read samples are the same for all
+// channels.
 template <class Vector, class Storage>
 void gather_column(const Problem& p, const Storage* input, int64_t time, typename Vector::Scalar* column) {
+  using Scalar = typename Vector::Scalar;
   const int64_t first = time * p.stride - p.padding_left;
   const int64_t channels = p.in_channels / p.groups;
-  for (int64_t c = 0; c < channels; ++c) {
-    const Storage* channel = input + c * p.input_strides.channel;
-    for (int64_t k = 0; k < p.kernel_size; ++k) {
+  int64_t begin = 0;
+  while (begin < p.kernel_size && first + begin * p.dilation < 0) ++begin;
+  int64_t end = p.kernel_size;
+  while (end > begin && first + (end - 1) * p.dilation >= p.input_length) --end;
+  const int64_t apart = p.dilation * p.input_strides.time;
+  for (int64_t c = 0; c < channels; ++c, column += p.kernel_size) {
+    const Storage* const channel = input + c * p.input_strides.channel;
+    const auto pad = [&](int64_t k) {
       const int64_t source = source_of(first + k * p.dilation, p);
-      *column++ = source < 0 ? typename Vector::Scalar(0) : widen(channel[source * p.input_strides.time]);
-    }
+      column[k] = source < 0 ? Scalar(0) : widen(channel[source * p.input_strides.time]);
+    };
+    for (int64_t k = 0; k < begin; ++k) pad(k);
+    const Storage* const samples = channel + first * p.input_strides.time;
+    for (int64_t k = begin; k < end; ++k) column[k] = widen(samples[k * apart]);
+    for (int64_t k = end; k < p.kernel_size; ++k) pad(k);
   }
 }
+
+// An output position, counted over all samples.
+struct OutputPosition {
+  int64_t sample;
+  int64_t time;
+
+  void advance(int64_t output_length) {
+    if (++time < output_length) return;
+    time = 0;
+    ++sample;
+  }
+};
 
 // A task is one group, `time_block` output positions (counted over all samples) and `out_block` output channels.
 template <class Isa, class Storage>
@@ -104,13 +127,14 @@ void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
     const int64_t group = position_block / plan.time_block_count;
     const int64_t first = position_block % plan.time_block_count * plan.time_block;
     const int64_t count = positions - first < plan.time_block ? positions - first : plan.time_block;
+    const OutputPosition first_position{first / p.output_length, first % p.output_length};
     if (gathered != position_block) {
       gathered = position_block;
-      for (int64_t j = 0; j < count; ++j) {
-        const Storage* input = static_cast<const Storage*>(operands.input) +
-                               (first + j) / p.output_length * p.input_strides.batch +
+      OutputPosition position = first_position;
+      for (int64_t j = 0; j < count; ++j, position.advance(p.output_length)) {
+        const Storage* input = static_cast<const Storage*>(operands.input) + position.sample * p.input_strides.batch +
                                group * (p.in_channels / p.groups) * p.input_strides.channel;
-        gather_column<Vector>(p, input, (first + j) % p.output_length, columns + j * column_stride);
+        gather_column<Vector>(p, input, position.time, columns + j * column_stride);
       }
     }
     const int64_t last_out =
@@ -119,20 +143,23 @@ void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
       const int rows_here = last_out - out >= rows ? rows : 1;
       const Storage* weight = static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride +
                               out * p.weight_strides.out_channel;
+      OutputPosition position = first_position;
       for (int64_t j = 0; j < count; j += dot_columns) {
         const int columns_here = count - j < dot_columns ? static_cast<int>(count - j) : dot_columns;
         Scalar dots[rows][dot_columns];
         const auto tile = rows_here == rows ? dot_tile_of<Vector, Storage, rows>(columns_here)
                                             : dot_tile_of<Vector, Storage, 1>(columns_here);
         tile(weight, p.weight_strides.out_channel, columns + j * column_stride, column_stride, length, dots);
+        Storage* to[dot_columns];
+        for (int i = 0; i < columns_here; ++i, position.advance(p.output_length)) {
+          to[i] = static_cast<Storage*>(operands.output) + position.sample * p.output_strides.batch +
+                  position.time * p.output_strides.time;
+        }
         for (int o = 0; o < rows_here; ++o) {
           const int64_t channel = group * group_out + out + o;
           const Scalar start = operands.bias ? widen(static_cast<const Storage*>(operands.bias)[channel]) : Scalar(0);
           for (int i = 0; i < columns_here; ++i) {
-            const int64_t position = first + j + i;
-            const int64_t at = position / p.output_length * p.output_strides.batch +
-                               channel * p.output_strides.channel + position % p.output_length * p.output_strides.time;
-            narrow(start + dots[o][i], static_cast<Storage*>(operands.output) + at);
+            narrow(start + dots[o][i], to[i] + channel * p.output_strides.channel);
           }
         }
       }

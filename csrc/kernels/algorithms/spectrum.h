@@ -1,6 +1,5 @@
-// Spectra of real samples as they lie in memory, for sums of products of spectra: real parts [0 .. half], then
-// imaginary parts [0 .. half] of whole vectors, of which the first and the last are zero by definition and never
-// touched.
+// Spectra of real samples as they lie in memory, for sums of products of spectra: whole vectors, in the order of
+// fourier.h.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +12,12 @@ namespace tapconv::kernels {
 namespace {
 
 // Vectors of one spectrum, with one cache line more, so that neighbouring spectra spread over all cache sets.
-constexpr int64_t spectrum_vectors(int size) { return size + 3; }
+constexpr int64_t spectrum_vectors(int size) { return size + 1; }
 
 template <class Scalar>
 struct SpectrumFunctions {
   void (*forward)(const Scalar* samples, Scalar* spectrum);
-  void (*inverse)(const Scalar* spectrum, Scalar* samples);  // not scaled: the filters are
+  void (*inverse)(Scalar* spectrum, Scalar* samples);  // not scaled: the filters are; the spectrum is lost
 };
 
 template <class Vector, int Size>
@@ -27,12 +26,10 @@ struct SpectrumTransform {
   using Register = typename Vector::Register;
 
   static void forward(const Scalar* samples, Scalar* spectrum) {
-    Register* const re = reinterpret_cast<Register*>(spectrum);
-    RealFourier<Vector, Size>::forward(samples, Vector::width, re, re + Size / 2 + 1);
+    RealFourier<Vector, Size>::forward(samples, Vector::width, reinterpret_cast<Register*>(spectrum));
   }
-  static void inverse(const Scalar* spectrum, Scalar* samples) {
-    const Register* const re = reinterpret_cast<const Register*>(spectrum);
-    RealFourier<Vector, Size>::inverse(re, re + Size / 2 + 1, samples, Vector::width);
+  static void inverse(Scalar* spectrum, Scalar* samples) {
+    RealFourier<Vector, Size>::inverse(reinterpret_cast<Register*>(spectrum), samples, Vector::width);
   }
   static constexpr SpectrumFunctions<Scalar> functions() { return {&forward, &inverse}; }
 };
@@ -55,14 +52,9 @@ void finish_filter(int size, typename Vector::Scalar* spectrum) {
   const auto scale = Vector::broadcast(Scalar(1) / static_cast<Scalar>(size));
   const auto conjugate = Vector::broadcast(Scalar(-1) / static_cast<Scalar>(size));
   const int half = size / 2;
-  Scalar* const im = spectrum + (half + 1) * Vector::width;
-  for (int k = 0; k <= half; ++k) {
-    Scalar* const at = spectrum + k * Vector::width;
-    Vector::store(at, Vector::multiply(Vector::load(at), scale));
-  }
-  for (int k = 1; k < half; ++k) {
-    Scalar* const at = im + k * Vector::width;
-    Vector::store(at, Vector::multiply(Vector::load(at), conjugate));
+  for (int i = 0; i < size; ++i) {
+    Scalar* const at = spectrum + i * Vector::width;
+    Vector::store(at, Vector::multiply(Vector::load(at), i <= half ? scale : conjugate));
   }
 }
 
@@ -94,7 +86,7 @@ void multiply_spectra(int size, const typename Vector::Scalar* const* inputs, co
   }
   for (int k = 1; k < half; ++k) {
     const int64_t re = k * width;
-    const int64_t im = (half + 1 + k) * width;
+    const int64_t im = (size - k) * width;
     Register sum_re[Count];
     Register sum_im[Count];
 #pragma GCC unroll 4

@@ -179,6 +179,7 @@ class TileRunner {
     for (int q = 0; q < products_; ++q, weight += blocks_.weight_plane) {
       const int64_t segments = q + 1 < products_ ? plan_.rows.segment_count : blocks_.last_product_segments;
       const int64_t begin = first_channel * segments;
+      const bool prefetches = plan_.packed_ahead && q + 1 < products_;
       const int64_t end = last_channel * segments;
       const Scalar* const product_inputs =
           inputs + q * blocks_.input_plane - held_from * segments * blocks_.block_tiles;
@@ -192,12 +193,22 @@ class TileRunner {
           for (int64_t tile = first; tile < last; ++tile) {
             const Part part = part_of(tile, plan_.tile_row_count, group_out_);
             call.weight = weight + (tile - first) * blocks_.weight_tile + channel * part.size;
+            if (prefetches && column_tile == 0) {
+              prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
+            }
             call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
             tile_of<Isa, Vector, true>(part.size, columns.size)(call);
           }
         }
       }
     }
+  }
+
+  // Filters that were transformed before the call come from far away, and those of the next product lie a plane
+  // further, in pieces too short for hardware prefetchers.
+  static void prefetch_filters(const Scalar* filters, int64_t count) {
+    constexpr int64_t line = 64 / sizeof(Scalar);
+    for (int64_t i = 0; i < count; i += line) __builtin_prefetch(filters + i, 0, 2);
   }
 
   void transform_outputs(int64_t group, int64_t out_block) {

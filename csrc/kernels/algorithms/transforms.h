@@ -31,54 +31,54 @@ struct FourierTransform {
   static constexpr int products = 3 * (half - 1) + 2;
 
   [[gnu::noinline]] static void input(const Scalar* samples, Scalar* to, ptrdiff_t plane, Scalar* /*last*/) {
-    Register re[half + 1];
-    Register im[half + 1];
-    RealFourier<Vector, Size>::forward(samples, Vector::width, re, im);
-    Vector::store(to, re[0]);
-    Vector::store(to + plane, re[half]);
+    Register spectrum[Size];
+    RealFourier<Vector, Size>::forward(samples, Vector::width, spectrum);
+    Vector::store(to, spectrum[0]);
+    Vector::store(to + plane, spectrum[half]);
     to += 2 * plane;
 #pragma GCC unroll 4
     for (int k = 1; k < half; ++k) {
-      Vector::store(to, Vector::add(re[k], im[k]));
-      Vector::store(to + plane, re[k]);
-      Vector::store(to + 2 * plane, im[k]);
+      const Register re = spectrum[k];
+      const Register im = spectrum[Size - k];
+      Vector::store(to, Vector::add(re, im));
+      Vector::store(to + plane, re);
+      Vector::store(to + 2 * plane, im);
       to += 3 * plane;
     }
   }
 
   // The spectrum is conjugated, since a convolution layer correlates, and scaled for the unscaled inverse.
   [[gnu::noinline]] static void weight(const Scalar* taps, Scalar* to, ptrdiff_t plane) {
-    Register re[half + 1];
-    Register im[half + 1];
-    RealFourier<Vector, Size>::forward(taps, Vector::width, re, im);
+    Register spectrum[Size];
+    RealFourier<Vector, Size>::forward(taps, Vector::width, spectrum);
     const Register scale = Vector::broadcast(Scalar(1) / Size);
-    Vector::store(to, Vector::multiply(re[0], scale));
-    Vector::store(to + plane, Vector::multiply(re[half], scale));
+    Vector::store(to, Vector::multiply(spectrum[0], scale));
+    Vector::store(to + plane, Vector::multiply(spectrum[half], scale));
     to += 2 * plane;
 #pragma GCC unroll 4
     for (int k = 1; k < half; ++k) {
-      const Register c = Vector::multiply(re[k], scale);
+      const Register c = Vector::multiply(spectrum[k], scale);
+      const Register im = spectrum[Size - k];
       Vector::store(to, c);
-      Vector::store(to + plane, Vector::subtract_product(Vector::subtract(Vector::zero(), c), im[k], scale));
-      Vector::store(to + 2 * plane, Vector::subtract_product(c, im[k], scale));
+      Vector::store(to + plane, Vector::subtract_product(Vector::subtract(Vector::zero(), c), im, scale));
+      Vector::store(to + 2 * plane, Vector::subtract_product(c, im, scale));
       to += 3 * plane;
     }
   }
 
   [[gnu::noinline]] static void output(const Scalar* from, ptrdiff_t plane, Scalar bias, Scalar* samples) {
-    Register re[half + 1];
-    Register im[half + 1];
-    re[0] = Vector::add(Vector::load(from), Vector::broadcast(bias));
-    re[half] = Vector::load(from + plane);
+    Register spectrum[Size];
+    spectrum[0] = Vector::add(Vector::load(from), Vector::broadcast(bias));
+    spectrum[half] = Vector::load(from + plane);
     from += 2 * plane;
 #pragma GCC unroll 4
     for (int k = 1; k < half; ++k) {
       const Register k1 = Vector::load(from);
-      re[k] = Vector::subtract(k1, Vector::load(from + 2 * plane));
-      im[k] = Vector::add(k1, Vector::load(from + plane));
+      spectrum[k] = Vector::subtract(k1, Vector::load(from + 2 * plane));
+      spectrum[Size - k] = Vector::add(k1, Vector::load(from + plane));
       from += 3 * plane;
     }
-    RealFourier<Vector, Size>::inverse(re, im, samples, Vector::width);
+    RealFourier<Vector, Size>::inverse(spectrum, samples, Vector::width);
   }
 };
 
