@@ -1,5 +1,5 @@
-// Large outputs in large pages: the first touch of fresh memory costs a page fault for every page, and a 2 MiB page is
-// one fault where 4 KiB pages are 512.
+// Large outputs and workspaces in large pages: the first touch of fresh memory costs a page fault for every page, and a
+// 2 MiB page is one fault where 4 KiB pages are 512.
 #pragma once
 
 #include <cstddef>

@@ -90,8 +90,10 @@ class Comparison:
         return Row(self.architecture, torch.get_num_threads(), True, interleave(candidates, repetitions, seconds), {})
 
     def _modules(self) -> dict[str, Callable[[], Tensor]]:
+        by_modules = self.architecture.calls_modules and not self.architecture.pads_by_function
+
         def ours() -> Tensor:
-            with contextlib.nullcontext() if self.architecture.calls_modules else _enabled():
+            with contextlib.nullcontext() if by_modules else _enabled():
                 return self.ours(self.input)
 
         return {

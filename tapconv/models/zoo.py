@@ -34,6 +34,7 @@ class Architecture:
     build: Callable[[bool], tuple[nn.Module, Tensor]]  # takes whether to build the small one
     trains: bool = True  # whether gradients reach its weights
     calls_modules: bool = True  # and not torch.conv1d with a module's weight, where `enabled` reaches and `convert` not
+    pads_by_function: bool = False  # torch's, ahead of its convolutions, where `enabled` reaches too
 
     def make(self, small: bool = False) -> tuple[nn.Module, Tensor]:
         """The model, in evaluation mode so that runs can be compared, and an input. The same weights at every call."""
@@ -96,7 +97,7 @@ def _mamba(small: bool) -> tuple[nn.Module, Tensor]:
 ARCHITECTURES = (
     Architecture("SpeechT5 HiFi-GAN", "200 frames", _hifigan),
     Architecture("DAC encoder", "1 s at 16 kHz", _dac_encoder),
-    Architecture("EnCodec", "1 s at 24 kHz", _encodec, trains=False),  # codes have no gradient
+    Architecture("EnCodec", "1 s at 24 kHz", _encodec, trains=False, pads_by_function=True),  # codes have no gradient
     Architecture("wav2vec 2.0", "10 s at 16 kHz", _wav2vec2),
     Architecture("HuBERT", "3 s at 16 kHz", _hubert),
     Architecture("Whisper encoder", "30 s, as a spectrogram", _whisper_encoder),

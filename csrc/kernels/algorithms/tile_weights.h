@@ -33,25 +33,29 @@ class FilterReader {
   static constexpr int channels_ahead = 16;
 
  public:
-  // `weight` is the group's; rows are its output channels from `first_out` on.
+  // `weight` is the group's; rows are its output channels (with phases, as many for each) from
+  // `first_out` on.
   FilterReader(const Plan& plan, const Storage* weight, int64_t first_out, int rows)
-      : plan_(plan), strides_(plan.problem.weight_strides), weight_(weight), first_out_(first_out), rows_(rows) {}
+      : plan_(plan),
+        strides_(plan.problem.weight_strides),
+        phase_distance_(plan.variant.weight_phase_stride),
+        weight_(weight + first_out / plan.variant.phases * strides_.out_channel),
+        first_phase_(first_out % plan.variant.phases),
+        rows_(rows) {
+    begin_rows();
+  }
 
   // Writes the next `width` filters to [tap][lane]; past the last one, the last again.
   void read(Scalar* taps) {
     const Storage* filters[width];
     int64_t first_taps[width];
-    const ForwardVariant& variant = plan_.variant;
     for (int l = 0; l < width; ++l) {
-      const int64_t out = first_out_ + row_;
-      const int64_t phase = variant.phases == 1 ? 0 : out % variant.phases;
-      filters[l] = weight_ + (variant.phases == 1 ? out : out / variant.phases) * strides_.out_channel +
-                   phase * variant.weight_phase_stride;
+      filters[l] = out_channel_ + phase_ * phase_distance_;
       __builtin_prefetch(filters[l] + channels_ahead * strides_.in_channel);
       first_taps[l] = segment_;
       advance();
     }
-    if (plan_.rows.segment_count == 1 && variant.phases == 1 && (strides_.tap == 1 || strides_.tap == -1)) {
+    if (plan_.rows.segment_count == 1 && plan_.variant.phases == 1 && (strides_.tap == 1 || strides_.tap == -1)) {
       transpose_taps(filters, taps);
     } else {
       pick_taps(filters, first_taps, taps);
@@ -59,8 +63,20 @@ class FilterReader {
   }
 
  private:
+  void begin_rows() {
+    row_ = 0;
+    phase_ = first_phase_;
+    out_channel_ = weight_;
+  }
+
+  // Counts phases instead of dividing by their number, which would take longer than reading a short filter.
   void advance() {
-    if (++row_ < rows_) return;
+    if (++row_ < rows_) {
+      if (++phase_ < plan_.variant.phases) return;
+      phase_ = 0;
+      out_channel_ += strides_.out_channel;
+      return;
+    }
     if (segment_ + 1 < plan_.rows.segment_count) {
       ++segment_;
     } else if (channel_ + 1 < plan_.problem.in_channels / plan_.problem.groups) {
@@ -71,7 +87,7 @@ class FilterReader {
       --row_;
       return;
     }
-    row_ = 0;
+    begin_rows();
   }
 
   void transpose_taps(const Storage* const* filters, Scalar* taps) const {
@@ -111,10 +127,13 @@ class FilterReader {
 
   const Plan& plan_;
   const WeightStrides& strides_;
-  const Storage* weight_;  // of the input channel
-  const int64_t first_out_;
+  const int64_t phase_distance_;
+  const Storage* weight_;  // of the input channel, at the first row's output channel
+  const int64_t first_phase_;
   const int rows_;
-  int64_t row_ = 0;
+  int64_t row_;
+  int64_t phase_;
+  const Storage* out_channel_;  // the row's, of the input channel
   int64_t segment_ = 0;
   int64_t channel_ = 0;
 };

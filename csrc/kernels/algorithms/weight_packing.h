@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "../kernel_table.h"
 #include "../register_tiles.h"
@@ -75,6 +76,26 @@ struct PackedTile {
   bool has_long_runs() const { return 2 * run_count <= rows; }
 };
 
+// In fours: masked vectors would read across the ends of cache lines. Each four goes through an array, which nothing
+// overlaps, so that it moves as one vector without a check; the last one may write some weights once more.
+template <class Scalar, class Storage>
+void pack_run(const Storage* from, int count, Scalar* to) {
+  constexpr int four = 4;
+  const auto move_four = [&](int at) {
+    Storage weights[four];
+    std::memcpy(weights, from + at, sizeof(weights));
+    Scalar wide[four];
+    for (int i = 0; i < four; ++i) wide[i] = widen(weights[i]);
+    std::memcpy(to + at, wide, sizeof(wide));
+  };
+  if (count < four) {
+    for (int i = 0; i < count; ++i) to[i] = widen(from[i]);
+    return;
+  }
+  for (int i = 0; i + four <= count; i += four) move_four(i);
+  if (count % four != 0) move_four(count - four);
+}
+
 // Neighbouring tiles side by side, input channel by input channel: what the tiles read of one lies together, but the
 // channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it.
 template <class Vector, class Storage>
@@ -91,13 +112,8 @@ void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Stora
       for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
         const int64_t at = c * p.weight_strides.in_channel + k * p.weight_strides.tap;
         for (int r = 0, o = 0; r < tile.run_count; ++r) {
-          const Storage* const from = tile.from[o] + at - o;
-          // In fours: masked vectors would read across the ends of cache lines.
-          for (; o + 4 <= tile.run_ends[r]; o += 4) {
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) to[o + i] = widen(from[o + i]);
-          }
-          for (; o < tile.run_ends[r]; ++o) to[o] = widen(from[o]);
+          pack_run(tile.from[o] + at, tile.run_ends[r] - o, to + o);
+          o = tile.run_ends[r];
         }
       }
     }
