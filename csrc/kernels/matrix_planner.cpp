@@ -1,6 +1,7 @@
 #include "matrix_planner.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "blocking.h"
 #include "instruction_set.h"
@@ -17,6 +18,7 @@ constexpr int64_t column = 2 * tile_size;  // times of a register tile
 constexpr int64_t l2_rows_bytes_of_matrices = 1024 * 1024;
 constexpr int64_t l2_sums_bytes = 128 * 1024;   // of two output tiles
 constexpr int64_t l1_weight_bytes = 24 * 1024;  // of two output tiles, for the steps at a time
+constexpr double most_row_bytes = 4 * 1024 * 1024;
 
 // How the reduction over channels and taps is cut into steps, from the weight's shape alone.
 MatrixSteps cut_into_steps(const Problem& p) {
@@ -46,6 +48,20 @@ MatrixSteps cut_into_steps(const Problem& p) {
                           (p.kernel_size % 2 == 0 || group_in == 1);
   steps.steps_at_a_time = std::max<int64_t>(l1_weight_bytes / (2 * tile_bytes), 1);
   return steps;
+}
+
+// The fewest bytes that the rows of a task take, whatever the input: those of one register tile of times, with shared
+// segments or one for each tap. A dilation may be so large that integers would overflow.
+double least_row_bytes(const Problem& p) {
+  const MatrixSteps steps = cut_into_steps(p);
+  const int64_t common = std::gcd(p.stride, p.dilation);
+  const int64_t segments = std::min(p.kernel_size, p.stride / common);
+  const double span =
+      static_cast<double>(divide_up(p.kernel_size, segments) - 1) * static_cast<double>(p.dilation / common);
+  const double shared = static_cast<double>(segments) * (static_cast<double>(column) + span);
+  const double by_tap = static_cast<double>(p.kernel_size) * static_cast<double>(column);
+  const double of_a_row = steps.rows_of_taps ? static_cast<double>(column) : std::min(shared, by_tap);
+  return static_cast<double>(steps.rows) * of_a_row * static_cast<double>(pair_bytes);
 }
 
 class Decision {
@@ -175,7 +191,8 @@ class Decision {
 
 bool sums_by_matrices(const Problem& p, const InstructionSet& instruction_set) {
   return instruction_set.multiplies_bfloat16_matrices && p.data_type == DataType::bfloat16 &&
-         p.out_channels > p.groups && p.in_channels / p.groups * p.kernel_size > 1;
+         p.out_channels > p.groups && p.in_channels / p.groups * p.kernel_size > 1 &&
+         least_row_bytes(p) <= most_row_bytes;
 }
 
 int64_t matrix_weight_bytes(const Problem& p) {

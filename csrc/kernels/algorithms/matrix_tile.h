@@ -3,8 +3,8 @@
 //   sums[o][t .. t + 16) += sum over steps of weights[step][o][pair] * rows[offset[step] + pair rows + t ..]
 //
 // where a step multiplies up to 16 pairs of channels or taps. Register budget: 4 tiles of sums, 2 of weights, 2 of
-// samples. Two by two loads as many tiles as it multiplies, and its loads, in half of the cycles of the products, hide
-// behind them.
+// samples. Two by two loads as many tiles as it multiplies, the fewest that so many registers allow: loads of whole
+// cache lines hide behind the products, those of samples that begin within a line take nearly as long as two products.
 #pragma once
 
 #include <cstddef>
