@@ -31,11 +31,14 @@ apt_install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# A C++ compiler, and ccache in front of it if there is one.
+# A C++ compiler, and ccache in front of it if there is one, which finds again what was compiled in another clone.
 set_up_compiler() {
   have c++ || have "${CXX:-g++}" || apt_install g++ ||
     fail "no C++ compiler found. Install one for C++20, such as g++ 11 or newer (Debian, Ubuntu: apt-get install g++)."
-  if have ccache; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}; fi
+  if have ccache; then
+    export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+    export CCACHE_BASEDIR=${CCACHE_BASEDIR-$root} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR-1}
+  fi
 }
 
 set_up_venv() {
