@@ -62,22 +62,23 @@ struct EmulatedTiles {
   }
   template <int Sums, int Weights, int Samples>
   static void multiply_add() {
-    for (int row = 0; row < registers().shapes[Sums].rows; ++row) {
-      for (int column = 0; column < 16; ++column) {
-        float sum = at<float>(Sums, row, column);
-        for (int i = 0; i < 2 * registers().shapes[Samples].rows; ++i) {
-          sum += widen(at<BFloat16>(Weights, row, i)) * widen(at<BFloat16>(Samples, i / 2, 2 * column + i % 2));
-        }
-        std::memcpy(registers().contents[Sums][row] + column * sizeof sum, &sum, sizeof sum);
+    const int rows = registers().shapes[Sums].rows;
+    const int depth = 2 * registers().shapes[Samples].rows;
+    float sums[16][16], samples[32][16];
+    BFloat16 weights[16][32], pairs[16][32];
+    std::memcpy(sums, registers().contents[Sums], sizeof sums);
+    std::memcpy(weights, registers().contents[Weights], sizeof weights);
+    std::memcpy(pairs, registers().contents[Samples], sizeof pairs);
+    for (int i = 0; i < depth; ++i) {
+      for (int column = 0; column < 16; ++column) samples[i][column] = widen(pairs[i / 2][2 * column + i % 2]);
+    }
+    for (int row = 0; row < rows; ++row) {
+      for (int i = 0; i < depth; ++i) {
+        const float weight = widen(weights[row][i]);
+        for (int column = 0; column < 16; ++column) sums[row][column] += weight * samples[i][column];
       }
     }
-  }
-
-  template <class Number>
-  static Number at(int tile, int row, int column) {
-    Number number;
-    std::memcpy(&number, registers().contents[tile][row] + static_cast<size_t>(column) * sizeof number, sizeof number);
-    return number;
+    std::memcpy(registers().contents[Sums], sums, sizeof sums);
   }
 };
 
