@@ -145,8 +145,6 @@ class Decision {
     plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
     plan_.task_count = others * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
-    plan_.channel_block = plan_.matrix.rows;
-    plan_.channel_block_count = 1;
 
     RowLayout& rows = plan_.rows;
     if (plan_.matrix.rows_of_taps) {
