@@ -18,7 +18,7 @@ int64_t width_of(const Plan& plan) {
 
 // How many multiply-adds a register tile takes in the time of `rows * columns` at full speed. Every step also loads
 // `rows` weights and `columns` vectors, two in a cycle like multiply-adds.
-double tile_time(int64_t rows, int64_t columns) { return std::max<double>(rows * columns, rows + columns); }
+double tile_time(double rows, double columns) { return std::max(rows * columns, rows + columns); }
 
 // Sweeping all register tiles of a group over `vectors` of times or tiles, for one (channel, tap) pair.
 double sweep_cost(const Plan& plan, int64_t vectors) {
@@ -27,8 +27,8 @@ double sweep_cost(const Plan& plan, int64_t vectors) {
   const int64_t wide = vectors % column_tiles;
   const int64_t columns = vectors / column_tiles;
   return static_cast<double>(plan.tile_row_count) *
-         (static_cast<double>(wide) * tile_time(plan.tile_rows, columns + 1) +
-          static_cast<double>(column_tiles - wide) * tile_time(plan.tile_rows, columns));
+         (static_cast<double>(wide) * tile_time(plan.tile_rows, static_cast<double>(columns + 1)) +
+          static_cast<double>(column_tiles - wide) * tile_time(plan.tile_rows, static_cast<double>(columns)));
 }
 
 // How often a register tile is called for a group, and so loads and stores its sums.
@@ -36,6 +36,22 @@ double sweep_calls(const Plan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   return static_cast<double>(plan.tile_row_count) * static_cast<double>(plan.channel_block_count) *
          static_cast<double>(divide_up(vectors, tiles.columns[plan.tile_rows]));
+}
+
+// The same of tiles that are multiplied with filters in the lanes: register tiles of a panel over a block of tiles.
+int64_t tile_groups(const Plan& plan) {
+  return divide_up(divide_up(plan.tiles.tile_count, plan.tiles.block_count),
+                   register_tiles(plan.instruction_set->register_count).rows);
+}
+double panel_sweep_cost(const Plan& plan) {
+  const double panels = static_cast<double>(plan.tile_row_count);
+  const double groups = static_cast<double>(plan.tiles.block_count * tile_groups(plan));
+  const double vectors = static_cast<double>(plan.problem.out_channels / plan.problem.groups / width_of(plan));
+  return panels * static_cast<double>(tile_groups(plan)) *
+         tile_time(static_cast<double>(plan.tiles.tile_count) / groups, vectors / panels);
+}
+double panel_sweep_calls(const Plan& plan) {
+  return static_cast<double>(plan.tile_row_count * plan.channel_block_count * tile_groups(plan));
 }
 
 // Cache lines of inputs and outputs.
@@ -278,12 +294,15 @@ double tile_cost(const Plan& plan) {
   const int64_t block_vectors = divide_up(tiles.block_tiles, width);
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
-  const double products = sweeps * (tile_product * sweep_cost(plan, block_vectors) * channels +
-                                    tile_call * sweep_calls(plan, block_vectors));
+  const bool lanes = has_filter_lanes(tiles);
+  const double sweep = lanes ? panel_sweep_cost(plan) : sweep_cost(plan, block_vectors);
+  const double calls = lanes ? panel_sweep_calls(plan) : sweep_calls(plan, block_vectors);
+  const double products = sweeps * (tile_product * sweep * channels + tile_call * calls);
   const double inputs = vectors * channels * static_cast<double>(p.groups);
-  const double outputs = vectors * static_cast<double>(p.out_channels);
+  const double output_vectors = lanes ? static_cast<double>(tiles.tile_count) / static_cast<double>(width) : vectors;
+  const double outputs = output_vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
-  const double transformed = plan.packed_ahead ? 0 : tiles.shared_tiles ? blocks : 1;  // times, of all filters
+  const double transformed = plan.packed_ahead ? 0 : shares_tiles(tiles) ? blocks : 1;  // times, of all filters
   double cost = products + tile_vector * (inputs + outputs) + filter_vector * filters * transformed;
   if (is_fourier(tiles.transform)) {
     cost += transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed) +
@@ -301,14 +320,14 @@ double tile_cost(const Plan& plan) {
           tile_strided_sample * strided_samples(plan);
   if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
   cost += row_piece * static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
-  if (tiles.shared_tiles) {
+  if (shares_tiles(tiles)) {
     const double block = static_cast<double>(p.groups * tiles.block_tiles) * channels * shape.products;
     const double lines = lines_of(p, block);
     if (lines * cache_line_bytes > near_filter_bytes) cost += shared_tile_line * lines * blocks;
   }
   const double tile_lines = lines_of(p, static_cast<double>(tiles.block_tiles) * channels * shape.products);
   const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
-  if ((tiles.shared_tiles ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
+  if ((shares_tiles(tiles) ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
     cost += far_tile_line * tile_lines * static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
   }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
@@ -316,7 +335,7 @@ double tile_cost(const Plan& plan) {
   if (filter_bytes > near_filter_bytes) {
     if (plan.packed_ahead) {
       cost += packed_line(filter_lines) * filter_lines * blocks;
-    } else if (!tiles.shared_tiles) {
+    } else if (!shares_tiles(tiles)) {
       cost += (filter_bytes > far_filter_bytes ? far_filter_line : near_filter_line) * filter_lines * (1 + blocks);
     }
   }

@@ -134,10 +134,11 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   const int64_t flag_count = 1 + plan.problem.groups * plan.problem.batch * plan.tiles.tiles_per_phase;
   std::fill_n(flags, flag_count, char(0));
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
-  for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
+  const int64_t distance = has_filter_lanes(plan.tiles) ? plan.tile_rows : plan.tiles.block_tiles;
+  for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * distance);
   if (operands.bias != nullptr) plan.instruction_set->table()->tap[type].prepare_bias(plan, operands);
   const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
-  if (plan.tiles.shared_tiles) {
+  if (shares_tiles(plan.tiles)) {
     for (int64_t block = 0; block < plan.tiles.block_count; ++block) {
       const int64_t group_in = plan.problem.in_channels / plan.problem.groups;
       for (int64_t group = 0; group < plan.problem.groups; group += plan.tiles.shared_groups) {

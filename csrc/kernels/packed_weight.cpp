@@ -23,7 +23,7 @@ namespace tapconv::kernels {
 namespace {
 
 constexpr char magic[8] = {'t', 'a', 'p', 'c', 'o', 'n', 'v', 'W'};
-constexpr int64_t format = 2;
+constexpr int64_t format = 3;
 constexpr size_t header_bytes = sizeof(PackedHeader);
 static_assert(std::is_trivially_copyable_v<PackedHeader>);
 
@@ -52,18 +52,21 @@ Problem with_contiguous_weight(Problem p) {
   return p;
 }
 
-// The transform's header fields, or false if it does not fit the problem.
-bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, TileTransform transform,
+// The filters' header fields, or false if the layout does not fit the problem.
+bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, const FilterLayout& layout,
                      PackedHeader& header) {
   RowLayout rows{};
   TileBlocks tiles{};
-  if (!cut_taps(p, shape_of(transform), rows, tiles)) return false;
+  if (!cut_taps(p, shape_of(layout.transform), rows, tiles)) return false;
   const int64_t element = compute_bytes(p.data_type);
-  const int64_t tile_rows = divide_up(p.out_channels / p.groups, header.tile_row_count);
-  header.transform = static_cast<int64_t>(transform);
-  header.transform_products = shape_of(transform).products;
-  header.filter_tile = filter_tile(tiles.channels, tile_rows, instruction_set.vector_bytes / element);
-  header.filter_plane = filter_plane(header.filter_tile, header.tile_row_count, cache_line_bytes / element);
+  const int64_t width = instruction_set.vector_bytes / element;
+  if (layout.lanes && !fits_filter_lanes(p, rows, width)) return false;
+  const OutChannelSplit split = split_out_channels(p, instruction_set, layout.lanes);
+  header.transform = static_cast<int64_t>(layout.transform);
+  header.filter_lanes = layout.lanes;
+  header.transform_products = shape_of(layout.transform).products;
+  header.filter_tile = filter_tile(tiles.channels, split.tile_rows, width);
+  header.filter_plane = filter_plane(header.filter_tile, split.tile_row_count, cache_line_bytes / element);
   header.filters_at = header.bytes;
   header.filters_fit = 1;
   header.bytes +=
@@ -109,10 +112,14 @@ PackedHeader lay_out(const Problem& p, const InstructionSet& instruction_set) {
 }
 
 std::optional<TileChoice> cheaper_tiles(const Problem& p, const InstructionSet& instruction_set, int slots,
-                                        TileTransform transform) {
+                                        const FilterLayout& layout) {
   const ForwardVariant variant = plain_variant(p);
-  std::optional<TileChoice> best = plan_tiles(p, variant, instruction_set, slots, transform, false, true);
-  std::optional<TileChoice> shared = plan_tiles(p, variant, instruction_set, slots, transform, true, true);
+  const auto plan = [&](TileBlocking blocking) {
+    return plan_tiles(p, variant, instruction_set, slots, layout.transform, blocking, true);
+  };
+  if (layout.lanes) return plan(TileBlocking::filter_lanes);
+  std::optional<TileChoice> best = plan(TileBlocking::own_tiles);
+  std::optional<TileChoice> shared = plan(TileBlocking::shared_tiles);
   if (!best || (shared && shared->cost < best->cost)) best = shared;
   if (!best || !shared || slots == 1 || best->plan.task_count >= 2 * slots) return best;
   // Too few blocks to keep all slots busy: the other way of blocking gives the same sums. The cost stays the one that
@@ -134,12 +141,14 @@ std::optional<TileChoice> choose_filters(const Problem& p, const Plan& direct, c
   for (int i = 0; i < tile_transform_count; ++i) {
     const auto transform = static_cast<TileTransform>(i);
     if (!is_allowed(transform, p)) continue;
-    const std::optional<TileChoice> choice = cheaper_tiles(p, instruction_set, slots, transform);
-    const int products = shape_of(transform).products;
-    const double wanted = products > most_products ? worth_more_memory : 1;
-    if (!choice || (best && choice->cost >= wanted * best->cost)) continue;
-    best = choice;
-    most_products = products;
+    for (const bool lanes : {false, true}) {
+      const std::optional<TileChoice> choice = cheaper_tiles(p, instruction_set, slots, {transform, lanes});
+      const int products = shape_of(transform).products;
+      const double wanted = products > most_products ? worth_more_memory : 1;
+      if (!choice || (best && choice->cost >= wanted * best->cost)) continue;
+      best = choice;
+      most_products = products;
+    }
   }
   if (!best || (!is_forced(p.algorithm) && best->cost >= direct_cost(direct))) return std::nullopt;
   const std::optional<TileChoice> in_call = decide_transformed(p, plain_variant(p), instruction_set, slots);
@@ -212,14 +221,14 @@ bool is_small_enough(const Problem& p) {
 }  // namespace
 
 WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& instruction_set, int slots,
-                                  std::optional<TileTransform> transform) {
+                                  std::optional<FilterLayout> filters) {
   const Problem p = with_contiguous_weight(typical);
   WeightPacking packing{};
   packing.header = lay_out(p, instruction_set);
   packing.direct =
       decide_best_direct(p, plain_variant(p), instruction_set, slots, packing.header.register_tiles_at > 0);
   packing.workspace_bytes = cache_line_bytes;
-  if (!transform && p.algorithm == AlgorithmRequest::automatic) {
+  if (!filters && p.algorithm == AlgorithmRequest::automatic) {
     const std::optional<Plan> lanes = decide_out_lanes(p, instruction_set, slots);
     if (lanes && out_lane_cost(*lanes) < direct_cost(packing.direct)) {
       packing.out_lanes = *lanes;
@@ -227,9 +236,10 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
       return packing;
     }
   }
-  const std::optional<TileChoice> best = transform ? cheaper_tiles(p, instruction_set, slots, *transform)
-                                                   : choose_filters(p, packing.direct, instruction_set, slots);
-  if (best && lay_out_filters(p, instruction_set, best->plan.tiles.transform, packing.header)) {
+  const std::optional<TileChoice> best = filters ? cheaper_tiles(p, instruction_set, slots, *filters)
+                                                 : choose_filters(p, packing.direct, instruction_set, slots);
+  if (best && lay_out_filters(p, instruction_set, {best->plan.tiles.transform, has_filter_lanes(best->plan.tiles)},
+                              packing.header)) {
     packing.tiles = best->plan;
     packing.workspace_bytes = best->plan.workspace_bytes;
   }
@@ -282,10 +292,11 @@ std::string read_packed_weight(const void* packed, size_t size, const Problem& p
   const bool has_filters = header.filters_at != 0;
   const bool knows_algorithm = header.algorithm >= 0 && header.algorithm <= int64_t(AlgorithmRequest::winograd);
   const bool knows_transform = header.transform >= 0 && header.transform < tile_transform_count;
+  const FilterLayout layout{static_cast<TileTransform>(header.transform), header.filter_lanes == 1};
   bool alike = knows_algorithm && knows_transform;
   if (header.out_lanes_at != 0) lay_out_lanes(problem, instruction_set, expected);
   if (alike && has_filters) {
-    alike = lay_out_filters(problem, instruction_set, static_cast<TileTransform>(header.transform), expected);
+    alike = lay_out_filters(problem, instruction_set, layout, expected);
     expected.filters_fit = header.filters_fit != 0;
   }
   expected.checksum = header.checksum;
@@ -303,7 +314,7 @@ std::string read_packed_weight(const void* packed, size_t size, const Problem& p
   if (header.out_lanes_at > 0) weight.out_lanes = memory + header.out_lanes_at;
   if (has_filters && header.filters_fit != 0) {
     weight.filters = memory + header.filters_at;
-    weight.transform = static_cast<TileTransform>(header.transform);
+    weight.filter_layout = layout;
   }
   return "";
 }
@@ -313,7 +324,7 @@ namespace {
 Plan plan_anew(const Problem& p, const PackedWeight& weight, const InstructionSet& instruction_set, int slots) {
   const ForwardVariant variant = plain_variant(p);
   const bool forced = is_forced(p.algorithm);
-  if (!weight.transform || !is_allowed(*weight.transform, p)) {
+  if (!weight.filter_layout || !is_allowed(weight.filter_layout->transform, p)) {
     const Plan packed = decide_forward(p, variant, instruction_set, slots, weight.register_tiles != nullptr);
     if (weight.out_lanes == nullptr || p.algorithm != AlgorithmRequest::automatic) return packed;
     return cheaper_out_lanes(packed, slots).value_or(packed);
@@ -323,7 +334,7 @@ Plan plan_anew(const Problem& p, const PackedWeight& weight, const InstructionSe
   }
   const Plan direct = decide_best_direct(p, variant, instruction_set, slots, weight.register_tiles != nullptr);
   if (direct.algorithm == Algorithm::empty) return direct;
-  const std::optional<TileChoice> tiles = cheaper_tiles(p, instruction_set, slots, *weight.transform);
+  const std::optional<TileChoice> tiles = cheaper_tiles(p, instruction_set, slots, *weight.filter_layout);
   if (!tiles && forced) return decide_forward(p, variant, instruction_set, slots);
   return tiles && (forced || tiles->cost < direct_cost(direct)) ? tiles->plan : direct;
 }
@@ -334,9 +345,11 @@ Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, con
                          int slots) {
   Problem p = with_contiguous_weight(problem);
   if (p.algorithm == AlgorithmRequest::automatic) p.algorithm = weight.algorithm;
-  // What there is of a packed weight decides, with its transform.
-  const uint32_t has = (weight.register_tiles != nullptr ? 1u : 0u) + (weight.out_lanes != nullptr ? 2u : 0u) +
-                       (weight.transform ? 4u * (1u + static_cast<uint32_t>(*weight.transform)) : 0u);
+  // What there is of a packed weight decides, with the layout of its filters.
+  uint32_t has = (weight.register_tiles != nullptr ? 1u : 0u) + (weight.out_lanes != nullptr ? 2u : 0u);
+  if (const std::optional<FilterLayout>& layout = weight.filter_layout) {
+    has += (layout->lanes ? 4u : 0u) + 8u * (1u + static_cast<uint32_t>(layout->transform));
+  }
   return remembered({p, {}, &instruction_set, slots, asked_packed + (has << question_bits)},
                     [&] { return plan_anew(p, weight, instruction_set, slots); });
 }

@@ -44,10 +44,19 @@ struct PackedHeader {
   int64_t filters_fit;  // 0 if they would leave the transform's range: calls then sum directly
   int64_t bytes;        // of everything
   int64_t out_lanes_at;
-  int64_t unused[8];
+  int64_t filter_lanes;  // 1 if the filters lie for output channels in the vector lanes
+  int64_t unused[7];
   uint64_t checksum;  // of the header before it
 };
 static_assert(sizeof(PackedHeader) == 256);
+
+// How transformed filters lie.
+struct FilterLayout {
+  TileTransform transform;
+  bool lanes;  // TileBlocking::filter_lanes
+
+  bool operator==(const FilterLayout&) const = default;
+};
 
 // What is packed, decided from the shape of the weight and from one problem that is typical of the calls: its lengths
 // and batch choose the transform. The weight has the problem's type and lies contiguously.
@@ -59,9 +68,9 @@ struct WeightPacking {
   size_t workspace_bytes;
 };
 
-// With `transform`, the filters are transformed so, whether it pays or not, if it fits.
+// With `filters`, they are transformed so, whether it pays or not, if it fits.
 WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& instruction_set, int slots,
-                                  std::optional<TileTransform> transform = std::nullopt);
+                                  std::optional<FilterLayout> filters = std::nullopt);
 
 // `packed` has packing.header.bytes. It and `workspace` are aligned to 64 bytes.
 void pack_weight(const WeightPacking& packing, const void* weight, void* packed, void* workspace,
@@ -71,10 +80,10 @@ void pack_weight(const WeightPacking& packing, const void* weight, void* packed,
 struct PackedWeight {
   AlgorithmRequest algorithm;
   const void* plain;
-  const void* register_tiles;              // or null
-  const void* out_lanes;                   // or null
-  const void* filters;                     // or null
-  std::optional<TileTransform> transform;  // of the filters
+  const void* register_tiles;  // or null
+  const void* out_lanes;       // or null
+  const void* filters;         // or null
+  std::optional<FilterLayout> filter_layout;
 };
 
 // Reads `size` bytes at `packed`, aligned to 8, for calls of the problem's type, weight shape, stride, dilation and

@@ -133,6 +133,21 @@ struct GradWeightBlocks {
   size_t bias_parts_at;  // [part][out_channel]
 };
 
+// How the tile algorithm divides its work.
+enum class TileBlocking : uint8_t {
+  // A task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead.
+  own_tiles,
+  // All slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
+  // whose
+  // filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  shared_tiles,
+  // The same with output channels in the vector lanes (algorithms/tile_filter_lanes.h), for few tiles.
+  filter_lanes,
+};
+
+inline constexpr TileBlocking all_tile_blockings[] = {TileBlocking::own_tiles, TileBlocking::shared_tiles,
+                                                      TileBlocking::filter_lanes};
+
 // How a forward problem is cut into tiles (algorithms/tiles.h). Every phase of the dilation is an undilated row of its
 // own, and every segment of a row (the phases of the stride) counts as a channel of its own.
 struct TileBlocks {
@@ -149,11 +164,8 @@ struct TileBlocks {
   int64_t block_tiles;      // whole vectors
   int64_t block_count;
 
-  // Either a task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead;
-  // or all slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
-  // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
-  bool shared_tiles;
-  int64_t shared_groups;
+  TileBlocking blocking;
+  int64_t shared_groups;  // of shared tiles
   // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
   // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.
   int64_t channels_at_a_time;
@@ -208,6 +220,12 @@ inline constexpr int depthwise_tiles_together = 4;
 
 // The most tiles of a block.
 inline constexpr int largest_tile_block = 256;
+
+// With filters in the lanes, tiles are transformed back together until they have about so many outputs.
+inline constexpr int64_t filter_lane_times = 128;
+
+constexpr bool shares_tiles(const TileBlocks& tiles) { return tiles.blocking != TileBlocking::own_tiles; }
+constexpr bool has_filter_lanes(const TileBlocks& tiles) { return tiles.blocking == TileBlocking::filter_lanes; }
 
 struct Plan {
   Problem problem;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "blocking.h"
+#include "instruction_set.h"
 #include "plan.h"
+#include "register_tiles.h"
 #include "tile_transforms.h"
 
 namespace tapconv::kernels {
@@ -36,12 +38,33 @@ inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, Ro
   return true;
 }
 
+// How the output channels of a group are divided: into register tiles of so many rows at the most or, with filters in
+// the lanes, into panels of whole vectors.
+struct OutChannelSplit {
+  int64_t tile_row_count;
+  int tile_rows;
+};
+
+// False if filters cannot be in the lanes: where output channels are no whole vectors, and with phases or segments,
+// whose rows are not read or written in vectors of their own.
+inline bool fits_filter_lanes(const Problem& p, const RowLayout& rows, int64_t width) {
+  return p.out_channels / p.groups % width == 0 && rows.tap_distance == 1 && rows.segment_count == 1;
+}
+
+inline OutChannelSplit split_out_channels(const Problem& p, const InstructionSet& instruction_set, bool filter_lanes) {
+  const RegisterTiles& tiles = register_tiles(instruction_set.register_count);
+  const int64_t unit = filter_lanes ? instruction_set.vector_bytes / compute_bytes(p.data_type) : 1;
+  const int64_t units = p.out_channels / p.groups / unit;
+  const int64_t count = divide_up(units, filter_lanes ? tiles.columns[tiles.rows] : tiles.rows);
+  return {count, static_cast<int>(divide_up(units, count) * unit)};
+}
+
 // Elements between the products of transformed tiles or filters: an odd number of cache lines, so that they spread over
 // all cache sets.
 inline int64_t plane_of(int64_t elements, int64_t line) { return (divide_up(elements, line) | 1) * line; }
 
-// Transformed filters lie as [group][product][register tile][channel][tile row]: elements between the register tiles,
-// in whole vectors, and between the products.
+// Transformed filters lie as [group][product][register tile or panel][channel][tile row]: elements between the register
+// tiles, in whole vectors, and between the products.
 inline int64_t filter_tile(int64_t channels, int64_t tile_rows, int64_t width) {
   return rounded_up(tile_rows * channels, width);
 }

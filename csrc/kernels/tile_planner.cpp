@@ -23,13 +23,16 @@ constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
 constexpr int64_t most_row_bytes = 256 * 1024;
+// With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
+// or sums would be loaded and stored more often than anything is multiplied.
+constexpr int64_t panel_filter_bytes = 768 * 1024;
+constexpr int64_t least_panel_channels = 16;
 
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           TileTransform transform, bool shared, bool packed_ahead)
+           TileTransform transform, TileBlocking blocking, bool packed_ahead)
       : p_(problem),
-        shared_(shared),
         shape_(shape_of(transform)),
         register_tiles_(register_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
@@ -44,26 +47,29 @@ class Decision {
     slots_ = slots_worth(problem, std::max(slots, 1));
     plan_.packed_ahead = packed_ahead;
     tiles_.transform = transform;
-    tiles_.shared_tiles = shared;
+    tiles_.blocking = blocking;
   }
 
   std::optional<TileChoice> decide() {
     if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
     // Sums that are to be spread are put in order along an undilated row first.
     if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) return std::nullopt;
-    choose_register_tiles();
-    if (!choose_blocks()) return std::nullopt;
+    if (!choose_register_tiles() || !choose_blocks()) return std::nullopt;
     const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
-    if (!shared_) divide_blocks_among_slots();
+    if (!shares_tiles(tiles_)) divide_blocks_among_slots();
     plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
     lay_out_workspace();
     return TileChoice{plan_, cost};
   }
 
  private:
-  void choose_register_tiles() {
-    plan_.tile_row_count = divide_up(group_out_, register_tiles_.rows);
-    plan_.tile_rows = static_cast<int>(divide_up(group_out_, plan_.tile_row_count));
+  bool choose_register_tiles() {
+    const bool lanes = has_filter_lanes(tiles_);
+    if (lanes && !(fits_filter_lanes(p_, plan_.rows, width_) && writes_in_order(p_, plan_.variant))) return false;
+    const OutChannelSplit split = split_out_channels(p_, *plan_.instruction_set, lanes);
+    plan_.tile_row_count = split.tile_row_count;
+    plan_.tile_rows = split.tile_rows;
+    return true;
   }
 
   int64_t input_bytes(int64_t tiles) const { return input_bytes(tiles, group_in_); }
@@ -74,7 +80,17 @@ class Decision {
     return shape_.products * tile_rows * plan_.tile_rows * tiles * element_;
   }
 
-  bool choose_blocks() { return shared_ ? choose_shared_blocks() : choose_own_blocks(); }
+  bool choose_blocks() {
+    switch (tiles_.blocking) {
+      case TileBlocking::own_tiles:
+        return choose_own_blocks();
+      case TileBlocking::shared_tiles:
+        return choose_shared_blocks();
+      case TileBlocking::filter_lanes:
+        return choose_panels();
+    }
+    return false;
+  }
 
   // Tiles that a full register tile covers.
   int64_t column() const { return register_tiles_.columns[plan_.tile_rows] * width_; }
@@ -162,9 +178,10 @@ class Decision {
            static_cast<double>(p_.groups * vectors);
   }
 
+  int64_t most_shared() const { return std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes); }
+
   bool choose_shared_blocks() {
-    const int64_t most_shared = std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes);
-    int64_t tiles = std::min<int64_t>(most_shared / input_bytes(1), largest_tile_block);
+    int64_t tiles = std::min<int64_t>(most_shared() / input_bytes(1), largest_tile_block);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
     choose_channels_at_a_time();
@@ -173,12 +190,32 @@ class Decision {
     const int64_t own_filter_bytes =
         plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
     const int64_t tile_bytes = output_bytes(tiles_.block_tiles, 1) + own_filter_bytes;
-    if (tile_bytes > most_slot_bytes) return false;
+    return tile_bytes <= most_slot_bytes && share_tiles(shared_slot_bytes / tile_bytes);
+  }
+
+  bool choose_panels() {
+    const int64_t tiles = std::min<int64_t>(most_shared() / input_bytes(1), largest_tile_block) / width_ * width_;
+    if (tiles == 0) return false;
+    set_block(tiles);
+    tiles_.channels_at_a_time = group_in_;
+    const int64_t channel_bytes = shape_.products * plan_.tile_rows * element_;
+    const int64_t channels = std::min(l1_tiles_bytes / (plan_.tile_rows * element_),
+                                      std::max(panel_filter_bytes / channel_bytes, least_panel_channels));
+    plan_.channel_block = even_block(group_in_, std::min(channels, group_in_));
+    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    const int64_t own_filter_bytes = plan_.packed_ahead ? 0 : channel_bytes * plan_.channel_block;
+    return output_bytes(tiles_.block_tiles, 1) + own_filter_bytes <= most_slot_bytes &&
+           share_tiles(plan_.tile_row_count);
+  }
+
+  // Divides the output channels of shared tiles into tasks of at most `tile_rows` register tiles.
+  bool share_tiles(int64_t tile_rows) {
     // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
     const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
-    const int64_t most_groups = std::max<int64_t>(most_shared / input_bytes(tiles_.block_tiles), 1);
+    const int64_t most_groups = std::max<int64_t>(most_shared() / input_bytes(tiles_.block_tiles), 1);
     tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
-    set_out_block(shared_slot_bytes / tile_bytes, plan_.tile_row_count * tiles_.shared_groups / wanted);
+    set_out_block(tile_rows, plan_.tile_row_count * tiles_.shared_groups / wanted);
+    if (has_filter_lanes(tiles_)) tiles_.tile_reads = plan_.tile_row_count;
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
     return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
   }
@@ -189,13 +226,17 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    const int64_t channels = shared_ ? group_in_ : tiles_.channels_at_a_time;
+    const bool shared = shares_tiles(tiles_);
+    const bool lanes = has_filter_lanes(tiles_);
+    const int64_t channels = shared ? group_in_ : tiles_.channels_at_a_time;
     tiles_.input_plane = plane_of(channels * plan_.rows.segment_count * tiles_.block_tiles, line_);
-    tiles_.output_plane = plane_of(plan_.out_block * plan_.tile_rows * tiles_.block_tiles, line_);
-    tiles_.weight_tile = filter_tile(tiles_.channels, plan_.tile_rows, width_);
-    // Filters that a task transforms for itself are those of its own register tiles.
-    const bool own_filters = shared_ && !plan_.packed_ahead;
-    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? plan_.out_block : plan_.tile_row_count, line_);
+    tiles_.output_plane = plane_of((lanes ? 1 : plan_.out_block) * plan_.tile_rows * tiles_.block_tiles, line_);
+    // Filters that a task transforms for itself are those of its own register tiles, or of one panel and some channels.
+    const bool own_filters = shared && !plan_.packed_ahead;
+    const int64_t filter_channels = own_filters && lanes ? plan_.channel_block : tiles_.channels;
+    const int64_t own_tiles = lanes ? 1 : plan_.out_block;
+    tiles_.weight_tile = filter_tile(filter_channels, plan_.tile_rows, width_);
+    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? own_tiles : plan_.tile_row_count, line_);
 
     size_t at = cache_line_bytes;  // the task counter comes first
     tiles_.flags_at = at;
@@ -209,7 +250,7 @@ class Decision {
     tiles_.shared_at = at;
     const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
     const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
-    if (shared_) {
+    if (shared) {
       at += aligned_bytes(tiles_.shared_groups * input_bytes);
     } else if (!plan_.packed_ahead) {
       at += aligned_bytes(p_.groups * weight_bytes);
@@ -217,12 +258,13 @@ class Decision {
     plan_.slots_at = at;
     size_t within = 0;
     tiles_.slot_inputs_at = tiles_.slot_weight_at = within;
-    if (!shared_) within += aligned_bytes(input_bytes);
+    if (!shared) within += aligned_bytes(input_bytes);
     if (own_filters) within += aligned_bytes(weight_bytes);
     tiles_.slot_outputs_at = within;
     within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
     tiles_.slot_samples_at = within;
-    within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + 1) * width_ * element_);
+    const int64_t samples = lanes ? std::max(filter_lane_times, tiles_.outputs) : 1;
+    within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + samples) * width_ * element_);
     tiles_.slot_rows_at = within;
     within += aligned_bytes((block_row_elements(p_, tiles_, tiles_.block_tiles) + 2 * width_) * element_);
     plan_.slot_bytes = within + cache_line_bytes;
@@ -233,7 +275,6 @@ class Decision {
   }
 
   const Problem& p_;
-  const bool shared_;
   int64_t slots_ = 1;
   const TileTransformShape& shape_;
   const RegisterTiles& register_tiles_;
@@ -250,8 +291,8 @@ class Decision {
 
 std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
                                      const InstructionSet& instruction_set, int slots, TileTransform transform,
-                                     bool shared, bool packed_ahead) {
-  return Decision(problem, variant, instruction_set, slots, transform, shared, packed_ahead).decide();
+                                     TileBlocking blocking, bool packed_ahead) {
+  return Decision(problem, variant, instruction_set, slots, transform, blocking, packed_ahead).decide();
 }
 
 std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
@@ -259,16 +300,17 @@ std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVari
   std::optional<TileChoice> best;
   for (int i = 0; i < tile_transform_count; ++i) {
     if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
-    for (const bool shared : {false, true}) {
+    for (const TileBlocking blocking : all_tile_blockings) {
       std::optional<TileChoice> choice =
-          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), shared);
+          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking);
       if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
     }
   }
   // Too few blocks to keep all slots busy: the other way of blocking may have more, and gives the same sums.
-  if (best && slots > 1 && best->plan.task_count < 2 * slots) {
-    std::optional<TileChoice> other = plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
-                                                 !best->plan.tiles.shared_tiles);
+  if (best && slots > 1 && best->plan.task_count < 2 * slots && !has_filter_lanes(best->plan.tiles)) {
+    std::optional<TileChoice> other =
+        plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
+                   shares_tiles(best->plan.tiles) ? TileBlocking::own_tiles : TileBlocking::shared_tiles);
     // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
     if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
   }

@@ -194,9 +194,8 @@ std::optional<Plan> forced_plan(const FuzzCase& fuzz_case, int slots) {
   if (fuzz_case.direction != Direction::forward || fuzz_case.forced_tiles < 0) return std::nullopt;
   const Problem& problem = fuzz_case.problem;
   if (problem.batch == 0 || problem.output_length == 0) return std::nullopt;
-  const auto choice =
-      plan_tiles(problem, plain_variant(problem), *fuzz_case.instruction_set, slots,
-                 static_cast<TileTransform>(fuzz_case.forced_tiles / 2), fuzz_case.forced_tiles % 2 != 0);
+  const auto choice = plan_tiles(problem, plain_variant(problem), *fuzz_case.instruction_set, slots,
+                                 static_cast<TileTransform>(fuzz_case.forced_tiles), fuzz_case.forced_blocking);
   return choice ? std::optional(choice->plan) : std::nullopt;
 }
 

@@ -111,7 +111,8 @@ FuzzCase fuzz_case_of(std::span<const uint8_t> bytes) {
   problem.data_type = static_cast<DataType>(read.number(0, 3));
   const int64_t algorithm = read.number(0, 3 + 2 * tile_transform_count);
   problem.algorithm = static_cast<AlgorithmRequest>(std::min<int64_t>(algorithm, 3));
-  fuzz_case.forced_tiles = static_cast<int>(algorithm - 4);
+  fuzz_case.forced_tiles = algorithm < 4 ? -1 : static_cast<int>(algorithm - 4) / 2;
+  fuzz_case.forced_blocking = algorithm % 2 == 0 ? TileBlocking::own_tiles : TileBlocking::shared_tiles;
   const std::vector<const InstructionSet*> sets = instruction_sets_under_test();
   fuzz_case.instruction_set = sets[static_cast<size_t>(read.number(0, 255)) % sets.size()];
   fuzz_case.slots = static_cast<int>(std::max<int64_t>(read.number(0, 7) - 2, 1));
@@ -141,6 +142,7 @@ FuzzCase fuzz_case_of(std::span<const uint8_t> bytes) {
                                               problem.output_length, result != Direction::forward);
   problem.weight_strides = weight_strides(read.number(0, 6), problem.out_channels, problem.in_channels / problem.groups,
                                           problem.kernel_size, result != Direction::grad_weight);
+  if (read.number(0, 2) == 2) fuzz_case.forced_blocking = TileBlocking::filter_lanes;
   fuzz_case.problem = problem;
   return fuzz_case;
 }
@@ -149,8 +151,8 @@ std::string describe(const FuzzCase& fuzz_case) {
   std::ostringstream text;
   text << name_of(fuzz_case.direction) << ", " << format_of(fuzz_case.problem.data_type).name << ", "
        << fuzz_case.instruction_set->name << ", algorithm request " << static_cast<int>(fuzz_case.problem.algorithm)
-       << ", forced tiles " << fuzz_case.forced_tiles << ", " << fuzz_case.slots << " slots"
-       << (fuzz_case.threads ? " on threads" : "") << ", guard "
+       << ", forced tiles " << fuzz_case.forced_tiles << " in blocking " << static_cast<int>(fuzz_case.forced_blocking)
+       << ", " << fuzz_case.slots << " slots" << (fuzz_case.threads ? " on threads" : "") << ", guard "
        << (fuzz_case.guard == Guard::after ? "after" : "before") << (fuzz_case.bias ? ", bias" : "") << ", numbers "
        << static_cast<int>(fuzz_case.numbers) << " of seed " << fuzz_case.seed << ": " << describe(fuzz_case.problem);
   return text.str();

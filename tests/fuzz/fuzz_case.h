@@ -27,7 +27,8 @@ struct FuzzCase {
   Problem problem;
   Direction direction;
   const InstructionSet* instruction_set;
-  int forced_tiles;  // -1, or which tile plan to force: transform * 2 + shared
+  int forced_tiles;  // -1, or which transform to force, and with which blocking
+  TileBlocking forced_blocking;
   int slots;
   bool threads;  // each slot on a thread of its own
   Guard guard;

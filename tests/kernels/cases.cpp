@@ -349,6 +349,38 @@ std::vector<Problem> long_depthwise_filters() {
   return problems;
 }
 
+std::vector<Problem> whole_vectors_of_out_channels() {
+  std::vector<Problem> problems;
+  uint64_t turn = 0;
+  for (const int64_t kernel_size : {2, 3, 5, 9}) {
+    for (const int64_t outputs : {1, 7, 33, 64, 121, 300}) {
+      constexpr int64_t out_channels[] = {16, 48, 112};
+      constexpr int64_t in_channels[] = {1, 5, 19, 130};
+      Problem problem = plain_problem();
+      problem.batch = 1 + static_cast<int64_t>(turn % 3);
+      problem.groups = 1 + static_cast<int64_t>(turn % 4 == 3);
+      problem.in_channels = problem.groups * in_channels[turn % 4];
+      problem.out_channels = problem.groups * out_channels[turn % 3];
+      problem.kernel_size = kernel_size;
+      problem.padding_left = kernel_size / 2;
+      problem.padding_right = static_cast<int64_t>(turn % 2);
+      problem.padding_mode = all_modes[turn % 4];
+      problem = with_output_length(problem, outputs);
+      ++turn;
+      append_if_possible(problems, problem);
+      if (problems.empty() || turn % 5 != 0) continue;
+      Problem& last = problems.back();
+      last.output_strides = {last.out_channels * last.output_length, 1, last.out_channels};
+    }
+  }
+  Problem many_tiles = plain_problem();
+  many_tiles.batch = 9;
+  many_tiles.in_channels = 4;
+  many_tiles.out_channels = 32;
+  append_if_possible(problems, with_output_length(many_tiles, 190));
+  return problems;
+}
+
 std::vector<Problem> blocked() {
   std::vector<Problem> problems;
   const auto add = [&](int64_t batch, int64_t in_channels, int64_t input_length, int64_t out_channels,

@@ -54,6 +54,10 @@ std::vector<Problem> short_depthwise_filters();
 // Depthwise filters of several parts, with a last part of any length, against rows shorter and longer than they are.
 std::vector<Problem> long_depthwise_filters();
 
+// Output channels in whole vectors, of one panel and of several, with few tiles and with many, and with input channels
+// of one block and of several.
+std::vector<Problem> whole_vectors_of_out_channels();
+
 // Of real extent, so that blocks over channels and over time have more than one part.
 std::vector<Problem> blocked();
 

@@ -95,7 +95,9 @@ struct Candidate {
 std::string name_of_plan(const Plan& plan) {
   if (plan.algorithm == Algorithm::tiles) {
     return std::string(transform_names[static_cast<int>(plan.tiles.transform)]) +
-           (plan.tiles.shared_tiles ? " shared" : "");
+           (has_filter_lanes(plan.tiles) ? " filter lanes"
+            : shares_tiles(plan.tiles)   ? " shared"
+                                         : "");
   }
   if (plan.algorithm == Algorithm::depthwise_tiles) {
     return std::string("depthwise ") + transform_names[static_cast<int>(plan.depthwise.transform)];
@@ -113,7 +115,9 @@ std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set
   };
   for (int i = 0; i < tile_transform_count; ++i) {
     const auto transform = static_cast<TileTransform>(i);
-    for (const bool shared : {false, true}) add(plan_tiles(p, variant, set, 1, transform, shared));
+    for (const TileBlocking blocking : all_tile_blockings) {
+      add(plan_tiles(p, variant, set, 1, transform, blocking));
+    }
     if (is_fourier(transform)) add(plan_depthwise_tiles(p, variant, set, 1, transform));
   }
   double least = all[0].cost;

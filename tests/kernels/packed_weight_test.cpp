@@ -122,38 +122,44 @@ TEST_P(PackedWeights, filters_of_every_transform) {
   for (const int64_t taps : {2, 3}) {
     for (const Problem& problem : few_taps(taps)) problems.push_back(problem);
   }
-  std::vector<int> compared(tile_transform_count);
+  for (const Problem& problem : whole_vectors_of_out_channels()) problems.push_back(problem);
+  std::vector<int> compared(2 * tile_transform_count);
   uint64_t seed = 500;
   for (Problem problem : problems) {
     problem.data_type = GetParam();
     const Arguments arguments = random_arguments(problem, ++seed);
     const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
     for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
-      for (int i = 0; i < tile_transform_count; ++i) {
-        const auto transform = static_cast<TileTransform>(i);
+      for (int i = 0; i < 2 * tile_transform_count; ++i) {
+        const auto transform = static_cast<TileTransform>(i / 2);
+        const FilterLayout layout{transform, i % 2 != 0};
         problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
-        SCOPED_TRACE(std::string(set->name) + ", transform " + std::to_string(i) + ", " + describe(problem));
+        SCOPED_TRACE(std::string(set->name) + ", transform " + std::to_string(i / 2) +
+                     (layout.lanes ? ", filter lanes, " : ", ") + describe(problem));
         Problem typical = problem;
         typical.batch = 1;
         typical.output_length = 1000;
-        const WeightPacking packing = plan_weight_packing(typical, *set, 1, transform);
+        const WeightPacking packing = plan_weight_packing(typical, *set, 1, layout);
         if (packing.header.filters_at == 0) continue;
         PackedArguments packed(packing, arguments, guard, serial());
         ASSERT_TRUE(packed.margins_intact());
-        const auto in_call = plan_tiles(problem, plain_variant(problem), *set, 1, transform, false);
+        const auto in_call = plan_tiles(problem, plain_variant(problem), *set, 1, transform,
+                                        layout.lanes ? TileBlocking::filter_lanes : TileBlocking::own_tiles);
         if (!in_call) continue;
         const RunResult actual = packed.run(problem, *set, arguments, guard, serial());
         ASSERT_TRUE(actual.margins_intact);
         ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
         ++compared[static_cast<size_t>(i)];
         if (seed % 8 == 0) {
-          PackedArguments by_three(plan_weight_packing(problem, *set, 3, transform), arguments, guard, threads(3));
+          PackedArguments by_three(plan_weight_packing(problem, *set, 3, layout), arguments, guard, threads(3));
           ASSERT_EQ(actual.bytes, by_three.run(problem, *set, arguments, guard, threads(3)).bytes);
         }
       }
     }
   }
-  for (int i = 0; i < tile_transform_count; ++i) EXPECT_GT(compared[static_cast<size_t>(i)], 5) << "transform " << i;
+  for (size_t i = 0; i < compared.size(); ++i) {
+    EXPECT_GT(compared[i], 5) << "transform " << i / 2 << (i % 2 != 0 ? ", filter lanes" : "");
+  }
 }
 
 // A call that asks for another family of transforms than the one packed gets what it asked for, from the plain weight.
@@ -167,7 +173,8 @@ TEST_P(PackedWeights, filters_of_a_transform_that_a_call_does_not_allow) {
   for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
     for (const TileTransform transform : {TileTransform::fourier16, TileTransform::winograd_three_taps}) {
       problem.algorithm = is_fourier(transform) ? AlgorithmRequest::fft : AlgorithmRequest::winograd;
-      PackedArguments packed(plan_weight_packing(problem, *set, 1, transform), arguments, Guard::after, serial());
+      PackedArguments packed(plan_weight_packing(problem, *set, 1, FilterLayout{transform, false}), arguments,
+                             Guard::after, serial());
       for (const AlgorithmRequest asked :
            {AlgorithmRequest::direct, is_fourier(transform) ? AlgorithmRequest::winograd : AlgorithmRequest::fft}) {
         Problem other = problem;
@@ -187,7 +194,7 @@ TEST_P(PackedWeights, weights_that_leave_the_range_of_a_transform) {
   Arguments arguments = random_arguments(problem, 1);
   arguments.weight.storage[0] = std::nan("");
   for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
-    const WeightPacking packing = plan_weight_packing(problem, *set, 1, TileTransform::fourier8);
+    const WeightPacking packing = plan_weight_packing(problem, *set, 1, FilterLayout{TileTransform::fourier8, false});
     ASSERT_GT(packing.header.filters_at, 0);
     PackedArguments packed(packing, arguments, Guard::after, serial());
     const RunResult actual = packed.run(problem, *set, arguments, Guard::after, serial());
@@ -295,7 +302,7 @@ class HostilePackedWeights : public testing::Test {
   HostilePackedWeights() : set_(*instruction_sets_under_test().front()) {
     problem_ = plain_problem();
     problem_.algorithm = AlgorithmRequest::automatic;
-    const WeightPacking packing = plan_weight_packing(problem_, set_, 1, TileTransform::fourier16);
+    const WeightPacking packing = plan_weight_packing(problem_, set_, 1, FilterLayout{TileTransform::fourier16, false});
     PackedArguments packed(packing, random_arguments(problem_, 1), Guard::after, serial());
     bytes_.assign(packed.bytes().begin(), packed.bytes().end());
   }

@@ -32,13 +32,14 @@ class Tiles : public testing::TestWithParam<DataType> {
   static void for_each_plan(const Problem& problem, int slots, const Forced& body, uint64_t one_in = 1,
                             uint64_t turn = 0) {
     for (const InstructionSet* set : instruction_sets_under_test()) {
-      for (int i = 0; i < 2 * tile_transform_count; ++i) {
-        const bool shared = i % 2 != 0;
-        const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i / 2), shared);
-        if (!choice || turn++ % one_in != 0) continue;
-        body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i / 2) +
-                               (shared ? ", shared tiles, " : ", ") + describe(problem));
-        if (testing::Test::HasFatalFailure()) return;
+      for (int i = 0; i < tile_transform_count; ++i) {
+        for (const TileBlocking blocking : all_tile_blockings) {
+          const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i), blocking);
+          if (!choice || turn++ % one_in != 0) continue;
+          body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i) + ", blocking " +
+                                 std::to_string(static_cast<int>(blocking)) + ", " + describe(problem));
+          if (testing::Test::HasFatalFailure()) return;
+        }
       }
       for (int i = 0; i < fourier_transform_count; ++i) {
         const auto choice = plan_depthwise_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i));
@@ -120,6 +121,8 @@ TEST_P(Tiles, layouts) { expect_accurate(layouts()); }
 TEST_P(Tiles, random_problems) { expect_accurate(random_problems(11, 300)); }
 TEST_P(Tiles, blocked) { expect_accurate(blocked()); }
 
+TEST_P(Tiles, whole_vectors_of_out_channels) { expect_accurate(whole_vectors_of_out_channels()); }
+
 TEST_P(Tiles, geometries) { expect_accurate(geometries()); }
 
 TEST_P(Tiles, long_depthwise_filters) { expect_accurate(long_depthwise_filters()); }
@@ -184,6 +187,7 @@ TEST_P(Tiles, special_values_stay_in_their_places) {
                                                            : 0x1p127;
   std::vector<Problem> problems = random_problems(12, 15);
   for (const Problem& problem : blocked()) problems.push_back(problem);
+  for (const Problem& problem : whole_vectors_of_out_channels()) problems.push_back(problem);
   uint64_t seed = 100;
   for (Problem problem : problems) {
     problem.data_type = GetParam();
@@ -225,6 +229,7 @@ TEST_P(Tiles, special_values_stay_in_their_places) {
 TEST_P(Tiles, slots_do_not_change_a_bit) {
   std::vector<Problem> problems = blocked();
   for (const Problem& problem : random_problems(13, 20)) problems.push_back(problem);
+  for (const Problem& problem : whole_vectors_of_out_channels()) problems.push_back(problem);
   uint64_t seed = 200;
   for (Problem problem : problems) {
     problem.data_type = GetParam();

@@ -24,7 +24,7 @@ struct TileCall {
   const int32_t* offsets;  // one for each (channel, tap) pair
   int64_t pair_count;
   const Scalar* weight;     // packed [pair][tile row], or as the user has it, [tile row][pair]
-  ptrdiff_t weight_stride;  // between tile rows of weights that are not packed
+  ptrdiff_t weight_stride;  // between the pairs of packed weights, between the tile rows of others
   const Scalar* bias;       // one for each tile row, or null
   Scalar* output;           // [tile row][time]
   ptrdiff_t output_stride;  // between tile rows
@@ -61,7 +61,7 @@ template <class Vector, bool Packed, int Rows, int Columns>
 #pragma GCC unroll 16
       for (int j = 0; j < Columns; ++j) sum[o][j] = Vector::multiply_add(x[j], w, sum[o][j]);
     }
-    if constexpr (Packed) weight[0] += Rows;
+    if constexpr (Packed) weight[0] += call.weight_stride;
   }
 
   if (call.accumulate) {

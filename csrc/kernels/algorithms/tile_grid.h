@@ -19,6 +19,12 @@ inline Part part_of(int64_t index, int64_t count, int64_t total) {
   return {index * small + (index < larger ? index : larger), static_cast<int>(small + (index < larger ? 1 : 0))};
 }
 
+// Register tile `index` of `count` over the output channels of a group in whole vectors of `width`.
+inline Part panel_of(int64_t index, int64_t count, int64_t total, int width) {
+  const Part vectors = part_of(index, count, total / width);
+  return {vectors.first * width, vectors.size * width};
+}
+
 inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace

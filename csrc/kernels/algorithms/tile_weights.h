@@ -1,5 +1,6 @@
 // Filters of the tile algorithm: [product][register tile][channel][tile row] for each group, or for one block of its
-// register tiles where they are transformed where they are used. A channel is a segment of an input channel.
+// register tiles where they are transformed where they are used. A channel is a segment of an input channel. Where
+// filters are in the lanes, a register tile is a panel: a few vectors of output channels.
 #pragma once
 
 #include "../kernel_table.h"
@@ -150,28 +151,45 @@ void close_gaps(const Plan& plan, int rows, Scalar* filters) {
   }
 }
 
-// Transforms the filters of one register tile of a group. `to` is where its first product goes; `taps` has room for the
-// samples of one vector of tiles.
+struct InputChannels {
+  int64_t first;
+  int64_t last;  // the first one that does not belong to them
+};
+
+// Transforms the filters of one register tile of a group for some of its input channels. `to` is where the first
+// product of the first of them goes; `taps` has room for the samples of one vector of tiles.
 template <class Vector, class Storage>
 void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_t group, int64_t tile,
-                       typename Vector::Scalar* to, typename Vector::Scalar* taps) {
+                       const InputChannels& channels, typename Vector::Scalar* to, typename Vector::Scalar* taps) {
   constexpr int width = Vector::width;
   const Problem& p = plan.problem;
   const TransformFunctions<typename Vector::Scalar>& transform = transform_functions<Vector>(plan.tiles.transform);
-  const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);
-  FilterReader<Vector, Storage> reader(
-      plan, static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride, part.first,
-      part.size);
+  const Storage* const weight = static_cast<const Storage*>(operands.weight) +
+                                group * plan.variant.weight_group_stride + channels.first * p.weight_strides.in_channel;
   for (int64_t i = plan.tiles.taps; i < shape_of(plan.tiles.transform).size; ++i) {
     Vector::store(taps + i * width, Vector::zero());
   }
   typename Vector::Scalar squares = 0;
-  for (int64_t at = 0; at < plan.tiles.channels * part.size; at += width) {
-    reader.read(taps);
-    squares += square_sum<Vector>(taps, plan.tiles.taps * width);
-    transform.weight(taps, to + at, plan.tiles.weight_plane);
+  const auto transform_rows = [&](int64_t first_out, int rows, int64_t filters, int64_t step,
+                                  typename Vector::Scalar* at) {
+    FilterReader<Vector, Storage> reader(plan, weight, first_out, rows);
+    for (int64_t i = 0; i < filters; i += width, at += step) {
+      reader.read(taps);
+      squares += square_sum<Vector>(taps, plan.tiles.taps * width);
+      transform.weight(taps, at, plan.tiles.weight_plane);
+    }
+  };
+  const int64_t filters_of_row = (channels.last - channels.first) * plan.rows.segment_count;
+  if (has_filter_lanes(plan.tiles)) {
+    const Part panel = panel_of(tile, plan.tile_row_count, p.out_channels / p.groups, width);
+    for (int lane = 0; lane < panel.size; lane += width) {
+      transform_rows(panel.first + lane, width, filters_of_row * width, plan.tile_rows, to + lane);
+    }
+  } else {
+    const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);
+    transform_rows(part.first, part.size, filters_of_row * part.size, width, to);
+    close_gaps(plan, part.size, to + (shape_of(plan.tiles.transform).products - 1) * plan.tiles.weight_plane);
   }
-  close_gaps(plan, part.size, to + (shape_of(plan.tiles.transform).products - 1) * plan.tiles.weight_plane);
   if (!(squares <= largest_square_sum<typename Vector::Scalar>)) {
     raise_flag(static_cast<char*>(operands.workspace) + plan.tiles.flags_at);
   }

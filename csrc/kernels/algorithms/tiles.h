@@ -11,6 +11,7 @@
 #include "../rows.h"
 #include "../tile_transforms.h"
 #include "tap.h"
+#include "tile_filter_lanes.h"
 #include "tile_gather.h"
 #include "tile_weights.h"
 #include "transforms.h"
@@ -52,7 +53,8 @@ class TileRunner {
   void transform_weight_ahead(int64_t unit) {
     const int64_t group = unit / plan_.tile_row_count;
     const int64_t tile = unit % plan_.tile_row_count;
-    transform_filters<Vector, Storage>(plan_, operands_, group, tile, filters_from(group, tile), samples_);
+    transform_filters<Vector, Storage>(plan_, operands_, group, tile, {0, group_in_}, filters_from(group, tile),
+                                       samples_);
   }
 
   // Everything for one block of tiles and one group.
@@ -85,9 +87,13 @@ class TileRunner {
     const int64_t group = task / plan_.out_block_count;
     const int64_t out_block = task % plan_.out_block_count;
     const int64_t first = first_tile(out_block);
+    if (has_filter_lanes(blocks_)) {
+      for (int64_t panel = first; panel < first_tile(out_block + 1); ++panel) multiply_panel(group, panel);
+      return;
+    }
     if (!plan_.packed_ahead) {
       for (int64_t tile = first; tile < first_tile(out_block + 1); ++tile) {
-        transform_filters<Vector, Storage>(plan_, operands_, group, tile,
+        transform_filters<Vector, Storage>(plan_, operands_, group, tile, {0, group_in_},
                                            weight_ + (tile - first) * blocks_.weight_tile, samples_);
       }
     }
@@ -100,6 +106,28 @@ class TileRunner {
   }
 
  private:
+  // Everything for one panel of output channels and the tiles that all slots share.
+  void multiply_panel(int64_t group, int64_t number) {
+    const Part panel = panel_of(number, plan_.tile_row_count, group_out_, width);
+    const FilterLanes<Isa, Vector> lanes(plan_, lanes_, offsets_, outputs_, samples_);
+    for (int64_t channel = 0; channel < group_in_; channel += plan_.channel_block) {
+      const int64_t end = smaller(channel + plan_.channel_block, group_in_);
+      Scalar* const filters = plan_.packed_ahead ? filters_from(group, number) + channel * plan_.tile_rows : weight_;
+      if (!plan_.packed_ahead) {
+        transform_filters<Vector, Storage>(plan_, operands_, group, number, {channel, end}, filters, samples_);
+      }
+      lanes.multiply(panel, channel, end, shared_inputs(group) + channel * blocks_.block_tiles, filters);
+    }
+    const int64_t channel = group * group_out_ + panel.first;
+    const Scalar* const bias = bias_ == nullptr ? nullptr : bias_ + channel;
+    const int64_t at = channel * problem_.output_strides.channel;
+    if (plan_.variant.wide_output) {
+      lanes.transform_outputs(panel, bias, static_cast<Scalar*>(operands_.output) + at);
+    } else {
+      lanes.transform_outputs(panel, bias, static_cast<Storage*>(operands_.output) + at);
+    }
+  }
+
   // Channels [first, last) of the group, which become numbers `at` and on of those in `inputs`.
   void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* inputs, int64_t at) {
     Scalar* to = inputs + at * plan_.rows.segment_count * blocks_.block_tiles;
@@ -172,7 +200,6 @@ class TileRunner {
     const int64_t block_out = first_out(first);
     TileCall<Scalar> call;
     call.offsets = offsets_;
-    call.weight_stride = 0;
     call.bias = nullptr;
     call.output_stride = blocks_.block_tiles;
     call.last_count = width;
@@ -193,6 +220,7 @@ class TileRunner {
           for (int64_t tile = first; tile < last; ++tile) {
             const Part part = part_of(tile, plan_.tile_row_count, group_out_);
             call.weight = weight + (tile - first) * blocks_.weight_tile + channel * part.size;
+            call.weight_stride = part.size;
             if (prefetches && column_tile == 0) {
               prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
             }
