@@ -114,6 +114,8 @@ constexpr double tile_strided_output = 2;  // put in order, then written one by 
 constexpr double shared_tile_line = 5;
 // Of tiles of any block beyond it, for each time that they are read.
 constexpr double far_tile_line = 3.5;
+// Of sums with filters in the lanes beyond it, for each block of input channels that they are added to.
+constexpr double far_sum_line = 6;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 1.8;
@@ -329,6 +331,15 @@ double tile_cost(const Plan& plan) {
   const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
   if ((shares_tiles(tiles) ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
     cost += far_tile_line * tile_lines * static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
+  }
+  if (lanes) {
+    const double block = static_cast<double>(divide_up(tiles.tile_count, tiles.block_count)) * shape.products;
+    const double sum_lines = lines_of(p, block * plan.tile_rows);
+    const double filter_lines = lines_of(p, static_cast<double>(plan.channel_block * plan.tile_rows) * shape.products);
+    if ((sum_lines + filter_lines) * cache_line_bytes > near_filter_bytes) {
+      cost += far_sum_line * sum_lines * blocks *
+              static_cast<double>(p.groups * plan.tile_row_count * plan.channel_block_count);
+    }
   }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   const double filter_bytes = filter_lines * cache_line_bytes;

@@ -5,6 +5,8 @@
 //   test_kernels_choices path/to/shapes.csv [instruction set] [part of a layer's name]
 //
 // Of layers asked for by name it prints every candidate, with the cost model's estimate in millions of its units.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -127,9 +129,21 @@ std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set
   return all;
 }
 
+constexpr size_t huge_page_bytes = 2 * 1024 * 1024;
+
 struct AlignedDelete {
-  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(huge_page_bytes)); }
 };
+
+// In huge pages where they can be had, as the operators ask for large workspaces.
+std::unique_ptr<void, AlignedDelete> new_workspace(size_t bytes) {
+  bytes = (bytes + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  std::unique_ptr<void, AlignedDelete> memory(::operator new(bytes, std::align_val_t(huge_page_bytes)));
+#if defined(MADV_HUGEPAGE)
+  madvise(memory.get(), bytes, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
 
 void measure(const Problem& p, std::vector<Candidate>& candidates) {
   std::mt19937 random(1);
@@ -144,7 +158,7 @@ void measure(const Problem& p, std::vector<Candidate>& candidates) {
   std::vector<float> output = numbers(p.batch * p.output_strides.batch);
   size_t bytes = 64;
   for (const Candidate& c : candidates) bytes = std::max(bytes, c.plan.workspace_bytes);
-  const std::unique_ptr<void, AlignedDelete> workspace(::operator new(bytes, std::align_val_t(64)));
+  const std::unique_ptr<void, AlignedDelete> workspace = new_workspace(bytes);
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   for (int round = 0;
