@@ -23,7 +23,7 @@ namespace tapconv::kernels {
 namespace {
 
 constexpr char magic[8] = {'t', 'a', 'p', 'c', 'o', 'n', 'v', 'W'};
-constexpr int64_t format = 2;
+constexpr int64_t format = 3;
 constexpr size_t header_bytes = sizeof(PackedHeader);
 static_assert(std::is_trivially_copyable_v<PackedHeader>);
 
@@ -62,7 +62,8 @@ bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, Ti
   const int64_t tile_rows = divide_up(p.out_channels / p.groups, header.tile_row_count);
   header.transform = static_cast<int64_t>(transform);
   header.transform_products = shape_of(transform).products;
-  header.filter_tile = filter_tile(tiles.channels, tile_rows, instruction_set.vector_bytes / element);
+  header.filter_tile =
+      filter_tile(p.in_channels / p.groups, rows.segment_count, tile_rows, instruction_set.vector_bytes / element);
   header.filter_plane = filter_plane(header.filter_tile, header.tile_row_count, cache_line_bytes / element);
   header.filters_at = header.bytes;
   header.filters_fit = 1;

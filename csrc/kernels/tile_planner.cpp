@@ -87,7 +87,10 @@ class Decision {
 
   void choose_channel_block() {
     const int64_t channels = l1_tiles_bytes / (column() * element_);
-    plan_.channel_block = even_block(tiles_.channels, std::clamp<int64_t>(channels, 1, tiles_.channels));
+    // Segments adjoin where all input channels are at hand.
+    const bool all = tiles_.channels_at_a_time == group_in_;
+    const int64_t run = all ? tiles_.channels : tiles_.channels_at_a_time;
+    plan_.channel_block = even_block(run, std::clamp<int64_t>(channels, 1, run));
     plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
   }
 
@@ -192,7 +195,7 @@ class Decision {
     const int64_t channels = shared_ ? group_in_ : tiles_.channels_at_a_time;
     tiles_.input_plane = plane_of(channels * plan_.rows.segment_count * tiles_.block_tiles, line_);
     tiles_.output_plane = plane_of(plan_.out_block * plan_.tile_rows * tiles_.block_tiles, line_);
-    tiles_.weight_tile = filter_tile(tiles_.channels, plan_.tile_rows, width_);
+    tiles_.weight_tile = filter_tile(group_in_, plan_.rows.segment_count, plan_.tile_rows, width_);
     // Filters that a task transforms for itself are those of its own register tiles.
     const bool own_filters = shared_ && !plan_.packed_ahead;
     tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? plan_.out_block : plan_.tile_row_count, line_);
@@ -222,7 +225,8 @@ class Decision {
     tiles_.slot_outputs_at = within;
     within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
     tiles_.slot_samples_at = within;
-    within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + 1) * width_ * element_);
+    within +=
+        aligned_bytes((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + 1) * width_ * element_);
     tiles_.slot_rows_at = within;
     within += aligned_bytes((block_row_elements(p_, tiles_, tiles_.block_tiles) + 2 * width_) * element_);
     plan_.slot_bytes = within + cache_line_bytes;
