@@ -207,7 +207,7 @@ struct DepthwiseTiles {
 inline constexpr int depthwise_tiles_together = 4;
 
 // The most tiles of a block.
-inline constexpr int largest_tile_block = 256;
+inline constexpr int largest_tile_block = 512;
 
 struct Plan {
   Problem problem;

@@ -22,6 +22,7 @@ constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
 constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int64_t most_own_tiles = 256;  // of a block that a task has for itself
 constexpr int64_t most_row_bytes = 256 * 1024;
 
 class Decision {
@@ -128,7 +129,7 @@ class Decision {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
     int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
-    tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
+    tiles = std::clamp<int64_t>(tiles, column(), most_own_tiles / column() * column());
     if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
     while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
     const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
