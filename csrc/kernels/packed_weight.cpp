@@ -65,7 +65,7 @@ bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, co
   header.transform = static_cast<int64_t>(layout.transform);
   header.filter_lanes = layout.lanes;
   header.transform_products = shape_of(layout.transform).products;
-  header.filter_tile = filter_tile(tiles.channels, split.tile_rows, width);
+  header.filter_tile = filter_tile(p.in_channels / p.groups, rows.segment_count, split.tile_rows, width);
   header.filter_plane = filter_plane(header.filter_tile, split.tile_row_count, cache_line_bytes / element);
   header.filters_at = header.bytes;
   header.filters_fit = 1;

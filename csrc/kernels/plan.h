@@ -219,7 +219,7 @@ struct DepthwiseTiles {
 inline constexpr int depthwise_tiles_together = 4;
 
 // The most tiles of a block.
-inline constexpr int largest_tile_block = 256;
+inline constexpr int largest_tile_block = 512;
 
 // With filters in the lanes, tiles are transformed back together until they have about so many outputs.
 inline constexpr int64_t filter_lane_times = 128;

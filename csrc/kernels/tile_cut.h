@@ -63,10 +63,11 @@ inline OutChannelSplit split_out_channels(const Problem& p, const InstructionSet
 // all cache sets.
 inline int64_t plane_of(int64_t elements, int64_t line) { return (divide_up(elements, line) | 1) * line; }
 
-// Transformed filters lie as [group][product][register tile or panel][channel][tile row]: elements between the register
-// tiles, in whole vectors, and between the products.
-inline int64_t filter_tile(int64_t channels, int64_t tile_rows, int64_t width) {
-  return rounded_up(tile_rows * channels, width);
+// Transformed filters lie as [group][product][register tile or panel][segment][channel][tile row]: elements between
+// the register tiles, in whole vectors, of which each segment writes at least one; and between the products.
+inline int64_t filter_tile(int64_t group_in, int64_t segments, int64_t tile_rows, int64_t width) {
+  const int64_t segment = tile_rows * group_in;
+  return rounded_up((segments - 1) * segment + std::max(segment, width), width);
 }
 inline int64_t filter_plane(int64_t tile, int64_t tile_count, int64_t line) {
   return plane_of(tile_count * tile, line);

@@ -22,6 +22,7 @@ constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
 constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int64_t most_own_tiles = 256;  // of a block that a task has for itself
 constexpr int64_t most_row_bytes = 256 * 1024;
 // With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
 // or sums would be loaded and stored more often than anything is multiplied.
@@ -103,7 +104,10 @@ class Decision {
 
   void choose_channel_block() {
     const int64_t channels = l1_tiles_bytes / (column() * element_);
-    plan_.channel_block = even_block(tiles_.channels, std::clamp<int64_t>(channels, 1, tiles_.channels));
+    // Segments adjoin where all input channels are at hand.
+    const bool all = tiles_.channels_at_a_time == group_in_;
+    const int64_t run = all ? tiles_.channels : tiles_.channels_at_a_time;
+    plan_.channel_block = even_block(run, std::clamp<int64_t>(channels, 1, run));
     plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
   }
 
@@ -141,7 +145,7 @@ class Decision {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
     int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
-    tiles = std::clamp<int64_t>(tiles, column(), largest_tile_block / column() * column());
+    tiles = std::clamp<int64_t>(tiles, column(), most_own_tiles / column() * column());
     if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
     while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
     const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
@@ -233,9 +237,9 @@ class Decision {
     tiles_.output_plane = plane_of((lanes ? 1 : plan_.out_block) * plan_.tile_rows * tiles_.block_tiles, line_);
     // Filters that a task transforms for itself are those of its own register tiles, or of one panel and some channels.
     const bool own_filters = shared && !plan_.packed_ahead;
-    const int64_t filter_channels = own_filters && lanes ? plan_.channel_block : tiles_.channels;
+    const int64_t filter_channels = own_filters && lanes ? plan_.channel_block : group_in_;
     const int64_t own_tiles = lanes ? 1 : plan_.out_block;
-    tiles_.weight_tile = filter_tile(filter_channels, plan_.tile_rows, width_);
+    tiles_.weight_tile = filter_tile(filter_channels, plan_.rows.segment_count, plan_.tile_rows, width_);
     tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? own_tiles : plan_.tile_row_count, line_);
 
     size_t at = cache_line_bytes;  // the task counter comes first
@@ -264,7 +268,8 @@ class Decision {
     within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
     tiles_.slot_samples_at = within;
     const int64_t samples = lanes ? std::max(filter_lane_times, tiles_.outputs) : 1;
-    within += aligned_bytes((std::max<int64_t>(shape_.size, width_) + samples) * width_ * element_);
+    within += aligned_bytes((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ *
+                            element_);
     tiles_.slot_rows_at = within;
     within += aligned_bytes((block_row_elements(p_, tiles_, tiles_.block_tiles) + 2 * width_) * element_);
     plan_.slot_bytes = within + cache_line_bytes;

@@ -63,9 +63,9 @@ class TileRunner {
     locate(task % blocks_.block_count);
     for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
       const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
-      transform_inputs(group, first, last, inputs_, 0);
+      transform_inputs(group, first, last, {inputs_, first, last - first});
       for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
-        multiply(out_block, first, last, inputs_, first, filters_from(group, first_tile(out_block)));
+        multiply(out_block, first, last, {inputs_, first, last - first}, filters_from(group, first_tile(out_block)));
         if (last == group_in_) transform_outputs(group, out_block);
       }
     }
@@ -77,7 +77,7 @@ class TileRunner {
       const int64_t group = first / group_in_;
       const int64_t end = smaller((group + 1) * group_in_, last);
       const int64_t channel = first - group * group_in_;
-      transform_inputs(group, channel, end - group * group_in_, shared_inputs(group), channel);
+      transform_inputs(group, channel, end - group * group_in_, shared_inputs(group));
       first = end;
     }
   }
@@ -100,7 +100,7 @@ class TileRunner {
     const Scalar* const filters = plan_.packed_ahead ? filters_from(group, first) : weight_;
     for (int64_t channel = 0; channel < group_in_; channel += blocks_.channels_at_a_time) {
       const int64_t end = smaller(channel + blocks_.channels_at_a_time, group_in_);
-      multiply(out_block, channel, end, shared_inputs(group), 0, filters);
+      multiply(out_block, channel, end, shared_inputs(group), filters);
     }
     transform_outputs(group, out_block);
   }
@@ -116,7 +116,7 @@ class TileRunner {
       if (!plan_.packed_ahead) {
         transform_filters<Vector, Storage>(plan_, operands_, group, number, {channel, end}, filters, samples_);
       }
-      lanes.multiply(panel, channel, end, shared_inputs(group) + channel * blocks_.block_tiles, filters);
+      lanes.multiply(panel, channel, end, shared_inputs(group).tiles + channel * blocks_.block_tiles, filters);
     }
     const int64_t channel = group * group_out_ + panel.first;
     const Scalar* const bias = bias_ == nullptr ? nullptr : bias_ + channel;
@@ -128,18 +128,24 @@ class TileRunner {
     }
   }
 
-  // Channels [first, last) of the group, which become numbers `at` and on of those in `inputs`.
-  void transform_inputs(int64_t group, int64_t first, int64_t last, Scalar* inputs, int64_t at) {
-    Scalar* to = inputs + at * plan_.rows.segment_count * blocks_.block_tiles;
-    Scalar* to_last =
-        inputs + (products_ - 1) * blocks_.input_plane + at * blocks_.last_product_segments * blocks_.block_tiles;
+  // Transformed tiles of some input channels of a group: [product][segment][channel][tile].
+  struct Inputs {
+    Scalar* tiles;
+    int64_t first;  // channel
+    int64_t count;
+  };
+
+  // Channels [first, last) of the group.
+  void transform_inputs(int64_t group, int64_t first, int64_t last, const Inputs& inputs) {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
     for (int64_t c = first; c < last; ++c, channel += strides.channel) {
       if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
-      for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += blocks_.block_tiles) {
-        const bool has_last = s < blocks_.last_product_segments;
+      for (int64_t s = 0; s < plan_.rows.segment_count; ++s) {
+        Scalar* const to = inputs.tiles + (s * inputs.count + c - inputs.first) * blocks_.block_tiles;
+        Scalar* const to_last =
+            s < blocks_.last_product_segments ? to + (products_ - 1) * blocks_.input_plane : nullptr;
         for (int r = 0; r < lanes_.run_count; ++r) {
           const TileRun& run = lanes_.runs[r];
           const int64_t position = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
@@ -153,9 +159,8 @@ class TileRunner {
           } else {
             gather_phases<Vector>(lanes_, lane, rows_, blocks_.phases, shape_of(blocks_.transform).size, samples_);
           }
-          transform_.input(samples_, to + lane, blocks_.input_plane, has_last ? to_last + lane : nullptr);
+          transform_.input(samples_, to + lane, blocks_.input_plane, to_last != nullptr ? to_last + lane : nullptr);
         }
-        if (has_last) to_last += blocks_.block_tiles;
       }
     }
   }
@@ -188,8 +193,8 @@ class TileRunner {
     }
   }
 
-  // Adds up the channels [first, last) of the group after those before them. `inputs` begins with channel `held_from`.
-  void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Scalar* inputs, int64_t held_from,
+  // Adds up the channels [first, last) of the group after those before them, one segment after the other.
+  void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Inputs& inputs,
                 const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t vectors = (lanes_.count + width - 1) / width;
@@ -198,6 +203,7 @@ class TileRunner {
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
+    const bool all = last_channel - first_channel == group_in_;  // then segments adjoin
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.bias = nullptr;
@@ -205,27 +211,28 @@ class TileRunner {
     call.last_count = width;
     for (int q = 0; q < products_; ++q, weight += blocks_.weight_plane) {
       const int64_t segments = q + 1 < products_ ? plan_.rows.segment_count : blocks_.last_product_segments;
-      const int64_t begin = first_channel * segments;
+      const int64_t runs = all ? 1 : segments;
+      const int64_t end = all ? segments * group_in_ : last_channel;
       const bool prefetches = plan_.packed_ahead && q + 1 < products_;
-      const int64_t end = last_channel * segments;
-      const Scalar* const product_inputs =
-          inputs + q * blocks_.input_plane - held_from * segments * blocks_.block_tiles;
+      const Scalar* const product_inputs = inputs.tiles + q * blocks_.input_plane;
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
         const Part columns = part_of(column_tile, column_tiles, vectors);
         const int64_t lane = columns.first * width;
-        for (int64_t channel = begin; channel < end; channel += plan_.channel_block) {
-          call.rows = product_inputs + channel * blocks_.block_tiles + lane;
-          call.pair_count = smaller(plan_.channel_block, end - channel);
-          call.accumulate = channel > 0;
-          for (int64_t tile = first; tile < last; ++tile) {
-            const Part part = part_of(tile, plan_.tile_row_count, group_out_);
-            call.weight = weight + (tile - first) * blocks_.weight_tile + channel * part.size;
-            call.weight_stride = part.size;
-            if (prefetches && column_tile == 0) {
-              prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
+        for (int64_t s = 0; s < runs; ++s) {
+          for (int64_t channel = first_channel; channel < end; channel += plan_.channel_block) {
+            call.rows = product_inputs + (s * inputs.count + channel - inputs.first) * blocks_.block_tiles + lane;
+            call.pair_count = smaller(plan_.channel_block, end - channel);
+            call.accumulate = s > 0 || channel > 0;
+            for (int64_t tile = first; tile < last; ++tile) {
+              const Part part = part_of(tile, plan_.tile_row_count, group_out_);
+              call.weight = weight + (tile - first) * blocks_.weight_tile + (s * group_in_ + channel) * part.size;
+              call.weight_stride = part.size;
+              if (prefetches && column_tile == 0) {
+                prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
+              }
+              call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
+              tile_of<Isa, Vector, true>(part.size, columns.size)(call);
             }
-            call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
-            tile_of<Isa, Vector, true>(part.size, columns.size)(call);
           }
         }
       }
@@ -295,9 +302,10 @@ class TileRunner {
     return static_cast<Scalar*>(operands_.packed_weight) + group * products_ * blocks_.weight_plane +
            tile * blocks_.weight_tile;
   }
-  Scalar* shared_inputs(int64_t group) const {
-    return reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) +
-           group % blocks_.shared_groups * products_ * blocks_.input_plane;
+  Inputs shared_inputs(int64_t group) const {
+    return {reinterpret_cast<Scalar*>(workspace() + blocks_.shared_at) +
+                group % blocks_.shared_groups * products_ * blocks_.input_plane,
+            0, group_in_};
   }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -310,7 +318,7 @@ class TileRunner {
   const int64_t group_in_;
   const TransformFunctions<Scalar>& transform_;
   const int products_;
-  Scalar* inputs_;   // [product][channel][tile]
+  Scalar* inputs_;   // as in Inputs
   Scalar* outputs_;  // [product][output channel][tile]
   Scalar* weight_;   // of a block of output channels, transformed where it is used
   Scalar* samples_;  // [sample][lane]
