@@ -102,6 +102,7 @@ constexpr double winograd_filter = 10;
 // which goes to a place of its own.
 constexpr double tile_vector = 11;
 constexpr double filter_vector = 50;
+constexpr double lane_filter_vector = 15;  // whose taps were brought into the lanes before the call
 constexpr double filter_product = 0.8;
 // By sample of a vector and by piece that it is put together from.
 constexpr double tile_gather_piece = 1.2;
@@ -305,7 +306,8 @@ double tile_cost(const Plan& plan) {
   const double outputs = output_vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
   const double transformed = plan.packed_ahead ? 0 : shares_tiles(tiles) ? blocks : 1;  // times, of all filters
-  double cost = products + tile_vector * (inputs + outputs) + filter_vector * filters * transformed;
+  const double filter = tiles.ahead == FiltersAhead::in_lanes ? lane_filter_vector : filter_vector;
+  double cost = products + tile_vector * (inputs + outputs) + filter * filters * transformed;
   if (is_fourier(tiles.transform)) {
     cost += transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed) +
             filter_product * shape.products * filters * transformed;

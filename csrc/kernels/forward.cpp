@@ -50,6 +50,15 @@ void transform_all_filters(const Plan& plan, const ForwardOperands& operands, co
       [&](int64_t first, int64_t last, int slot) { kernels.transform_weights(plan, operands, first, last, slot); });
 }
 
+void bring_all_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const Problem& p = plan.problem;
+  const TileKernels& kernels = plan.instruction_set->table()->tiles[static_cast<int>(p.data_type)];
+  const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
+  run_tasks(
+      parallel, plan.slots, p.out_channels / width, operands.workspace,
+      [&](int64_t first, int64_t last, int slot) { kernels.bring_into_lanes(plan, operands, first, last, slot); });
+}
+
 namespace {
 
 // Packs the weights of a direct plan and carries out those of its tasks that `wanted` picks.

@@ -18,4 +18,7 @@ void pack_out_lanes(const Plan& plan, const ForwardOperands& operands, const Par
 // The same for a plan of tiles, whose first flag is raised if the filters do not fit the transform's range.
 void transform_all_filters(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
 
+// The same for filters that such a plan takes in the lanes and transforms in the call.
+void bring_all_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+
 }  // namespace tapconv::kernels

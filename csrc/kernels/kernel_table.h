@@ -39,6 +39,8 @@ struct OutLaneKernels {
 // one after the other; else run_tasks does everything.
 struct TileKernels {
   void (*transform_weights)(const Plan&, const ForwardOperands&, int64_t first_tile, int64_t last_tile, int slot);
+  // Vectors of output channels, over all groups.
+  void (*bring_into_lanes)(const Plan&, const ForwardOperands&, int64_t first_vector, int64_t last_vector, int slot);
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
   void (*transform_inputs)(const Plan&, const ForwardOperands&, int64_t block, int64_t first_channel,
                            int64_t last_channel, int slot);

@@ -7,6 +7,7 @@
 
 #include "blocking.h"
 #include "cost_model.h"
+#include "depthwise_tile_planner.h"
 #include "forward.h"
 #include "instruction_set.h"
 #include "matrix_planner.h"
@@ -74,6 +75,18 @@ bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, co
   return true;
 }
 
+// The same for taps in the lanes.
+bool lay_out_taps(const Problem& p, const InstructionSet& instruction_set, PackedHeader& header) {
+  const int64_t element = compute_bytes(p.data_type);
+  if (p.kernel_size < 2 || !fits_filter_lanes(p, rows_of_tiles(p), instruction_set.vector_bytes / element))
+    return false;
+  header.taps_at = header.bytes;
+  header.filters_fit = 1;
+  header.bytes +=
+      static_cast<int64_t>(aligned_bytes(p.out_channels * header.group_in_channels * p.kernel_size * element));
+  return true;
+}
+
 void lay_out_lanes(const Problem& p, const InstructionSet& instruction_set, PackedHeader& header) {
   header.out_lanes_at = header.bytes;
   header.bytes += static_cast<int64_t>(aligned_bytes(out_lane_weight_bytes(p, instruction_set)));
@@ -115,7 +128,7 @@ std::optional<TileChoice> cheaper_tiles(const Problem& p, const InstructionSet& 
                                         const FilterLayout& layout) {
   const ForwardVariant variant = plain_variant(p);
   const auto plan = [&](TileBlocking blocking) {
-    return plan_tiles(p, variant, instruction_set, slots, layout.transform, blocking, true);
+    return plan_tiles(p, variant, instruction_set, slots, layout.transform, blocking, FiltersAhead::transformed);
   };
   if (layout.lanes) return plan(TileBlocking::filter_lanes);
   std::optional<TileChoice> best = plan(TileBlocking::own_tiles);
@@ -132,8 +145,8 @@ bool is_forced(AlgorithmRequest algorithm) {
   return algorithm == AlgorithmRequest::fft || algorithm == AlgorithmRequest::winograd;
 }
 
-// The transform whose filters are worth their memory, if there is one. Transformed filters are several times as large
-// as plain weights: from beyond the cache, reading them can take longer than transforming anew.
+// Tiles whose filters are worth their memory, if there are any. Transformed filters are several times as large as plain
+// weights: from beyond the cache, reading them can take longer than transforming anew. Then taps may be worth theirs.
 std::optional<TileChoice> choose_filters(const Problem& p, const Plan& direct, const InstructionSet& instruction_set,
                                          int slots) {
   std::optional<TileChoice> best;
@@ -150,11 +163,28 @@ std::optional<TileChoice> choose_filters(const Problem& p, const Plan& direct, c
       most_products = products;
     }
   }
-  if (!best || (!is_forced(p.algorithm) && best->cost >= direct_cost(direct))) return std::nullopt;
-  const std::optional<TileChoice> in_call = decide_transformed(p, plain_variant(p), instruction_set, slots);
-  if (in_call && in_call->cost <= best->cost) return std::nullopt;
+  const std::optional<TileChoice> in_call =
+      decide_tiles(p, plain_variant(p), instruction_set, slots, FiltersAhead::in_lanes);
+  if (in_call && (!best || in_call->cost <= best->cost)) best = in_call;
+  if (!best || best->plan.tiles.ahead == FiltersAhead::nothing) return std::nullopt;
+  if (!is_forced(p.algorithm) && best->cost >= direct_cost(direct)) return std::nullopt;
+  const std::optional<TileChoice> depthwise = decide_depthwise_tiles(p, plain_variant(p), instruction_set, slots);
+  if (depthwise && depthwise->cost <= best->cost) return std::nullopt;
   // The layer above computes very long filters, from the plain weights.
   if (choose_overlap_save(p, Direction::forward, instruction_set)) return std::nullopt;
+  return best;
+}
+
+// Of plans that take taps from the lanes.
+std::optional<TileChoice> cheapest_by_taps(const Problem& p, const InstructionSet& instruction_set, int slots) {
+  std::optional<TileChoice> best;
+  for (int i = 0; i < tile_transform_count; ++i) {
+    const auto transform = static_cast<TileTransform>(i);
+    if (!is_allowed(transform, p)) continue;
+    const std::optional<TileChoice> choice = plan_tiles(p, plain_variant(p), instruction_set, slots, transform,
+                                                        TileBlocking::filter_lanes, FiltersAhead::in_lanes);
+    if (choice && (!best || choice->cost < best->cost)) best = choice;
+  }
   return best;
 }
 
@@ -221,14 +251,15 @@ bool is_small_enough(const Problem& p) {
 }  // namespace
 
 WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& instruction_set, int slots,
-                                  std::optional<FilterLayout> filters) {
+                                  std::optional<FilterLayout> filters, bool taps_in_lanes) {
   const Problem p = with_contiguous_weight(typical);
   WeightPacking packing{};
   packing.header = lay_out(p, instruction_set);
   packing.direct =
       decide_best_direct(p, plain_variant(p), instruction_set, slots, packing.header.register_tiles_at > 0);
   packing.workspace_bytes = cache_line_bytes;
-  if (!filters && p.algorithm == AlgorithmRequest::automatic) {
+  const bool automatic = !filters && !taps_in_lanes;
+  if (automatic && p.algorithm == AlgorithmRequest::automatic) {
     const std::optional<Plan> lanes = decide_out_lanes(p, instruction_set, slots);
     if (lanes && out_lane_cost(*lanes) < direct_cost(packing.direct)) {
       packing.out_lanes = *lanes;
@@ -236,10 +267,14 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
       return packing;
     }
   }
-  const std::optional<TileChoice> best = filters ? cheaper_tiles(p, instruction_set, slots, *filters)
-                                                 : choose_filters(p, packing.direct, instruction_set, slots);
-  if (best && lay_out_filters(p, instruction_set, {best->plan.tiles.transform, has_filter_lanes(best->plan.tiles)},
-                              packing.header)) {
+  const std::optional<TileChoice> best = filters         ? cheaper_tiles(p, instruction_set, slots, *filters)
+                                         : taps_in_lanes ? cheapest_by_taps(p, instruction_set, slots)
+                                                         : choose_filters(p, packing.direct, instruction_set, slots);
+  if (!best) return packing;
+  const TileBlocks& tiles = best->plan.tiles;
+  if (tiles.ahead == FiltersAhead::in_lanes
+          ? lay_out_taps(p, instruction_set, packing.header)
+          : lay_out_filters(p, instruction_set, {tiles.transform, has_filter_lanes(tiles)}, packing.header)) {
     packing.tiles = best->plan;
     packing.workspace_bytes = best->plan.workspace_bytes;
   }
@@ -263,11 +298,16 @@ void pack_weight(const WeightPacking& packing, const void* weight, void* packed,
     operands.packed_weight = to + header.out_lanes_at;
     pack_out_lanes(packing.out_lanes, operands, parallel);
   }
-  if (header.filters_at > 0) {
-    operands.packed_weight = to + header.filters_at;
+  if (header.filters_at > 0 || header.taps_at > 0) {
     char* const flag = static_cast<char*>(workspace) + packing.tiles.tiles.flags_at;
     *flag = 0;
-    transform_all_filters(packing.tiles, operands, parallel);
+    if (header.filters_at > 0) {
+      operands.packed_weight = to + header.filters_at;
+      transform_all_filters(packing.tiles, operands, parallel);
+    } else {
+      operands.packed_weight = to + header.taps_at;
+      bring_all_filters_into_lanes(packing.tiles, operands, parallel);
+    }
     header.filters_fit = *flag == 0;
   }
   header.checksum = checksum_of(header);
@@ -295,10 +335,9 @@ std::string read_packed_weight(const void* packed, size_t size, const Problem& p
   const FilterLayout layout{static_cast<TileTransform>(header.transform), header.filter_lanes == 1};
   bool alike = knows_algorithm && knows_transform;
   if (header.out_lanes_at != 0) lay_out_lanes(problem, instruction_set, expected);
-  if (alike && has_filters) {
-    alike = lay_out_filters(problem, instruction_set, layout, expected);
-    expected.filters_fit = header.filters_fit != 0;
-  }
+  if (alike && has_filters) alike = lay_out_filters(problem, instruction_set, layout, expected);
+  if (alike && header.taps_at != 0) alike = lay_out_taps(problem, instruction_set, expected);
+  if (has_filters || header.taps_at != 0) expected.filters_fit = header.filters_fit != 0;
   expected.checksum = header.checksum;
   if (!alike || std::memcmp(&expected, &header, sizeof header) != 0) {
     return "its header is damaged, or it was packed by another version of tapconv";
@@ -309,9 +348,11 @@ std::string read_packed_weight(const void* packed, size_t size, const Problem& p
             nullptr,
             nullptr,
             nullptr,
+            nullptr,
             std::nullopt};
   if (header.register_tiles_at > 0) weight.register_tiles = memory + header.register_tiles_at;
   if (header.out_lanes_at > 0) weight.out_lanes = memory + header.out_lanes_at;
+  if (header.taps_at > 0 && header.filters_fit != 0) weight.taps = memory + header.taps_at;
   if (has_filters && header.filters_fit != 0) {
     weight.filters = memory + header.filters_at;
     weight.filter_layout = layout;
@@ -324,7 +365,9 @@ namespace {
 Plan plan_anew(const Problem& p, const PackedWeight& weight, const InstructionSet& instruction_set, int slots) {
   const ForwardVariant variant = plain_variant(p);
   const bool forced = is_forced(p.algorithm);
-  if (!weight.filter_layout || !is_allowed(weight.filter_layout->transform, p)) {
+  const bool by_taps = weight.taps != nullptr && p.algorithm != AlgorithmRequest::direct;
+  const bool by_filters = weight.filter_layout && is_allowed(weight.filter_layout->transform, p);
+  if (!by_taps && !by_filters) {
     const Plan packed = decide_forward(p, variant, instruction_set, slots, weight.register_tiles != nullptr);
     if (weight.out_lanes == nullptr || p.algorithm != AlgorithmRequest::automatic) return packed;
     return cheaper_out_lanes(packed, slots).value_or(packed);
@@ -334,7 +377,9 @@ Plan plan_anew(const Problem& p, const PackedWeight& weight, const InstructionSe
   }
   const Plan direct = decide_best_direct(p, variant, instruction_set, slots, weight.register_tiles != nullptr);
   if (direct.algorithm == Algorithm::empty) return direct;
-  const std::optional<TileChoice> tiles = cheaper_tiles(p, instruction_set, slots, *weight.filter_layout);
+  const std::optional<TileChoice> tiles =
+      by_filters ? cheaper_tiles(p, instruction_set, slots, *weight.filter_layout)
+                 : decide_tiles(p, variant, instruction_set, slots, FiltersAhead::in_lanes);
   if (!tiles && forced) return decide_forward(p, variant, instruction_set, slots);
   return tiles && (forced || tiles->cost < direct_cost(direct)) ? tiles->plan : direct;
 }
@@ -346,9 +391,10 @@ Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, con
   Problem p = with_contiguous_weight(problem);
   if (p.algorithm == AlgorithmRequest::automatic) p.algorithm = weight.algorithm;
   // What there is of a packed weight decides, with the layout of its filters.
-  uint32_t has = (weight.register_tiles != nullptr ? 1u : 0u) + (weight.out_lanes != nullptr ? 2u : 0u);
+  uint32_t has = (weight.register_tiles != nullptr ? 1u : 0u) + (weight.out_lanes != nullptr ? 2u : 0u) +
+                 (weight.taps != nullptr ? 4u : 0u);
   if (const std::optional<FilterLayout>& layout = weight.filter_layout) {
-    has += (layout->lanes ? 4u : 0u) + 8u * (1u + static_cast<uint32_t>(layout->transform));
+    has += (layout->lanes ? 8u : 0u) + 16u * (1u + static_cast<uint32_t>(layout->transform));
   }
   return remembered({p, {}, &instruction_set, slots, asked_packed + (has << question_bits)},
                     [&] { return plan_anew(p, weight, instruction_set, slots); });
@@ -356,7 +402,8 @@ Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, con
 
 void forward_packed(const Plan& plan, const PackedWeight& weight, const void* input, const void* bias, void* output,
                     void* workspace, const Parallel& parallel) {
-  const void* const packed = plan.algorithm == Algorithm::tiles       ? weight.filters
+  const bool by_taps = plan.tiles.ahead == FiltersAhead::in_lanes;
+  const void* const packed = plan.algorithm == Algorithm::tiles       ? by_taps ? weight.taps : weight.filters
                              : plan.algorithm == Algorithm::out_lanes ? weight.out_lanes
                                                                       : weight.register_tiles;
   // Packed ahead, it is only read.

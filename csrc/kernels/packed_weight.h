@@ -2,9 +2,9 @@
 // another process on a machine of the same kind.
 //
 // It holds a header, the weights as they are, and the layouts that a call would otherwise make of them: register tiles
-// for the direct sum, and filters under one transform for tiles; or, for a few outputs, vectors of output channels.
-// None of them depends on the input, so that any length and batch can use them, and each call takes what is cheapest
-// for it.
+// for the direct sum, and filters for tiles, under one transform or, where those would take longer to read than to
+// make, with their taps in the lanes; or, for a few outputs, vectors of output channels. None of them depends on the
+// input, so that any length and batch can use them, and each call takes what is cheapest for it.
 //
 // A reader trusts nothing in the header. It computes the header that such a memory would have from what the call asks,
 // and takes the memory only if the two are alike and the size is right to the byte. The weights themselves carry no
@@ -45,7 +45,8 @@ struct PackedHeader {
   int64_t bytes;        // of everything
   int64_t out_lanes_at;
   int64_t filter_lanes;  // 1 if the filters lie for output channels in the vector lanes
-  int64_t unused[7];
+  int64_t taps_at;       // taps in the lanes
+  int64_t unused[6];
   uint64_t checksum;  // of the header before it
 };
 static_assert(sizeof(PackedHeader) == 256);
@@ -64,13 +65,14 @@ struct WeightPacking {
   PackedHeader header;
   Plan direct;
   Plan out_lanes;
-  Plan tiles;
+  Plan tiles;  // by filters, or by taps in the lanes
   size_t workspace_bytes;
 };
 
-// With `filters`, they are transformed so, whether it pays or not, if it fits.
+// With `filters`, they are transformed so, whether it pays or not, if it fits; with `taps_in_lanes`, taps are brought
+// there.
 WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& instruction_set, int slots,
-                                  std::optional<FilterLayout> filters = std::nullopt);
+                                  std::optional<FilterLayout> filters = std::nullopt, bool taps_in_lanes = false);
 
 // `packed` has packing.header.bytes. It and `workspace` are aligned to 64 bytes.
 void pack_weight(const WeightPacking& packing, const void* weight, void* packed, void* workspace,
@@ -82,6 +84,7 @@ struct PackedWeight {
   const void* plain;
   const void* register_tiles;  // or null
   const void* out_lanes;       // or null
+  const void* taps;            // or null
   const void* filters;         // or null
   std::optional<FilterLayout> filter_layout;
 };

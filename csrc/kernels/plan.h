@@ -148,6 +148,13 @@ enum class TileBlocking : uint8_t {
 inline constexpr TileBlocking all_tile_blockings[] = {TileBlocking::own_tiles, TileBlocking::shared_tiles,
                                                       TileBlocking::filter_lanes};
 
+// What was done with filters before the call.
+enum class FiltersAhead : uint8_t {
+  nothing,
+  in_lanes,  // their taps were brought into the lanes, which TileBlocking::filter_lanes reads in memory order
+  transformed,
+};
+
 // How a forward problem is cut into tiles (algorithms/tiles.h). Every phase of the dilation is an undilated row of its
 // own, and every segment of a row (the phases of the stride) counts as a channel of its own.
 struct TileBlocks {
@@ -165,6 +172,7 @@ struct TileBlocks {
   int64_t block_count;
 
   TileBlocking blocking;
+  FiltersAhead ahead;
   int64_t shared_groups;  // of shared tiles
   // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
   // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.

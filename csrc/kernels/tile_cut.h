@@ -9,16 +9,23 @@
 
 namespace tapconv::kernels {
 
+// The segments of rows that are cut into tiles.
+inline RowLayout rows_of_tiles(const Problem& p) {
+  const int64_t common = std::gcd(p.stride, p.dilation);
+  RowLayout rows{};
+  rows.segment_count = std::min(p.kernel_size, p.stride / common);
+  rows.taps_per_segment = divide_up(p.kernel_size, rows.segment_count);
+  rows.tap_distance = p.dilation / common;
+  return rows;
+}
+
 // Fills in the segments of the rows and the tiles' taps, outputs and channels: what filters depend on. False if the
 // problem cannot be cut so: no input channel, a single tap, or taps as long as a tile or other than the transform
 // takes.
 inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   const int64_t group_in = p.in_channels / p.groups;
   if (p.out_channels == 0 || p.kernel_size < 2 || group_in == 0) return false;
-  const int64_t common = std::gcd(p.stride, p.dilation);
-  rows.segment_count = std::min(p.kernel_size, p.stride / common);
-  rows.taps_per_segment = divide_up(p.kernel_size, rows.segment_count);
-  rows.tap_distance = p.dilation / common;
+  rows = rows_of_tiles(p);
   tiles.taps = rows.taps_per_segment;
   if (shape.taps != 0 && tiles.taps != shape.taps) return false;
   tiles.outputs = shape.size - tiles.taps + 1;
@@ -48,7 +55,8 @@ struct OutChannelSplit {
 // False if filters cannot be in the lanes: where output channels are no whole vectors, and with phases or segments,
 // whose rows are not read or written in vectors of their own.
 inline bool fits_filter_lanes(const Problem& p, const RowLayout& rows, int64_t width) {
-  return p.out_channels / p.groups % width == 0 && rows.tap_distance == 1 && rows.segment_count == 1;
+  return p.in_channels >= p.groups && p.out_channels / p.groups % width == 0 && rows.tap_distance == 1 &&
+         rows.segment_count == 1;
 }
 
 inline OutChannelSplit split_out_channels(const Problem& p, const InstructionSet& instruction_set, bool filter_lanes) {

@@ -32,7 +32,7 @@ constexpr int64_t least_panel_channels = 16;
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           TileTransform transform, TileBlocking blocking, bool packed_ahead)
+           TileTransform transform, TileBlocking blocking, FiltersAhead ahead)
       : p_(problem),
         shape_(shape_of(transform)),
         register_tiles_(register_tiles(instruction_set.register_count)),
@@ -46,9 +46,11 @@ class Decision {
     plan_.instruction_set = &instruction_set;
     plan_.algorithm = Algorithm::tiles;
     slots_ = slots_worth(problem, std::max(slots, 1));
-    plan_.packed_ahead = packed_ahead;
+    plan_.packed_ahead = ahead == FiltersAhead::transformed;
     tiles_.transform = transform;
     tiles_.blocking = blocking;
+    const bool usable = ahead != FiltersAhead::in_lanes || has_filter_lanes(tiles_);
+    tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
   }
 
   std::optional<TileChoice> decide() {
@@ -296,18 +298,18 @@ class Decision {
 
 std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
                                      const InstructionSet& instruction_set, int slots, TileTransform transform,
-                                     TileBlocking blocking, bool packed_ahead) {
-  return Decision(problem, variant, instruction_set, slots, transform, blocking, packed_ahead).decide();
+                                     TileBlocking blocking, FiltersAhead ahead) {
+  return Decision(problem, variant, instruction_set, slots, transform, blocking, ahead).decide();
 }
 
 std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
-                                       const InstructionSet& instruction_set, int slots) {
+                                       const InstructionSet& instruction_set, int slots, FiltersAhead ahead) {
   std::optional<TileChoice> best;
   for (int i = 0; i < tile_transform_count; ++i) {
     if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
     for (const TileBlocking blocking : all_tile_blockings) {
       std::optional<TileChoice> choice =
-          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking);
+          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking, ahead);
       if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
     }
   }

@@ -162,6 +162,48 @@ TEST_P(PackedWeights, filters_of_every_transform) {
   }
 }
 
+// Filters whose taps were brought into the lanes ahead are those that a call reads by itself.
+TEST_P(PackedWeights, taps_in_lanes) {
+  std::vector<int> compared(tile_transform_count);
+  uint64_t seed = 600;
+  for (Problem problem : whole_vectors_of_out_channels()) {
+    problem.data_type = GetParam();
+    const Arguments arguments = random_arguments(problem, ++seed);
+    const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
+    for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
+      Problem typical = problem;
+      typical.algorithm = AlgorithmRequest::automatic;
+      typical.batch = 1;
+      typical.output_length = 200;
+      const WeightPacking packing = plan_weight_packing(typical, *set, 1, std::nullopt, true);
+      ASSERT_GT(packing.header.taps_at, 0);
+      PackedArguments packed(packing, arguments, guard, serial());
+      ASSERT_TRUE(packed.margins_intact());
+      PackedArguments by_three(plan_weight_packing(typical, *set, 3, std::nullopt, true), arguments, guard, threads(3));
+      ASSERT_TRUE(std::ranges::equal(packed.bytes(), by_three.bytes()));
+      for (int i = 0; i < tile_transform_count; ++i) {
+        const auto transform = static_cast<TileTransform>(i);
+        SCOPED_TRACE(std::string(set->name) + ", transform " + std::to_string(i) + ", " + describe(problem));
+        const auto plan = [&](int slots, FiltersAhead ahead) {
+          return plan_tiles(problem, plain_variant(problem), *set, slots, transform, TileBlocking::filter_lanes, ahead);
+        };
+        const auto in_call = plan(1, FiltersAhead::nothing);
+        if (!in_call) continue;
+        const auto by_taps = plan(1, FiltersAhead::in_lanes);
+        ASSERT_TRUE(by_taps);
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &by_taps->plan);
+        ASSERT_TRUE(actual.margins_intact);
+        ASSERT_TRUE(actual.gaps_intact);
+        ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
+        const auto slots = plan(3, FiltersAhead::in_lanes);
+        ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), &slots->plan).bytes);
+        ++compared[static_cast<size_t>(i)];
+      }
+    }
+  }
+  for (size_t i = 0; i < compared.size(); ++i) EXPECT_GT(compared[i], 3) << "transform " << i;
+}
+
 // A call that asks for another family of transforms than the one packed gets what it asked for, from the plain weight.
 TEST_P(PackedWeights, filters_of_a_transform_that_a_call_does_not_allow) {
   Problem problem = plain_problem();

@@ -1,6 +1,7 @@
 // Filters of the tile algorithm: [product][register tile][segment][input channel][tile row] for each group, or for one
 // block of its register tiles where they are transformed where they are used. Where filters are in the lanes, a
-// register tile is a panel: a few vectors of output channels, and some input channels at a time.
+// register tile is a panel: a few vectors of output channels, and some input channels at a time. Taps brought into the
+// lanes before the call lie as [vector of output channels][input channel][tap][lane], vectors counted over all groups.
 #pragma once
 
 #include <cstddef>
@@ -213,6 +214,45 @@ class FilterReader {
   Register squares_[2] = {Vector::zero(), Vector::zero()};
 };
 
+// Brings the taps of a vector of output channels, counted over all groups, into its lanes. `taps` has room for the
+// samples of one vector of tiles.
+template <class Vector, class Storage>
+void bring_into_lanes(const Plan& plan, const ForwardOperands& operands, int64_t vector,
+                      typename Vector::Scalar* taps) {
+  constexpr int width = Vector::width;
+  const Problem& p = plan.problem;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t group_vectors = p.out_channels / p.groups / width;
+  const int64_t elements = p.kernel_size * width;
+  const Storage* const weight =
+      static_cast<const Storage*>(operands.weight) + vector / group_vectors * plan.variant.weight_group_stride;
+  FilterReader<Vector, Storage> reader(plan, weight, {0, group_in}, vector % group_vectors * width, width);
+  auto* to = static_cast<typename Vector::Scalar*>(operands.packed_weight) + vector * group_in * elements;
+  for (int64_t c = 0; c < group_in; ++c, to += elements) {
+    reader.read(taps);
+    for (int64_t i = 0; i < elements; i += width) Vector::store(to + i, Vector::load(taps + i));
+  }
+  if (!(reader.square_sum() <= largest_square_sum<typename Vector::Scalar>)) {
+    raise_flag(static_cast<char*>(operands.workspace) + plan.tiles.flags_at);
+  }
+}
+
+// Transforms filters whose taps are in the lanes, a vector of output channels counted over all groups.
+template <class Vector>
+void transform_taps(const Plan& plan, const ForwardOperands& operands, int64_t vector, const InputChannels& channels,
+                    typename Vector::Scalar* to, typename Vector::Scalar* taps) {
+  constexpr int width = Vector::width;
+  const Problem& p = plan.problem;
+  const int64_t elements = p.kernel_size * width;
+  const auto* from = static_cast<const typename Vector::Scalar*>(operands.packed_weight) +
+                     (vector * (p.in_channels / p.groups) + channels.first) * elements;
+  const auto transform = transform_functions<Vector>(plan.tiles.transform).weight;
+  for (int64_t c = channels.first; c < channels.last; ++c, from += elements, to += plan.tile_rows) {
+    for (int64_t i = 0; i < elements; i += width) Vector::store(taps + i, Vector::load(from + i));
+    transform(taps, to, plan.tiles.weight_plane);
+  }
+}
+
 // Transforms the filters of one register tile of a group for some of its input channels. `to` is where the first
 // product of the first of them goes; `taps` has room for the samples of one vector of tiles, of all segments.
 template <class Vector, class Storage>
@@ -248,8 +288,13 @@ void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_
   typename Vector::Scalar squares = 0;
   if (has_filter_lanes(plan.tiles)) {
     const Part panel = panel_of(tile, plan.tile_row_count, p.out_channels / p.groups, width);
+    const int64_t first = group * (p.out_channels / p.groups) + panel.first;
     for (int lane = 0; lane < panel.size; lane += width) {
-      squares += transform_rows(panel.first + lane, width, plan.tile_rows, to + lane);
+      if (plan.tiles.ahead == FiltersAhead::in_lanes) {
+        transform_taps<Vector>(plan, operands, (first + lane) / width, channels, to + lane, taps);
+      } else {
+        squares += transform_rows(panel.first + lane, width, plan.tile_rows, to + lane);
+      }
     }
   } else {
     const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);

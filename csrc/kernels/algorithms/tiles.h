@@ -57,6 +57,10 @@ class TileRunner {
                                        samples_);
   }
 
+  void bring_filters_into_lanes(int64_t vector) {
+    bring_into_lanes<Vector, Storage>(plan_, operands_, vector, samples_);
+  }
+
   // Everything for one block of tiles and one group.
   void run(int64_t task) {
     const int64_t group = task / blocks_.block_count;
@@ -335,6 +339,13 @@ void transform_tile_weights(const Plan& plan, const ForwardOperands& operands, i
 }
 
 template <class Isa, class Storage>
+void bring_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last,
+                              int slot) {
+  TileRunner<Isa, Storage> runner(plan, operands, slot);
+  for (int64_t vector = first; vector < last; ++vector) runner.bring_filters_into_lanes(vector);
+}
+
+template <class Isa, class Storage>
 void run_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first; task < last; ++task) runner.run(task);
@@ -358,8 +369,8 @@ void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t b
 
 template <class Isa, class Storage>
 constexpr TileKernels tile_kernels() {
-  return {&transform_tile_weights<Isa, Storage>, &run_tiles<Isa, Storage>, &transform_tile_inputs<Isa, Storage>,
-          &multiply_tiles<Isa, Storage>};
+  return {&transform_tile_weights<Isa, Storage>, &bring_filters_into_lanes<Isa, Storage>, &run_tiles<Isa, Storage>,
+          &transform_tile_inputs<Isa, Storage>, &multiply_tiles<Isa, Storage>};
 }
 
 }  // namespace
