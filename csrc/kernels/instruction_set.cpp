@@ -8,7 +8,7 @@
 #if TAPCONV_HAVE_X86
 #include <cpuid.h>
 #endif
-#if TAPCONV_HAVE_X86 && defined(__linux__)
+#if TAPCONV_HAVE_AVX512 && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -18,6 +18,8 @@ namespace tapconv::kernels {
 const KernelTable* portable_kernels();
 #if TAPCONV_HAVE_X86
 const KernelTable* avx2_kernels();
+#endif
+#if TAPCONV_HAVE_AVX512
 const KernelTable* avx512_kernels();
 const KernelTable* avx512_bf16_kernels();
 const KernelTable* avx512_amx_kernels();
@@ -34,6 +36,9 @@ bool has_f16c() {
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
 }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
+#endif
+
+#if TAPCONV_HAVE_AVX512
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -61,11 +66,13 @@ bool has_avx512_amx() {
 #endif
 
 constexpr InstructionSet known_sets[] = {
-#if TAPCONV_HAVE_X86
+#if TAPCONV_HAVE_AVX512
     {"avx512_amx", "AVX-512 F, BW, DQ and VL, AMX TILE and BF16, and a system that permits tiles", 64, 32, false, true,
      &has_avx512_amx, &avx512_amx_kernels},
     {"avx512_bf16", "AVX-512 F, BW, DQ, VL and BF16", 64, 32, true, false, &has_avx512_bf16, &avx512_bf16_kernels},
     {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, false, false, &has_avx512, &avx512_kernels},
+#endif
+#if TAPCONV_HAVE_X86
     {"avx2", "AVX2, FMA and F16C", 32, 16, false, false, &has_avx2, &avx2_kernels},
 #endif
     {"portable", "any processor", 16, 16, false, false, &always, &portable_kernels},
