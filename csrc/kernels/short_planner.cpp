@@ -80,7 +80,7 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   plan.out_block = rounded_up(divide_up(group_out, parts), dot_rows(instruction_set.register_count));
   plan.out_block_count = divide_up(group_out, plan.out_block);
   plan.task_count = others * plan.out_block_count;
-  lay_out(plan, plan.time_block * plan.partial_stride, element);
+  lay_out(plan, plan.time_block * plan.partial_stride + width, element);
   return plan;
 }
 

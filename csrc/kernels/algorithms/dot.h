@@ -71,7 +71,7 @@ DotFunction<Vector, Storage> dot_tile_of(int columns) {
 }
 
 // Gathers what output position `time` reads: [in_channel][tap]. The taps that read samples are the same for all
-// channels.
+// channels. Up to a vector behind the column may be written.
 template <class Vector, class Storage>
 void gather_column(const Problem& p, const Storage* input, int64_t time, typename Vector::Scalar* column) {
   using Scalar = typename Vector::Scalar;
@@ -82,6 +82,18 @@ void gather_column(const Problem& p, const Storage* input, int64_t time, typenam
   int64_t end = p.kernel_size;
   while (end > begin && first + (end - 1) * p.dilation >= p.input_length) --end;
   const int64_t apart = p.dilation * p.input_strides.time;
+  const bool pads_zeros = p.padding_mode == PaddingMode::zeros || (begin == 0 && end == p.kernel_size);
+  const bool side_by_side = apart == 1 || p.kernel_size == 1;
+  if (side_by_side && pads_zeros && begin < end && p.kernel_size <= Vector::width) {
+    // A vector for each channel: its spare lanes are the zeros of padded taps, and the next channel's to overwrite.
+    const int count = static_cast<int>(end - begin);
+    const Storage* samples = input + first * p.input_strides.time + begin * apart;
+    for (int64_t k = 0; k < begin; ++k) column[k] = Scalar(0);
+    for (int64_t c = 0; c < channels; ++c, column += p.kernel_size, samples += p.input_strides.channel) {
+      Vector::store(column + begin, Vector::load_partial(samples, count));
+    }
+    return;
+  }
   for (int64_t c = 0; c < channels; ++c, column += p.kernel_size) {
     const Storage* const channel = input + c * p.input_strides.channel;
     const auto pad = [&](int64_t k) {
