@@ -51,10 +51,27 @@ template <class Vector, class Storage, int Rows, int Columns>
       for (int o = 0; o < Rows; ++o) sum[o][j] = Vector::multiply_add(x, w[o], sum[o][j]);
     }
   }
+  if constexpr (Columns == dot_columns && Rows * Columns % width == 0) {
+    // A vector of sums at a time, in the order of Vector::sum: halves added to halves.
 #pragma GCC unroll 16
-  for (int o = 0; o < Rows; ++o) {
+    for (int first = 0; first < Rows * Columns; first += width) {
+      Register lanes[width];
 #pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) dots[o][j] = Vector::sum(sum[o][j]);
+      for (int i = 0; i < width; ++i) lanes[i] = sum[(first + i) / Columns][(first + i) % Columns];
+      Vector::transpose(lanes);
+#pragma GCC unroll 4
+      for (int half = width / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < half; ++i) lanes[i] = Vector::add(lanes[i], lanes[i + half]);
+      }
+      Vector::store(&dots[0][0] + first, lanes[0]);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int o = 0; o < Rows; ++o) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Columns; ++j) dots[o][j] = Vector::sum(sum[o][j]);
+    }
   }
 }
 
