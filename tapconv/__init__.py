@@ -40,7 +40,7 @@ def isa_available() -> list[str]:
 
 
 def isa_compiled() -> list[str]:
-    """The instruction sets that the library has kernels for, best first."""
+    """The instruction sets that the library has kernels for, the best on this processor first."""
     return torch.ops.tapconv.isa_compiled()
 
 

@@ -18,7 +18,8 @@ struct InstructionSet {
   const KernelTable* (*table)();      // entry points
 };
 
-// Every instruction set compiled into this library, best first; the last is "portable", which every machine has.
+// Every instruction set compiled into this library, the best on this processor first; the last is "portable", which
+// every machine has.
 std::span<const InstructionSet> instruction_sets();
 
 // The one in use: the best available, or the one that the environment variable TAPCONV_ISA names, chosen once per

@@ -9,9 +9,11 @@ namespace tapconv::kernels {
 namespace {
 
 // Register tiles leave lanes empty below a vector of outputs, but share each weight among all of them: on the machines
-// measured, dot products win up to half a vector, up to a whole one of several samples, and for a single
-// output, whose row would be gathered sample by sample.
-constexpr int64_t most_outputs_per_vector_divisor = 2;
+// measured, dot products win up to half a vector, up to five eighths where the columns are one block, so that weights
+// are read once, up to a whole vector of several samples, and for a single output, whose row would be gathered sample
+// by sample.
+constexpr int64_t most_eighths_of_a_vector = 4;
+constexpr int64_t most_eighths_in_one_block = 5;
 constexpr int64_t columns_bytes = 128 * 1024;
 
 // Rows cost a fixed time for each channel, lanes over channels a time for each output and tap. Measured on AVX2 and
@@ -67,20 +69,24 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   const int64_t length = group_in * p.kernel_size;
   const bool rows = p.weight_strides.tap == 1 && (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
   if (!rows || group_out < 2 || length < width) return std::nullopt;
-  if (p.output_length * most_outputs_per_vector_divisor > width) return std::nullopt;
-  if (p.output_length > 1 && p.batch * p.output_length > width) return std::nullopt;
+  const int64_t column_stride = rounded_up(length, width);
+  const int64_t fitting = columns_bytes / (column_stride * element);
+  const int64_t positions = p.batch * p.output_length;
+  const int64_t block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, positions);
+  const int64_t most_eighths = block == positions ? most_eighths_in_one_block : most_eighths_of_a_vector;
+  if (p.output_length * 8 > most_eighths * width) return std::nullopt;
+  if (p.output_length > 1 && positions > width) return std::nullopt;
 
   Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);
-  plan.partial_stride = rounded_up(length, width);
-  const int64_t fitting = std::max<int64_t>(columns_bytes / (plan.partial_stride * element), 1);
-  plan.time_block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, p.batch * p.output_length);
-  plan.time_block_count = divide_up(p.batch * p.output_length, plan.time_block);
+  plan.partial_stride = column_stride;
+  plan.time_block = block;
+  plan.time_block_count = divide_up(positions, block);
   const int64_t others = p.groups * plan.time_block_count;
   const int64_t parts = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, others) : 1;
   plan.out_block = rounded_up(divide_up(group_out, parts), dot_rows(instruction_set.register_count));
   plan.out_block_count = divide_up(group_out, plan.out_block);
   plan.task_count = others * plan.out_block_count;
-  lay_out(plan, plan.time_block * plan.partial_stride, element);
+  lay_out(plan, plan.time_block * plan.partial_stride + width, element);
   return plan;
 }
 

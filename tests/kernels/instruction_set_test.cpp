@@ -24,6 +24,14 @@ TEST(InstructionSets, are_found_by_name) {
   EXPECT_EQ(find_instruction_set(""), nullptr);
 }
 
+#if defined(__x86_64__)
+TEST(InstructionSets, bfloat16_pairs_come_first_where_they_are_faster_than_float32) {
+  const InstructionSet* pairs = find_instruction_set("avx512_bf16");
+  const InstructionSet* float32 = find_instruction_set("avx512");
+  EXPECT_EQ(pairs < float32, !__builtin_cpu_is("intel"));
+}
+#endif
+
 TEST(InstructionSets, best_available_one_is_current_unless_forced) {
   const InstructionSet& current = current_instruction_set();
   if (const char* forced = std::getenv("TAPCONV_ISA")) {

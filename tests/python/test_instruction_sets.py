@@ -32,8 +32,14 @@ def run(isa, program):
 def test_names():
     assert tapconv.isa() in tapconv.isa_available()
     assert set(tapconv.isa_available()) <= set(tapconv.isa_compiled()) <= set(ALL)
-    assert tapconv.isa_compiled() == sorted(tapconv.isa_compiled(), key=ALL.index), "best first"
     assert tapconv.isa_available()[-1] == "portable"
+
+
+def test_best_first():
+    # Which of avx512_bf16 and avx512 comes first depends on the processor's maker.
+    ranks = [ALL.index(isa.replace("_bf16", "")) for isa in tapconv.isa_compiled()]
+    assert ranks == sorted(ranks)
+    assert tapconv.isa_available() == [isa for isa in tapconv.isa_compiled() if isa in tapconv.isa_available()]
 
 
 def test_the_best_is_used_unless_one_is_forced():

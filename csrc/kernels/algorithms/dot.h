@@ -51,10 +51,27 @@ template <class Vector, class Storage, int Rows, int Columns>
       for (int o = 0; o < Rows; ++o) sum[o][j] = Vector::multiply_add(x, w[o], sum[o][j]);
     }
   }
+  if constexpr (Columns == dot_columns && Rows * Columns % width == 0) {
+    // A vector of sums at a time, in the order of Vector::sum: halves added to halves.
 #pragma GCC unroll 16
-  for (int o = 0; o < Rows; ++o) {
+    for (int first = 0; first < Rows * Columns; first += width) {
+      Register lanes[width];
 #pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) dots[o][j] = Vector::sum(sum[o][j]);
+      for (int i = 0; i < width; ++i) lanes[i] = sum[(first + i) / Columns][(first + i) % Columns];
+      Vector::transpose(lanes);
+#pragma GCC unroll 4
+      for (int half = width / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+        for (int i = 0; i < half; ++i) lanes[i] = Vector::add(lanes[i], lanes[i + half]);
+      }
+      Vector::store(&dots[0][0] + first, lanes[0]);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int o = 0; o < Rows; ++o) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Columns; ++j) dots[o][j] = Vector::sum(sum[o][j]);
+    }
   }
 }
 
@@ -71,7 +88,7 @@ DotFunction<Vector, Storage> dot_tile_of(int columns) {
 }
 
 // Gathers what output position `time` reads: [in_channel][tap]. The taps that read samples are the same for all
-// channels.
+// channels. Up to a vector behind the column may be written.
 template <class Vector, class Storage>
 void gather_column(const Problem& p, const Storage* input, int64_t time, typename Vector::Scalar* column) {
   using Scalar = typename Vector::Scalar;
@@ -82,6 +99,18 @@ void gather_column(const Problem& p, const Storage* input, int64_t time, typenam
   int64_t end = p.kernel_size;
   while (end > begin && first + (end - 1) * p.dilation >= p.input_length) --end;
   const int64_t apart = p.dilation * p.input_strides.time;
+  const bool pads_zeros = p.padding_mode == PaddingMode::zeros || (begin == 0 && end == p.kernel_size);
+  const bool side_by_side = apart == 1 || p.kernel_size == 1;
+  if (side_by_side && pads_zeros && begin < end && p.kernel_size <= Vector::width) {
+    // A vector for each channel: its spare lanes are the zeros of padded taps, and the next channel's to overwrite.
+    const int count = static_cast<int>(end - begin);
+    const Storage* samples = input + first * p.input_strides.time + begin * apart;
+    for (int64_t k = 0; k < begin; ++k) column[k] = Scalar(0);
+    for (int64_t c = 0; c < channels; ++c, column += p.kernel_size, samples += p.input_strides.channel) {
+      Vector::store(column + begin, Vector::load_partial(samples, count));
+    }
+    return;
+  }
   for (int64_t c = 0; c < channels; ++c, column += p.kernel_size) {
     const Storage* const channel = input + c * p.input_strides.channel;
     const auto pad = [&](int64_t k) {

@@ -23,9 +23,10 @@ struct PortableVector {
   static Register multiply_subtract(Register a, Register b, Register c) { return a * b - c; }
   static Register subtract_product(Register c, Register a, Register b) { return c - a * b; }
   static Scalar sum(Register a) {
-    Scalar total = a[0];
-    for (int lane = 1; lane < width; ++lane) total += a[lane];
-    return total;
+    for (int half = width / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; ++lane) a[lane] += a[lane + half];
+    }
+    return a[0];
   }
 
   // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
