@@ -70,6 +70,7 @@ constexpr double direct_weight = 0.25;
 constexpr double row_piece = 22;
 
 constexpr double tile_product = 1.13;
+constexpr double shared_winograd_product = 1.03;  // with shared tiles, which are prefetched
 constexpr double tile_call = 45;
 // By size * log2(size) of a Fourier transform.
 constexpr double tile_input = 1.6;
@@ -98,6 +99,7 @@ constexpr double tile_strided_output = 2;  // put in order, then written one by 
 constexpr double shared_tile_line = 5;
 // Of tiles of any block beyond it, for each time that they are read.
 constexpr double far_tile_line = 3.5;
+constexpr double far_shared_winograd_line = 1;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 1.8;
@@ -278,8 +280,10 @@ double tile_cost(const Plan& plan) {
   const int64_t block_vectors = divide_up(tiles.block_tiles, width);
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
-  const double products = sweeps * (tile_product * sweep_cost(plan, block_vectors) * channels +
-                                    tile_call * sweep_calls(plan, block_vectors));
+  const bool shared_winograd = tiles.shared_tiles && !is_fourier(tiles.transform);
+  const double product = shared_winograd ? shared_winograd_product : tile_product;
+  const double products =
+      sweeps * (product * sweep_cost(plan, block_vectors) * channels + tile_call * sweep_calls(plan, block_vectors));
   const double inputs = vectors * channels * static_cast<double>(p.groups);
   const double outputs = vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
@@ -309,7 +313,8 @@ double tile_cost(const Plan& plan) {
   const double tile_lines = lines_of(p, static_cast<double>(tiles.block_tiles) * channels * shape.products);
   const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
   if ((tiles.shared_tiles ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
-    cost += far_tile_line * tile_lines * static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
+    cost += (shared_winograd ? far_shared_winograd_line : far_tile_line) * tile_lines * static_cast<double>(p.groups) *
+            blocks * static_cast<double>(tiles.tile_reads);
   }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   const double filter_bytes = filter_lines * cache_line_bytes;
