@@ -70,7 +70,7 @@ constexpr double direct_weight = 0.25;
 constexpr double row_piece = 22;
 
 constexpr double tile_product = 1.13;
-constexpr double shared_winograd_product = 1.03;  // with shared tiles, which are prefetched
+constexpr double winograd_product = 1.03;
 constexpr double tile_call = 45;
 // By size * log2(size) of a Fourier transform.
 constexpr double tile_input = 1.6;
@@ -99,7 +99,7 @@ constexpr double tile_strided_output = 2;  // put in order, then written one by 
 constexpr double shared_tile_line = 5;
 // Of tiles of any block beyond it, for each time that they are read.
 constexpr double far_tile_line = 3.5;
-constexpr double far_shared_winograd_line = 1;
+constexpr double far_shared_winograd_line = 1;  // prefetched
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 1.8;
@@ -281,7 +281,7 @@ double tile_cost(const Plan& plan) {
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
   const bool shared_winograd = tiles.shared_tiles && !is_fourier(tiles.transform);
-  const double product = shared_winograd ? shared_winograd_product : tile_product;
+  const double product = is_fourier(tiles.transform) ? tile_product : winograd_product;
   const double products =
       sweeps * (product * sweep_cost(plan, block_vectors) * channels + tile_call * sweep_calls(plan, block_vectors));
   const double inputs = vectors * channels * static_cast<double>(p.groups);
