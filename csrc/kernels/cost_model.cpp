@@ -86,6 +86,7 @@ constexpr double direct_weight = 0.25;
 constexpr double row_piece = 22;
 
 constexpr double tile_product = 1.13;
+constexpr double winograd_product = 1.03;
 constexpr double tile_call = 45;
 // By size * log2(size) of a Fourier transform.
 constexpr double tile_input = 1.6;
@@ -115,6 +116,7 @@ constexpr double tile_strided_output = 2;  // put in order, then written one by 
 constexpr double shared_tile_line = 5;
 // Of tiles of any block beyond it, for each time that they are read.
 constexpr double far_tile_line = 3.5;
+constexpr double far_shared_winograd_line = 1;  // prefetched
 // Of sums with filters in the lanes beyond it, for each block of input channels that they are added to.
 constexpr double far_sum_line = 6;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
@@ -298,9 +300,11 @@ double tile_cost(const Plan& plan) {
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
   const bool lanes = has_filter_lanes(tiles);
+  const bool shared_winograd = tiles.blocking == TileBlocking::shared_tiles && !is_fourier(tiles.transform);
+  const double product = is_fourier(tiles.transform) ? tile_product : winograd_product;
   const double sweep = lanes ? panel_sweep_cost(plan) : sweep_cost(plan, block_vectors);
   const double calls = lanes ? panel_sweep_calls(plan) : sweep_calls(plan, block_vectors);
-  const double products = sweeps * (tile_product * sweep * channels + tile_call * calls);
+  const double products = sweeps * (product * sweep * channels + tile_call * calls);
   const double inputs = vectors * channels * static_cast<double>(p.groups);
   const double output_vectors = lanes ? static_cast<double>(tiles.tile_count) / static_cast<double>(width) : vectors;
   const double outputs = output_vectors * static_cast<double>(p.out_channels);
@@ -332,7 +336,8 @@ double tile_cost(const Plan& plan) {
   const double tile_lines = lines_of(p, static_cast<double>(tiles.block_tiles) * channels * shape.products);
   const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
   if ((shares_tiles(tiles) ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
-    cost += far_tile_line * tile_lines * static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
+    cost += (shared_winograd ? far_shared_winograd_line : far_tile_line) * tile_lines * static_cast<double>(p.groups) *
+            blocks * static_cast<double>(tiles.tile_reads);
   }
   if (lanes) {
     const double block = static_cast<double>(divide_up(tiles.tile_count, tiles.block_count)) * shape.products;

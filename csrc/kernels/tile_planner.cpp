@@ -22,7 +22,9 @@ constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
 constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
-constexpr int64_t most_own_tiles = 256;  // of a block that a task has for itself
+// Of a block, unless it is shared and Winograd's: its filters take longest beside their few products, and are
+// transformed anew for each block.
+constexpr int64_t most_usual_tiles = 256;
 constexpr int64_t most_row_bytes = 256 * 1024;
 // With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
 // or sums would be loaded and stored more often than anything is multiplied.
@@ -147,7 +149,7 @@ class Decision {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
     int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
-    tiles = std::clamp<int64_t>(tiles, column(), most_own_tiles / column() * column());
+    tiles = std::clamp<int64_t>(tiles, column(), most_usual_tiles / column() * column());
     if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
     while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
     const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
@@ -187,7 +189,8 @@ class Decision {
   int64_t most_shared() const { return std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes); }
 
   bool choose_shared_blocks() {
-    int64_t tiles = std::min<int64_t>(most_shared() / input_bytes(1), largest_tile_block);
+    const int64_t most_tiles = is_fourier(tiles_.transform) ? most_usual_tiles : largest_tile_block;
+    int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
     choose_channels_at_a_time();

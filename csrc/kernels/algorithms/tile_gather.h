@@ -65,11 +65,43 @@ struct TileLanes {
   }
 };
 
+// The samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the next
+// one's first.
+template <class Vector>
+void gather_quads(const typename Vector::Scalar* row, int size, typename Vector::Scalar* samples) {
+  constexpr int width = Vector::width;
+  const typename Vector::Scalar* from[width];
+#pragma GCC unroll 16
+  for (int l = 0; l < width; ++l) from[l] = row + 4 * l;
+  typename Vector::Register r[4];
+  Vector::load_quads(from, 0, r);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) Vector::store(samples + j * width, r[j]);
+  if constexpr (Vector::has_shift) {
+    const typename Vector::Shift shift = Vector::shift_of(1);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      if (4 + j >= size) return;
+      Vector::store(samples + (4 + j) * width, Vector::shifted(r[j], Vector::broadcast(row[4 * width + j]), shift));
+    }
+  } else {
+    Vector::load_quads(from, 4, r);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) Vector::store(samples + (4 + j) * width, r[j]);
+  }
+}
+
 // The samples of `width` tiles from lane `lane` on, undilated.
 template <class Vector>
 void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
                   typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
+  if constexpr (Vector::has_quads) {
+    const int32_t* const at = lanes.row_at + lane;
+    if (size <= 8 && lane + width <= lanes.count && at[1] - at[0] == 4 && at[width - 1] - at[0] == 4 * (width - 1)) {
+      return gather_quads<Vector>(rows + at[0], size, samples);
+    }
+  }
   const typename Vector::Scalar* from[width];
   for (int l = 0; l < width; ++l) from[l] = rows + lanes.row_at[lane + l < lanes.count ? lane + l : lane];
   if constexpr (Vector::has_quads) {

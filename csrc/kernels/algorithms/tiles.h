@@ -218,6 +218,7 @@ class TileRunner {
       const int64_t runs = all ? 1 : segments;
       const int64_t end = all ? segments * group_in_ : last_channel;
       const bool prefetches = plan_.packed_ahead && q + 1 < products_;
+      const int64_t first_row = (first_channel - inputs.first) * blocks_.block_tiles;
       const Scalar* const product_inputs = inputs.tiles + q * blocks_.input_plane;
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
         const Part columns = part_of(column_tile, column_tiles, vectors);
@@ -227,6 +228,11 @@ class TileRunner {
             call.rows = product_inputs + (s * inputs.count + channel - inputs.first) * blocks_.block_tiles + lane;
             call.pair_count = smaller(plan_.channel_block, end - channel);
             call.accumulate = s > 0 || channel > 0;
+            const bool ends = channel + plan_.channel_block >= end;
+            const Scalar* const next = !ends ? call.rows + plan_.channel_block * blocks_.block_tiles
+                                       : column_tile + 1 < column_tiles
+                                           ? product_inputs + first_row + lane + columns.size * width
+                                           : product_inputs + blocks_.input_plane + first_row;
             for (int64_t tile = first; tile < last; ++tile) {
               const Part part = part_of(tile, plan_.tile_row_count, group_out_);
               call.weight = weight + (tile - first) * blocks_.weight_tile + (s * group_in_ + channel) * part.size;
@@ -234,12 +240,25 @@ class TileRunner {
               if (prefetches && column_tile == 0) {
                 prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
               }
+              if (blocks_.shared_tiles) {
+                const Part rows = part_of(tile - first, last - first, call.pair_count);
+                prefetch_rows(next + rows.first * blocks_.block_tiles, rows.size, columns.size * width);
+              }
               call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
               tile_of<Isa, Vector, true>(part.size, columns.size)(call);
             }
           }
         }
       }
+    }
+  }
+
+  // Tiles that slots share lie beyond the second-level cache, in pieces of one column of register tiles: those of the
+  // next call come closer while this one multiplies.
+  void prefetch_rows(const Scalar* row, int count, int64_t tiles) const {
+    constexpr int64_t line = 64 / sizeof(Scalar);
+    for (int i = 0; i < count; ++i, row += blocks_.block_tiles) {
+      for (int64_t t = 0; t < tiles; t += line) __builtin_prefetch(row + t, 0, 2);
     }
   }
 
