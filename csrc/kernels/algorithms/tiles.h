@@ -240,7 +240,7 @@ class TileRunner {
               if (prefetches && column_tile == 0) {
                 prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
               }
-              if (blocks_.shared_tiles) {
+              if (shares_tiles(blocks_)) {
                 const Part rows = part_of(tile - first, last - first, call.pair_count);
                 prefetch_rows(next + rows.first * blocks_.block_tiles, rows.size, columns.size * width);
               }
