@@ -10,6 +10,7 @@
 #include "kernels/guarded_buffer.h"
 #include "kernels/instruction_set.h"
 #include "kernels/oracle.h"
+#include "kernels/plan.h"
 #include "kernels/problem.h"
 
 namespace tapconv::kernels::test {
