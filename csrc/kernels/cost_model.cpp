@@ -296,7 +296,7 @@ double tile_cost(const Plan& plan) {
   const double last_product =
       static_cast<double>(tiles.last_product_segments) / static_cast<double>(plan.rows.segment_count);
   const double sweeps = static_cast<double>(p.groups) * blocks * (shape.products - 1 + last_product);
-  const int64_t block_vectors = divide_up(tiles.block_tiles, width);
+  const int64_t block_vectors = divide_up(divide_up(tiles.tile_count, tiles.block_count), width);
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
   const bool lanes = has_filter_lanes(tiles);

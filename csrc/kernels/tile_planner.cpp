@@ -106,6 +106,14 @@ class Decision {
     tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
   }
 
+  // A register tile reads a few lines of every channel: where channels lie a multiple of many lines apart, those fall
+  // into few sets of the first-level cache.
+  void spread_over_cache_sets() {
+    if (tiles_.block_tiles % (8 * line_) != 0) return;
+    tiles_.block_tiles += line_;
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+  }
+
   void choose_channel_block() {
     const int64_t channels = l1_tiles_bytes / (column() * element_);
     // Segments adjoin where all input channels are at hand.
@@ -189,12 +197,14 @@ class Decision {
   int64_t most_shared() const { return std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes); }
 
   bool choose_shared_blocks() {
-    const int64_t most_tiles = is_fourier(tiles_.transform) ? most_usual_tiles : largest_tile_block;
+    // A line less than fits, which may be added below.
+    const int64_t most_tiles = is_fourier(tiles_.transform) ? most_usual_tiles : largest_tile_block - line_;
     int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
     choose_channels_at_a_time();
     set_block(tiles);
+    spread_over_cache_sets();
     choose_channel_block();
     const int64_t own_filter_bytes =
         plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
