@@ -213,9 +213,11 @@ class Decision {
   }
 
   bool choose_panels() {
-    const int64_t tiles = std::min<int64_t>(most_shared() / input_bytes(1), largest_tile_block) / width_ * width_;
+    const int64_t most_tiles = largest_tile_block - line_;
+    const int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles) / width_ * width_;
     if (tiles == 0) return false;
     set_block(tiles);
+    spread_over_cache_sets();
     tiles_.channels_at_a_time = group_in_;
     const int64_t channel_bytes = shape_.products * plan_.tile_rows * element_;
     const int64_t channels = std::min(l1_tiles_bytes / (plan_.tile_rows * element_),
