@@ -253,6 +253,19 @@ void transform_taps(const Plan& plan, const ForwardOperands& operands, int64_t v
   }
 }
 
+// Puts the filters of `segments` segments, `filters` of each, side by side in the lanes of the first one.
+template <class Vector>
+void join_segments(int64_t segments, int filters, int64_t size, typename Vector::Scalar* taps) {
+  constexpr int width = Vector::width;
+  for (int64_t i = 0; i < size; ++i) {
+    typename Vector::Register joined = Vector::load(taps + i * width);
+    for (int64_t s = 1; s < segments; ++s) {
+      joined = Vector::load_lanes(joined, taps + (s * size + i) * width, static_cast<int>(s) * filters, filters);
+    }
+    Vector::store(taps + i * width, joined);
+  }
+}
+
 // Transforms the filters of one register tile of a group for some of its input channels. `to` is where the first
 // product of the first of them goes; `taps` has room for the samples of one vector of tiles, of all segments.
 template <class Vector, class Storage>
@@ -274,11 +287,17 @@ void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_
         plan, static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride, channels,
         first_out, rows);
     const int64_t filters = (channels.last - channels.first) * rows;
+    // So few that a vector has room for several segments, which adjoin.
+    const int64_t together = filters < width ? width / filters : 1;
     const int64_t last = filters > width ? (filters - width) / width * step + filters % width : 0;
     for (int64_t i = 0; i < filters; i += width) {
       reader.read(taps);
       const int64_t place = i / width * step;
-      for (int64_t s = 0; s < segments; ++s) {
+      for (int64_t s = 0; s < segments; s += together) {
+        if (together > 1) {
+          join_segments<Vector>(segments - s < together ? segments - s : together, static_cast<int>(filters), size,
+                                taps + s * size * width);
+        }
         transform.weight(taps + s * size * width, at + s * filters + (place < last ? place : last),
                          plan.tiles.weight_plane);
       }
