@@ -33,7 +33,8 @@ constexpr int64_t most_elements = int64_t(1) << 40;
 
 // What a transform has to save over a smaller one.
 constexpr double worth_more_memory = 0.95;
-// What vectors of output channels have to save over dot products, by estimates that are only so good.
+// What vectors of output channels have to save over dot products, and shared tiles over others, by estimates that are
+// only so good.
 constexpr double worth_other_way = 0.95;
 
 // Every step is undone by its inverse, so that any change of one word changes the sum.
@@ -133,7 +134,7 @@ std::optional<TileChoice> cheaper_tiles(const Problem& p, const InstructionSet& 
   if (layout.lanes) return plan(TileBlocking::filter_lanes);
   std::optional<TileChoice> best = plan(TileBlocking::own_tiles);
   std::optional<TileChoice> shared = plan(TileBlocking::shared_tiles);
-  if (!best || (shared && shared->cost < best->cost)) best = shared;
+  if (!best || (shared && shared->cost < worth_other_way * best->cost)) best = shared;
   if (!best || !shared || slots == 1 || best->plan.task_count >= 2 * slots) return best;
   // Too few blocks to keep all slots busy: the other way of blocking gives the same sums. The cost stays the one that
   // does not depend on the slots.
