@@ -47,8 +47,9 @@ def tapconv_out_call(layer: Layer, tensors: Tensors) -> Call:
     return call
 
 
-def tapconv_packed_call(layer: Layer, tensors: Tensors) -> Call:
-    """The same with the weight packed ahead of time for this input, as ONNX Runtime and OpenVINO do."""
+def tapconv_packed_calls(layer: Layer, tensors: Tensors) -> tuple[Call, Call]:
+    """The same with the weight packed ahead of time for this input, as ONNX Runtime and OpenVINO do; and with a new
+    output at every call."""
     input, weight, bias = tensors
     packed = tapconv.pack_weight(
         weight,
@@ -62,10 +63,13 @@ def tapconv_packed_call(layer: Layer, tensors: Tensors) -> Call:
     shape = tuple(weight.shape)
     arguments = layer_arguments(layer)
 
-    def call() -> Tensor:
+    def into_output() -> Tensor:
         return tapconv.conv1d_packed(input, packed, shape, bias, *arguments, out=out)
 
-    return call
+    def with_new_output() -> Tensor:
+        return tapconv.conv1d_packed(input, packed, shape, bias, *arguments)
+
+    return into_output, with_new_output
 
 
 def training_call(forward: Callable[..., Tensor], layer: Layer, tensors: Tensors) -> Call:

@@ -105,10 +105,7 @@ def summary(run: Run) -> list[str]:
     if run.peers:
         lines.append(f"Against the best peer of each layer: {_against_best_peer(run, packed=False)}")
         if all(row.has_packed for row in run.rows):
-            lines.append(
-                f"The same with weights packed ahead, against ONNX Runtime and OpenVINO, which do that too: "
-                f"{_against_best_peer(run, packed=True)}"
-            )
+            lines.append(f"The same with tapconv's weights packed ahead, too: {_against_best_peer(run, packed=True)}")
     for row in run.rows:
         lines += [f"{peer} was left out of {row.layer.name}: {reason}" for peer, reason in row.left_out.items()]
     return lines
@@ -134,10 +131,10 @@ def to_markdown(runs: Sequence[Run], peer_versions: dict[str, str], picture_name
     parts.append(
         "Times are medians unless called best, all candidates interleaved in one process. torch allocates its output "
         "and is held against tapconv allocating; ONNX Runtime and OpenVINO write into an output bound in advance, have "
-        "packed the weights ahead of time, and are held against tapconv with out=, and with out= and its own weights "
-        "packed ahead. The spread is the largest half distance between quartiles of any candidate. The limit is the "
-        "shortest time that the measured peak and bandwidth allow a plain sum; an algorithm that multiplies less can "
-        "pass it."
+        "packed the weights ahead of time, and are held against tapconv with out=. The last ratio is the same with "
+        "tapconv's own weights packed ahead. The spread is the largest half distance between quartiles of a candidate. "
+        "The limit is the shortest time that the measured peak and bandwidth allow a plain sum; an algorithm that "
+        "multiplies less can pass it."
     )
     for run, picture in zip(runs, picture_names, strict=True):
         parts += [f"## {run.title}", f"![{run.title}]({picture})", table(run), *summary(run)]
