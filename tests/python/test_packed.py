@@ -73,10 +73,11 @@ def test_winograd(stride, dtype):
     packed = pack(problem, weight, algorithm="winograd")
     for length in (500, 50, 7):
         signal = input[..., :length]
+        # Not the same bits: one may have output channels in the lanes and the other tiles, and then adds the bias last.
         output = tapconv.conv1d_packed(signal, packed, weight.shape, bias, **problem.arguments)
         plain = tapconv.conv1d(signal, weight, bias, **problem.arguments, algorithm="winograd")
-        assert torch.equal(output, plain)
         assert_within_bound(output, *problem.oracle(signal, weight, bias), "winograd")
+        assert_within_bound(plain, *problem.oracle(signal, weight, bias), "winograd")
     with tapconv.default_algorithm("direct"):
         output = tapconv.conv1d_packed(input, packed, weight.shape, bias, **problem.arguments)
     assert torch.equal(output, tapconv.conv1d(input, weight, bias, **problem.arguments, algorithm="direct"))
