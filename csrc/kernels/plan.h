@@ -138,8 +138,7 @@ enum class TileBlocking : uint8_t {
   // A task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead.
   own_tiles,
   // All slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
-  // whose
-  // filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   shared_tiles,
   // The same with output channels in the vector lanes (algorithms/tile_filter_lanes.h), for few tiles.
   filter_lanes,

@@ -56,7 +56,8 @@ class FilterLanes {
       call.rows = filters;
       for (int64_t i = 0; i < tile_groups; ++i) {
         const Part part = part_of(i, tile_groups, lanes_.count);
-        if (plan_.packed_ahead && q + 1 < products_) prefetch(filters + blocks_.weight_plane + i * share, share);
+        if (plan_.packed_ahead && q + 1 < products_)
+          prefetch_filters(filters + blocks_.weight_plane + i * share, share);
         call.weight = inputs + part.first;
         call.output = outputs_ + q * blocks_.output_plane + part.first * plan_.tile_rows;
         tile_of<Isa, Vector, true>(part.size, panel.size / width)(call);
@@ -126,12 +127,6 @@ class FilterLanes {
         store_outputs<Vector>(to, strides.time, sums, times - t);
       }
     }
-  }
-
-  // Filters that were transformed before the call come from far away.
-  static void prefetch(const Scalar* filters, int64_t count) {
-    constexpr int64_t line = 64 / sizeof(Scalar);
-    for (int64_t i = 0; i < count; i += line) __builtin_prefetch(filters + i, 0, 2);
   }
 
   const Plan& plan_;

@@ -28,6 +28,14 @@ const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTrans
   return all[static_cast<int>(transform)];
 }
 
+// Filters that were transformed before the call come from far away, and those of the next product lie a plane
+// further, in pieces too short for hardware prefetchers.
+template <class Scalar>
+void prefetch_filters(const Scalar* filters, int64_t count) {
+  constexpr int64_t line = 64 / sizeof(Scalar);
+  for (int64_t i = 0; i < count; i += line) __builtin_prefetch(filters + i, 0, 2);
+}
+
 struct InputChannels {
   int64_t first;
   int64_t last;  // the first one that does not belong to them

@@ -262,13 +262,6 @@ class TileRunner {
     }
   }
 
-  // Filters that were transformed before the call come from far away, and those of the next product lie a plane
-  // further, in pieces too short for hardware prefetchers.
-  static void prefetch_filters(const Scalar* filters, int64_t count) {
-    constexpr int64_t line = 64 / sizeof(Scalar);
-    for (int64_t i = 0; i < count; i += line) __builtin_prefetch(filters + i, 0, 2);
-  }
-
   void transform_outputs(int64_t group, int64_t out_block) {
     if (plan_.variant.wide_output) {
       transform_outputs(group, out_block, static_cast<Scalar*>(operands_.output));
