@@ -305,7 +305,8 @@ double tile_cost(const Plan& plan) {
   const double sweep = lanes ? panel_sweep_cost(plan) : sweep_cost(plan, block_vectors);
   const double calls = lanes ? panel_sweep_calls(plan) : sweep_calls(plan, block_vectors);
   const double products = sweeps * (product * sweep * channels + tile_call * calls);
-  const double inputs = vectors * channels * static_cast<double>(p.groups);
+  const double inputs =
+      vectors * channels * static_cast<double>(p.groups) / static_cast<double>(tiles.channels_together);
   const double output_vectors = lanes ? static_cast<double>(tiles.tile_count) / static_cast<double>(width) : vectors;
   const double outputs = output_vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);

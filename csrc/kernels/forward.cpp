@@ -149,7 +149,8 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
   if (shares_tiles(plan.tiles)) {
     for (int64_t block = 0; block < plan.tiles.block_count; ++block) {
-      const int64_t group_in = plan.problem.in_channels / plan.problem.groups;
+      // Channels are counted by those whose tiles share a vector.
+      const int64_t group_in = plan.problem.in_channels / plan.problem.groups / plan.tiles.channels_together;
       for (int64_t group = 0; group < plan.problem.groups; group += plan.tiles.shared_groups) {
         const int64_t groups = std::min(plan.tiles.shared_groups, plan.problem.groups - group);
         each_slot(groups * group_in, [&](int64_t first, int64_t last, int slot) {

@@ -167,7 +167,7 @@ struct TileBlocks {
   int64_t phases;           // of the dilation
   int64_t tiles_per_phase;  // of one sample
   int64_t tile_count;       // over all samples and phases, for each group
-  int64_t block_tiles;      // whole vectors
+  int64_t block_tiles;      // whole vectors; with filters in the lanes, few tiles are a power of two that divides one
   int64_t block_count;
 
   TileBlocking blocking;
@@ -176,6 +176,7 @@ struct TileBlocks {
   // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
   // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.
   int64_t channels_at_a_time;
+  int64_t channels_together;  // input channels whose tiles share a vector: one, unless a block is less than a vector
   // How often transformed tiles are read where one slot does all: once for each block of output channels.
   int64_t tile_reads;
 
@@ -184,6 +185,7 @@ struct TileBlocks {
   int64_t output_plane;  // between the products of transformed outputs
   int64_t weight_plane;  // between the products of transformed filters
   int64_t weight_tile;   // between the register tiles of one product
+  int64_t row_distance;  // between the rows of channels whose tiles share a vector
 
   size_t flags_at;     // one byte for the weights, then for each group, sample and tile: 1 where sums may overflow
   size_t fallback_at;  // workspace of the direct sum for such tiles; overlaps all that follows

@@ -1,6 +1,7 @@
 #include "tile_planner.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "blocking.h"
 #include "cost_model.h"
@@ -29,7 +30,7 @@ constexpr int64_t most_row_bytes = 256 * 1024;
 // With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
 // or sums would be loaded and stored more often than anything is multiplied.
 constexpr int64_t panel_filter_bytes = 768 * 1024;
-constexpr int64_t least_panel_channels = 16;
+constexpr int64_t least_panel_channels = 8;
 
 class Decision {
  public:
@@ -50,6 +51,7 @@ class Decision {
     slots_ = slots_worth(problem, std::max(slots, 1));
     plan_.packed_ahead = ahead == FiltersAhead::transformed;
     tiles_.transform = transform;
+    tiles_.channels_together = 1;
     tiles_.blocking = blocking;
     const bool usable = ahead != FiltersAhead::in_lanes || has_filter_lanes(tiles_);
     tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
@@ -106,6 +108,20 @@ class Decision {
     tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
   }
 
+  // Filters in the lanes take any number of tiles. So few that a vector has room for those of several input channels
+  // lie without gaps, and are transformed side by side.
+  void set_panel_block(int64_t tiles) {
+    const int64_t few = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tiles_.tile_count)));
+    if (few < width_ && group_in_ % (width_ / few) == 0) {
+      tiles_.block_tiles = few;
+      tiles_.block_count = 1;
+      tiles_.channels_together = width_ / few;
+    } else {
+      set_block(tiles);
+      spread_over_cache_sets();
+    }
+  }
+
   // A register tile reads a few lines of every channel: where channels lie a multiple of many lines apart, those fall
   // into few sets of the first-level cache.
   void spread_over_cache_sets() {
@@ -148,7 +164,7 @@ class Decision {
                     plan_.tile_row_count);
     }
     plan_.task_count = p_.groups * tiles_.block_count;
-    return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
+    return row_buffer_elements() * element_ <= most_row_bytes;
   }
 
   // The tiles of a task of its own, and the channels, which say in what order sums are taken: alike where slots share
@@ -216,8 +232,7 @@ class Decision {
     const int64_t most_tiles = largest_tile_block - line_;
     const int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles) / width_ * width_;
     if (tiles == 0) return false;
-    set_block(tiles);
-    spread_over_cache_sets();
+    set_panel_block(tiles);
     tiles_.channels_at_a_time = group_in_;
     const int64_t channel_bytes = shape_.products * plan_.tile_rows * element_;
     const int64_t channels = std::min(l1_tiles_bytes / (plan_.tile_rows * element_),
@@ -238,8 +253,14 @@ class Decision {
     set_out_block(tile_rows, plan_.tile_row_count * tiles_.shared_groups / wanted);
     if (has_filter_lanes(tiles_)) tiles_.tile_reads = plan_.tile_row_count;
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
-    return block_row_elements(p_, tiles_, tiles_.block_tiles) * element_ <= most_row_bytes;
+    return row_buffer_elements() * element_ <= most_row_bytes;
   }
+
+  // Rows of the input channels whose tiles share a vector, each with room to load vectors at its end.
+  int64_t row_distance() const {
+    return rounded_up(block_row_elements(p_, tiles_, tiles_.block_tiles), width_) + 2 * width_;
+  }
+  int64_t row_buffer_elements() const { return tiles_.channels_together * row_distance(); }
 
   // All transformed filters.
   int64_t weight_bytes() const {
@@ -288,7 +309,8 @@ class Decision {
     within += aligned_bytes((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ *
                             element_);
     tiles_.slot_rows_at = within;
-    within += aligned_bytes((block_row_elements(p_, tiles_, tiles_.block_tiles) + 2 * width_) * element_);
+    tiles_.row_distance = row_distance();
+    within += aligned_bytes(row_buffer_elements() * element_);
     plan_.slot_bytes = within + cache_line_bytes;
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
 

@@ -353,9 +353,9 @@ std::vector<Problem> whole_vectors_of_out_channels() {
   std::vector<Problem> problems;
   uint64_t turn = 0;
   for (const int64_t kernel_size : {2, 3, 5, 9}) {
-    for (const int64_t outputs : {1, 7, 33, 64, 121, 300}) {
+    for (const int64_t outputs : {1, 7, 33, 64, 121, 200}) {
       constexpr int64_t out_channels[] = {16, 48, 112};
-      constexpr int64_t in_channels[] = {1, 5, 19, 130};
+      constexpr int64_t in_channels[] = {1, 5, 19, 90};
       Problem problem = plain_problem();
       problem.batch = 1 + static_cast<int64_t>(turn % 3);
       problem.groups = 1 + static_cast<int64_t>(turn % 4 == 3);
@@ -371,6 +371,19 @@ std::vector<Problem> whole_vectors_of_out_channels() {
       if (problems.empty() || turn % 5 != 0) continue;
       Problem& last = problems.back();
       last.output_strides = {last.out_channels * last.output_length, 1, last.out_channels};
+    }
+  }
+  // So few tiles that some transform puts those of several input channels in a vector.
+  for (const int64_t outputs : {1, 6, 23, 55}) {
+    for (const int64_t in_channels : {16, 24, 30}) {
+      Problem problem = plain_problem();
+      problem.batch = 1 + outputs % 2;
+      problem.groups = 1 + outputs % 3;
+      problem.in_channels = problem.groups * in_channels;
+      problem.out_channels = problem.groups * 16;
+      problem.kernel_size = in_channels == 24 ? 3 : 13;
+      problem.padding_left = problem.padding_right = problem.kernel_size / 2;
+      append_if_possible(problems, with_output_length(problem, outputs));
     }
   }
   Problem many_tiles = plain_problem();

@@ -55,7 +55,7 @@ std::vector<Problem> short_depthwise_filters();
 std::vector<Problem> long_depthwise_filters();
 
 // Output channels in whole vectors, of one panel and of several, with few tiles and with many, and with input channels
-// of one block and of several.
+// of one block and of several, and such as share a vector.
 std::vector<Problem> whole_vectors_of_out_channels();
 
 // Of real extent, so that blocks over channels and over time have more than one part.

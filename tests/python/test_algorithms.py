@@ -226,6 +226,7 @@ class TestDefault:
             go_back()
         assert same_bits(input.grad, expected[0]) and same_bits(weight.grad, expected[1])
 
+    @pytest.mark.once
     def test_environment(self):
         def run(value, code):
             return subprocess.run(

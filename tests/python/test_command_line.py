@@ -13,6 +13,8 @@ import tapconv
 from tapconv import info
 from tapconv.__main__ import main
 
+pytestmark = pytest.mark.once
+
 
 def test_info(capsys):
     assert main(["info"]) == 0

@@ -9,6 +9,8 @@ import torch
 
 import tapconv
 
+pytestmark = pytest.mark.once
+
 ALL = ["avx512_amx", "avx512_bf16", "avx512", "avx2", "portable"]
 
 PARITY = """

@@ -12,6 +12,8 @@ import torch
 import tapconv
 from tapconv import _library
 
+pytestmark = pytest.mark.once
+
 
 def test_a_missing_library_is_explained(tmp_path):
     with pytest.raises(ImportError, match=re.escape(str(tmp_path))) as raised:

@@ -12,6 +12,8 @@ import torch
 import tapconv
 from tapconv._library import PACKAGE_FOLDER
 
+pytestmark = pytest.mark.once
+
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 

@@ -91,19 +91,10 @@ void gather_quads(const typename Vector::Scalar* row, int size, typename Vector:
   }
 }
 
-// The samples of `width` tiles from lane `lane` on, undilated.
+// The `size` samples from each of `width` places on.
 template <class Vector>
-void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
-                  typename Vector::Scalar* samples) {
+void gather_samples(const typename Vector::Scalar* const* from, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
-  if constexpr (Vector::has_quads) {
-    const int32_t* const at = lanes.row_at + lane;
-    if (size <= 8 && lane + width <= lanes.count && at[1] - at[0] == 4 && at[width - 1] - at[0] == 4 * (width - 1)) {
-      return gather_quads<Vector>(rows + at[0], size, samples);
-    }
-  }
-  const typename Vector::Scalar* from[width];
-  for (int l = 0; l < width; ++l) from[l] = rows + lanes.row_at[lane + l < lanes.count ? lane + l : lane];
   if constexpr (Vector::has_quads) {
     if (size <= 8) {
       for (int i = 0; i < size; i += 4) {
@@ -123,6 +114,34 @@ void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scala
 #pragma GCC unroll 16
     for (int l = 0; l < width; ++l) Vector::store(samples + (i + l) * width, r[l]);
   }
+}
+
+// The samples of `width` tiles from lane `lane` on, undilated.
+template <class Vector>
+void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
+                  typename Vector::Scalar* samples) {
+  constexpr int width = Vector::width;
+  if constexpr (Vector::has_quads) {
+    const int32_t* const at = lanes.row_at + lane;
+    if (size <= 8 && lane + width <= lanes.count && at[1] - at[0] == 4 && at[width - 1] - at[0] == 4 * (width - 1)) {
+      return gather_quads<Vector>(rows + at[0], size, samples);
+    }
+  }
+  const typename Vector::Scalar* from[width];
+  for (int l = 0; l < width; ++l) from[l] = rows + lanes.row_at[lane + l < lanes.count ? lane + l : lane];
+  gather_samples<Vector>(from, size, samples);
+}
+
+// The same of fewer tiles, of as many input channels as fill the lanes. Their rows lie `row_distance` apart.
+template <class Vector>
+void gather_channels(const TileLanes& lanes, int64_t tiles, const typename Vector::Scalar* rows, int64_t row_distance,
+                     int size, typename Vector::Scalar* samples) {
+  const typename Vector::Scalar* from[Vector::width];
+  for (int l = 0; l < Vector::width; ++l) {
+    const int64_t tile = l % tiles;
+    from[l] = rows + l / tiles * row_distance + lanes.row_at[tile < lanes.count ? tile : 0];
+  }
+  gather_samples<Vector>(from, size, samples);
 }
 
 // The same with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.

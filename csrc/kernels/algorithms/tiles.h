@@ -75,8 +75,10 @@ class TileRunner {
     }
   }
 
-  // Input channels [first, last), counted over all groups, of the tiles that all slots share.
+  // Input channels of the tiles that all slots share, counted over all groups by those whose tiles share a vector.
   void transform_shared_inputs(int64_t first, int64_t last) {
+    first *= blocks_.channels_together;
+    last *= blocks_.channels_together;
     while (first < last) {
       const int64_t group = first / group_in_;
       const int64_t end = smaller((group + 1) * group_in_, last);
@@ -144,28 +146,46 @@ class TileRunner {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
-    for (int64_t c = first; c < last; ++c, channel += strides.channel) {
-      if (c + 1 < last && strides.time == 1) prefetch_inputs(channel + strides.channel);
+    const int64_t together = blocks_.channels_together;
+    for (int64_t c = first; c < last; c += together, channel += together * strides.channel) {
+      if (c + together < last && strides.time == 1) {
+        for (int64_t i = 0; i < together; ++i) prefetch_inputs(channel + (together + i) * strides.channel);
+      }
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s) {
         Scalar* const to = inputs.tiles + (s * inputs.count + c - inputs.first) * blocks_.block_tiles;
         Scalar* const to_last =
             s < blocks_.last_product_segments ? to + (products_ - 1) * blocks_.input_plane : nullptr;
-        for (int r = 0; r < lanes_.run_count; ++r) {
-          const TileRun& run = lanes_.runs[r];
-          const int64_t position = run.first * problem_.stride + s * problem_.dilation - problem_.padding_left;
-          copy_segment<Vector>(problem_, channel + run.sample * strides.batch, position, run.count, rows_ + run.at);
+        for (int64_t i = 0; i < together; ++i) {
+          copy_row(group, channel + i * strides.channel, s, rows_ + i * blocks_.row_distance);
         }
-        fill_zeros<Vector>(rows_ + lanes_.row_length, -lanes_.row_length & (width - 1));
-        if (!fits_transform<Vector>(rows_, lanes_.row_length)) flag_tiles(group);
         for (int lane = 0; lane < lanes_.count; lane += width) {
-          if (blocks_.phases == 1) {
-            gather_tiles<Vector>(lanes_, lane, rows_, shape_of(blocks_.transform).size, samples_);
-          } else {
-            gather_phases<Vector>(lanes_, lane, rows_, blocks_.phases, shape_of(blocks_.transform).size, samples_);
-          }
+          gather(lane);
           transform_.input(samples_, to + lane, blocks_.input_plane, to_last != nullptr ? to_last + lane : nullptr);
         }
       }
+    }
+  }
+
+  // A segment of an input channel, as the tiles of the block read it.
+  void copy_row(int64_t group, const Storage* channel, int64_t segment, Scalar* row) {
+    for (int r = 0; r < lanes_.run_count; ++r) {
+      const TileRun& run = lanes_.runs[r];
+      const int64_t position = run.first * problem_.stride + segment * problem_.dilation - problem_.padding_left;
+      copy_segment<Vector>(problem_, channel + run.sample * problem_.input_strides.batch, position, run.count,
+                           row + run.at);
+    }
+    fill_zeros<Vector>(row + lanes_.row_length, -lanes_.row_length & (width - 1));
+    if (!fits_transform<Vector>(row, lanes_.row_length)) flag_tiles(group, row);
+  }
+
+  void gather(int lane) {
+    const int size = shape_of(blocks_.transform).size;
+    if (blocks_.phases > 1) {
+      gather_phases<Vector>(lanes_, lane, rows_, blocks_.phases, size, samples_);
+    } else if (blocks_.channels_together > 1) {
+      gather_channels<Vector>(lanes_, blocks_.block_tiles, rows_, blocks_.row_distance, size, samples_);
+    } else {
+      gather_tiles<Vector>(lanes_, lane, rows_, size, samples_);
     }
   }
 
@@ -183,7 +203,7 @@ class TileRunner {
   }
 
   // Finds the tiles whose samples do not fit. What they hold decides, not how tiles are put in blocks.
-  void flag_tiles(int64_t group) {
+  void flag_tiles(int64_t group, const Scalar* row) {
     const int64_t distance = blocks_.outputs * blocks_.phases;
     const int64_t length = shape_of(blocks_.transform).size * blocks_.phases;
     for (int r = 0; r < lanes_.run_count; ++r) {
@@ -191,7 +211,7 @@ class TileRunner {
       char* const flags =
           workspace() + blocks_.flags_at + 1 + (group * problem_.batch + run.sample) * blocks_.tiles_per_phase;
       for (int64_t first = run.first; first + length <= run.first + run.count; first += distance) {
-        const Scalar* const samples = rows_ + run.at + (first - run.first);
+        const Scalar* const samples = row + run.at + (first - run.first);
         if (!fits_transform<Vector>(samples, length)) raise_flag(flags + first / distance);
       }
     }
