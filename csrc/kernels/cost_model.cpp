@@ -369,7 +369,11 @@ double depthwise_tile_cost(const Plan& plan) {
   const double rows = static_cast<double>(p.batch) * static_cast<double>(cut.phases);
   const double blocks = static_cast<double>(cut.blocks);
   const double parts = static_cast<double>(cut.parts);
-  const double transforms = rows * (2 * blocks + parts - 1) + parts;
+  // Lanes of one row share the transforms of its blocks.
+  const int64_t width = width_of(plan);
+  const bool one_row = p.groups == 1 || p.out_channels / p.groups % width == 0;
+  const double forth = (blocks + parts - 1) / (one_row ? static_cast<double>(width) : 1);
+  const double transforms = rows * (blocks + forth) + parts;
   const double products = rows * blocks * parts * size;
   const double transform_factor = depthwise_transform + depthwise_transform_byte * plan.instruction_set->vector_bytes;
   // Phases of a dilation are copied sample by sample.

@@ -346,6 +346,23 @@ std::vector<Problem> long_depthwise_filters() {
       }
     }
   }
+  // Whole vectors of filters for one row, and vectors that two rows share.
+  for (const int64_t kernel_size : {17, 65, 250}) {
+    for (const int64_t length : {1, 90, 1500}) {
+      for (const int64_t out_channels : {5, 16, 40}) {
+        Problem problem = plain_problem();
+        problem.groups = problem.in_channels = 1 + kernel_size % 2;
+        problem.out_channels = problem.groups * out_channels;
+        problem.kernel_size = kernel_size;
+        problem.dilation = 1 + length % 2 * (kernel_size % 2);
+        problem.padding_mode = all_modes[static_cast<size_t>(out_channels + length) % 4];
+        problem.padding_left = kernel_size * problem.dilation;
+        problem.padding_right = kernel_size / 2;
+        problem.input_length = length;
+        append_if_possible(problems, problem);
+      }
+    }
+  }
   return problems;
 }
 

@@ -1,11 +1,15 @@
 // Spectra of the input of long depthwise filters, and their sums of products. Lanes are output channels. A row is cut
 // into blocks that overlap: block b begins at element b * outputs and holds one transform's samples. As filter parts
 // are as far apart as blocks are, the spectrum of block b + p is what part p of the filter meets in output block b.
+//
+// Where all output channels of a vector belong to one group they read one row, and a spectrum in every lane would be
+// the same one many times. Then lanes of a spectrum are blocks, and products take one lane of it.
 #pragma once
 
 #include "../plan.h"
 #include "../rows.h"
 #include "spectrum.h"
+#include "tile_gather.h"
 #include "tile_grid.h"
 #include "value_range.h"
 
@@ -38,13 +42,14 @@ class DepthwiseInputs {
   void select_channels(int64_t first, int lanes) {
     first_channel_ = first;
     lanes_ = lanes;
+    one_row_ = group_of(first) == group_of(first + lanes - 1);
   }
 
   // The row of one sample and one phase of the dilation; blocks are to follow in order, from `first_block` on.
   void select_row(int64_t sample, int64_t phase, int64_t first_block) {
     sample_ = sample;
     phase_ = phase;
-    next_block_ = first_block;
+    first_block_ = next_block_ = first_block;
     have_samples_ = false;
   }
 
@@ -52,6 +57,10 @@ class DepthwiseInputs {
   // leave the range of the type in a transform, or hold a NaN or an infinity.
   template <class Unfit>
   void transform_up_to(int64_t end, const Unfit& unfit) {
+    if (one_row_) {
+      for (; next_block_ < end; next_block_ += width) transform_one_row(unfit);
+      return;
+    }
     for (; next_block_ < end; ++next_block_) {
       if (!transform(next_block_)) unfit(next_block_);
     }
@@ -67,21 +76,51 @@ class DepthwiseInputs {
     while (begin < end && all_padding(first + end - 1, sum_count)) --end;
     if (accumulate && begin == end) return;
     for (int64_t i = 0; i < end - begin + sum_count - 1; ++i) {
-      pointers_[i] = ring_ + (first + begin + i) % cut_.ring * spectrum();
+      pointers_[i] = spectrum_of(first + begin + i);
     }
-    static constexpr void (*multiply_some[together])(int, const Scalar* const*, const Scalar*, int64_t, Scalar*,
-                                                     bool) = {
-        &multiply_spectra<Vector, 1>, &multiply_spectra<Vector, 2>, &multiply_spectra<Vector, 3>,
-        &multiply_spectra<Vector, 4>};
-    multiply_some[sum_count - 1](size_, pointers_, filters + begin * spectrum(), end - begin, sums, accumulate);
+    static constexpr void (*multiply_some[2][together])(int, const Scalar* const*, const Scalar*, int64_t, Scalar*,
+                                                        bool) = {
+        {&multiply_spectra<Vector, 1, false>, &multiply_spectra<Vector, 2, false>, &multiply_spectra<Vector, 3, false>,
+         &multiply_spectra<Vector, 4, false>},
+        {&multiply_spectra<Vector, 1, true>, &multiply_spectra<Vector, 2, true>, &multiply_spectra<Vector, 3, true>,
+         &multiply_spectra<Vector, 4, true>}};
+    multiply_some[one_row_][sum_count - 1](size_, pointers_, filters + begin * spectrum(), end - begin, sums,
+                                           accumulate);
   }
 
   // Elements of one spectrum.
   int64_t spectrum() const { return spectrum_vectors(size_) * width; }
 
  private:
+  int64_t group_of(int64_t out_channel) const { return out_channel / (problem_.out_channels / problem_.groups); }
+
+  // In the ring; with one row, from the block's lane on.
+  Scalar* spectrum_of(int64_t block) const {
+    if (!one_row_) return ring_ + block % cut_.ring * spectrum();
+    const int64_t number = block - first_block_;
+    return ring_ + number / width % cut_.ring * spectrum() + number % width;
+  }
+
+  // The next blocks of the one row, as many as there are lanes.
+  template <class Unfit>
+  void transform_one_row(const Unfit& unfit) {
+    const int64_t left = cut_.blocks + cut_.parts - 1 - next_block_;
+    const int count = static_cast<int>(left < width ? left : width);
+    const Storage* const channel =
+        input_ + sample_ * problem_.input_strides.batch + group_of(first_channel_) * problem_.input_strides.channel;
+    const int64_t position = next_block_ * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
+    copy_segment<Vector>(row_problem_, channel, position, (count - 1) * cut_.outputs + size_, rows_);
+    const Scalar* from[width];
+    for (int l = 0; l < width; ++l) {
+      from[l] = rows_ + (l < count ? l : 0) * cut_.outputs;
+      if (l < count && !fits_transform<Vector>(from[l], size_)) unfit(next_block_ + l);
+    }
+    gather_samples<Vector>(from, size_, samples_);
+    functions_.forward(samples_, spectrum_of(next_block_));
+  }
+
   bool transform(int64_t block) {
-    Scalar* const to = ring_ + block % cut_.ring * spectrum();
+    Scalar* const to = spectrum_of(block);
     if (is_padding(block)) {
       fill_zeros<Vector>(to, spectrum());
       have_samples_ = false;
@@ -112,14 +151,12 @@ class DepthwiseInputs {
 
   // Elements [first, first + count) of the rows of all lanes to [element][lane].
   void gather(int64_t first, int64_t count, Scalar* to) {
-    const int64_t group_out = problem_.out_channels / problem_.groups;
     const int64_t row = round_up(count, width) + width;
     const Storage* const input = input_ + sample_ * problem_.input_strides.batch;
     const int64_t position = first * problem_.dilation + phase_ - problem_.padding_left;
     for (int l = 0; l < lanes_; ++l) {
-      const int64_t channel = (first_channel_ + l) / group_out;
-      copy_segment<Vector>(row_problem_, input + channel * problem_.input_strides.channel, position, count,
-                           rows_ + l * row);
+      copy_segment<Vector>(row_problem_, input + group_of(first_channel_ + l) * problem_.input_strides.channel,
+                           position, count, rows_ + l * row);
     }
     for (int64_t i = 0; i < count; i += width) {
       const int64_t here = count - i < width ? count - i : width;
@@ -142,8 +179,10 @@ class DepthwiseInputs {
   const Scalar** const pointers_;
   int64_t first_channel_ = 0;
   int lanes_ = 0;
+  bool one_row_ = false;
   int64_t sample_ = 0;
   int64_t phase_ = 0;
+  int64_t first_block_ = 0;  // of the row, as far as it is wanted
   int64_t next_block_ = 0;
   bool have_samples_ = false;  // samples_ holds those of the block before
 };

@@ -59,14 +59,17 @@ void finish_filter(int size, typename Vector::Scalar* spectrum) {
 }
 
 // sums[r] = the sum over p of inputs[r + p] * filters[p], for r in [0, Count), or adds it to what is there. Filters and
-// sums lie one spectrum apart.
-template <class Vector, int Count>
+// sums lie one spectrum apart. `OneLane`: of inputs, every lane meets the first one.
+template <class Vector, int Count, bool OneLane>
 void multiply_spectra(int size, const typename Vector::Scalar* const* inputs, const typename Vector::Scalar* filters,
                       int64_t parts, typename Vector::Scalar* sums, bool accumulate) {
   using Register = typename Vector::Register;
   constexpr int width = Vector::width;
   const int64_t apart = spectrum_vectors(size) * width;
   const int half = size / 2;
+  const auto load_input = [](const typename Vector::Scalar* from) {
+    return OneLane ? Vector::broadcast(*from) : Vector::load(from);
+  };
   const auto finish = [&](int r, int64_t at, Register sum) {
     typename Vector::Scalar* const to = sums + r * apart + at;
     Vector::store(to, accumulate ? Vector::add(Vector::load(to), sum) : sum);
@@ -79,7 +82,7 @@ void multiply_spectra(int size, const typename Vector::Scalar* const* inputs, co
     for (int64_t p = 0; p < parts; ++p) {
       const Register w = Vector::load(filters + p * apart + at);
 #pragma GCC unroll 4
-      for (int r = 0; r < Count; ++r) sum[r] = Vector::multiply_add(Vector::load(inputs[r + p] + at), w, sum[r]);
+      for (int r = 0; r < Count; ++r) sum[r] = Vector::multiply_add(load_input(inputs[r + p] + at), w, sum[r]);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < Count; ++r) finish(r, at, sum[r]);
@@ -96,8 +99,8 @@ void multiply_spectra(int size, const typename Vector::Scalar* const* inputs, co
       const Register w_im = Vector::load(filters + p * apart + im);
 #pragma GCC unroll 4
       for (int r = 0; r < Count; ++r) {
-        const Register x_re = Vector::load(inputs[r + p] + re);
-        const Register x_im = Vector::load(inputs[r + p] + im);
+        const Register x_re = load_input(inputs[r + p] + re);
+        const Register x_im = load_input(inputs[r + p] + im);
         sum_re[r] = Vector::multiply_add(x_re, w_re, sum_re[r]);
         sum_im[r] = Vector::multiply_add(x_re, w_im, sum_im[r]);
         sum_re[r] = Vector::subtract_product(sum_re[r], x_im, w_im);
