@@ -51,8 +51,8 @@ std::vector<Problem> around_matrix_tiles();
 // Depthwise filters of few taps: rows shorter and longer than a vector, than the padding and than a block.
 std::vector<Problem> short_depthwise_filters();
 
-// Depthwise filters of several parts, with a last part of any length, against rows shorter and longer than they are; and
-// many filters for one row.
+// Depthwise filters of several parts, with a last part of any length, against rows shorter and longer than they are.
+// Also many filters for one row.
 std::vector<Problem> long_depthwise_filters();
 
 // Output channels in whole vectors, of one panel and of several, with few tiles and with many, and with input channels
