@@ -113,11 +113,13 @@ void add_lanes(typename Vector::Scalar* sums, int64_t count) {
   }
 }
 
-// to[out_channel][pair] = sums[pair][out_channel], transposed block by block.
+// to[out_channel][pair] = sums[pair][out_channel], transposed block by block. Output channels may be pages apart, where
+// no hardware prefetcher looks for the lines that come next.
 template <class Vector, class To>
 void write_rows(const typename Vector::Scalar* sums, int64_t sums_stride, int64_t pair_count, int64_t out_count, To* to,
                 int64_t to_stride) {
   constexpr int width = Vector::width;
+  constexpr int64_t pairs_ahead = 4 * width;
   for (int64_t pair = 0; pair < pair_count; pair += width) {
     const int pairs = static_cast<int>(smaller(width, pair_count - pair));
     for (int64_t o = 0; o < out_count; o += width) {
@@ -127,7 +129,11 @@ void write_rows(const typename Vector::Scalar* sums, int64_t sums_stride, int64_
         block[i] = i < pairs ? Vector::load_partial(sums + (pair + i) * sums_stride + o, outs) : Vector::zero();
       }
       Vector::transpose(block);
-      for (int i = 0; i < outs; ++i) Vector::store_partial(to + (o + i) * to_stride + pair, block[i], pairs);
+      for (int i = 0; i < outs; ++i) {
+        To* const row = to + (o + i) * to_stride + pair;
+        __builtin_prefetch(row + pairs_ahead, 1);
+        Vector::store_partial(row, block[i], pairs);
+      }
     }
   }
 }

@@ -96,47 +96,60 @@ void pack_run(const Storage* from, int count, Scalar* to) {
   if (count % four != 0) move_four(count - four);
 }
 
-// Neighbouring tiles side by side, input channel by input channel: what the tiles read of one lies together, but the
-// channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it.
+// What one tap of input channel `channel` has for a tile, run by run.
 template <class Vector, class Storage>
-void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>* tiles, int tile_count) {
-  constexpr int64_t channels_ahead = 4;
-  const int64_t group_in = p.in_channels / p.groups;
-  for (int64_t c = 0; c < group_in; ++c) {
-    for (int i = 0; i < tile_count; ++i) {
-      const auto& tile = tiles[i];
-      if (c + channels_ahead < group_in) {
-        __builtin_prefetch(tile.from[0] + (c + channels_ahead) * p.weight_strides.in_channel);
-      }
-      auto* to = tile.to + c * p.kernel_size * tile.rows;
-      for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
-        const int64_t at = c * p.weight_strides.in_channel + k * p.weight_strides.tap;
-        for (int r = 0, o = 0; r < tile.run_count; ++r) {
-          pack_run(tile.from[o] + at, tile.run_ends[r] - o, to + o);
-          o = tile.run_ends[r];
-        }
-      }
+void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>& tile, int64_t channel,
+               typename Vector::Scalar* to) {
+  for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
+    const int64_t at = channel * p.weight_strides.in_channel + k * p.weight_strides.tap;
+    for (int r = 0, o = 0; r < tile.run_count; ++r) {
+      pack_run(tile.from[o] + at, tile.run_ends[r] - o, to + o);
+      o = tile.run_ends[r];
     }
   }
 }
 
 // One weight after the other, in pairs where rows are.
 template <class Vector, class Storage>
-void pack_each(const Plan& plan, const PackedTile<typename Vector::Scalar, Storage>& tile) {
+void pack_each(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>& tile, int64_t channel,
+               typename Vector::Scalar* to) {
+  for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
+    const int64_t at = channel * p.weight_strides.in_channel + k * p.weight_strides.tap;
+    for (int o = 0; o < tile.rows; ++o) {
+      const Storage* const from = tile.from[o] + at;
+      if constexpr (has_pairs<Vector>) {
+        to[o] =
+            pair_of(from[0], channel + 1 < p.in_channels / p.groups ? from[p.weight_strides.in_channel] : Storage{});
+      } else {
+        to[o] = widen(from[0]);
+      }
+    }
+  }
+}
+
+// Neighbouring tiles side by side, input channel by input channel: what the tiles read of one lies together, but the
+// channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it,
+// and beyond all that a hardware prefetcher looks at.
+template <class Vector, class Storage>
+void pack_side_by_side(const Plan& plan, const PackedTile<typename Vector::Scalar, Storage>* tiles, int tile_count) {
   const Problem& p = plan.problem;
   const int64_t group_in = p.in_channels / p.groups;
-  auto* to = tile.to;
+  const int64_t channels_ahead = 4 * plan.row_channels;
   for (int64_t c = 0; c < group_in; c += plan.row_channels) {
-    for (int64_t k = 0; k < p.kernel_size; ++k, to += tile.rows) {
-      const int64_t at = c * p.weight_strides.in_channel + k * p.weight_strides.tap;
-      for (int o = 0; o < tile.rows; ++o) {
-        const Storage* const from = tile.from[o] + at;
-        if constexpr (has_pairs<Vector>) {
-          to[o] = pair_of(from[0], c + 1 < group_in ? from[p.weight_strides.in_channel] : Storage{});
-        } else {
-          to[o] = widen(from[0]);
+    for (int i = 0; i < tile_count; ++i) {
+      const auto& tile = tiles[i];
+      if (c + channels_ahead < group_in) {
+        const int64_t ahead = (c + channels_ahead) * p.weight_strides.in_channel;
+        for (int r = 0, o = 0; r < tile.run_count; o = tile.run_ends[r++]) __builtin_prefetch(tile.from[o] + ahead);
+      }
+      auto* const to = tile.to + c / plan.row_channels * p.kernel_size * tile.rows;
+      if constexpr (!has_pairs<Vector>) {
+        if (tile.has_long_runs()) {
+          pack_runs<Vector>(p, tile, c, to);
+          continue;
         }
       }
+      pack_each<Vector>(p, tile, c, to);
     }
   }
 }
@@ -158,16 +171,11 @@ void pack_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first
         ++first;
         continue;
       }
-      if (tile.has_long_runs()) {
-        Tile tiles[most_tiles];
-        int count = 0;
-        for (; count < most_tiles && first < last; ++count, ++first) tiles[count] = Tile(plan, operands, first);
-        pack_runs<Vector>(p, tiles, count);
-        continue;
-      }
     }
-    pack_each<Vector>(plan, tile);
-    ++first;
+    Tile tiles[most_tiles];
+    int count = 0;
+    for (; count < most_tiles && first < last; ++count, ++first) tiles[count] = Tile(plan, operands, first);
+    pack_side_by_side<Vector>(plan, tiles, count);
   }
 }
 
