@@ -203,7 +203,8 @@ def _dtypes(blocks: list[Block], flops: float) -> bool:
     _table(["data type", "layers", "largest error against torch", "on", "bound"], rows, blocks)
     _say(
         "Outputs have unit variance. Layers are shortened where torch would take long. bfloat16 and float16 outputs "
-        "are rounded to 8 and 11 bits, so that two right answers may differ by the last of them.",
+        "are rounded to 8 and 11 bits, so that two right answers may differ by the last of them. float16 is held "
+        "against torch's float32, rounded, since torch's own float16 never returns on some layers and processors.",
         blocks,
     )
     return agree
