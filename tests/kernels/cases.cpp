@@ -370,9 +370,9 @@ std::vector<Problem> whole_vectors_of_out_channels() {
   std::vector<Problem> problems;
   uint64_t turn = 0;
   for (const int64_t kernel_size : {2, 3, 5, 9}) {
-    for (const int64_t outputs : {1, 7, 33, 64, 121, 200}) {
+    for (const int64_t outputs : {1, 7, 33, 64, 121, 300}) {
       constexpr int64_t out_channels[] = {16, 48, 112};
-      constexpr int64_t in_channels[] = {1, 5, 19, 90};
+      constexpr int64_t in_channels[] = {1, 5, 19, 130};
       Problem problem = plain_problem();
       problem.batch = 1 + static_cast<int64_t>(turn % 3);
       problem.groups = 1 + static_cast<int64_t>(turn % 4 == 3);

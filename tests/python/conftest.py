@@ -13,9 +13,7 @@ import tapconv  # noqa: F401 (loads the operators)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes many seconds (compilers, long loops); deselect with -m 'not slow'")
-    config.addinivalue_line(
-        "markers", "once: the same whatever TAPCONV_ISA says, since its processes choose for themselves"
-    )
+    config.addinivalue_line("markers", "once: the same under every TAPCONV_ISA, which it sets or ignores")
     config.addinivalue_line("markers", "serial: about threads, memory or time; runs while no other test does")
 
 

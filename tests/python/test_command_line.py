@@ -13,8 +13,6 @@ import tapconv
 from tapconv import info
 from tapconv.__main__ import main
 
-pytestmark = pytest.mark.once
-
 
 def test_info(capsys):
     assert main(["info"]) == 0
@@ -57,6 +55,7 @@ def test_info_as_a_module():
     assert "instruction sets" in result.stdout
 
 
+@pytest.mark.once
 def test_info_with_an_impossible_instruction_set():
     environment = {**os.environ, "TAPCONV_ISA": "avx1024"}
     result = subprocess.run([sys.executable, "-m", "tapconv", "info"], capture_output=True, text=True, env=environment)

@@ -7,8 +7,6 @@ import tapconv
 from tapconv.demo import by_hand, worked_examples
 from tapconv.demo.worked_examples import PUBLISHED_OUTPUT, compute, published_example
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("example", worked_examples.worked_examples(), ids=lambda example: example.title)
 def test_worked_example(example):

@@ -214,7 +214,6 @@ def test_altered_bytes_never_crash():
         assert tapconv.conv1d_packed(input, damaged, weight.shape).shape == (1, 8, 196)
 
 
-@pytest.mark.once
 def test_another_instruction_set_is_refused(tmp_path):
     others = [isa for isa in tapconv.isa_available() if isa != tapconv.isa()]
     if not others:

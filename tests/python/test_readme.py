@@ -12,8 +12,6 @@ import torch
 import tapconv
 from tapconv._library import PACKAGE_FOLDER
 
-pytestmark = pytest.mark.once
-
 README = Path(__file__).parents[2] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 
@@ -51,6 +49,7 @@ def test_links(path):
     assert (README.parent / path).exists()
 
 
+@pytest.mark.once
 def test_commands_exist():
     commands = "\n".join(blocks("sh"))
     for script in re.findall(r"bash (\S+\.sh)", commands):
