@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "column_planner.h"
 #include "conv1d.h"
 #include "input_gradient.h"
+#include "instruction_set.h"
+#include "kernel_table.h"
 #include "planner.h"
 #include "rows.h"
 #include "tasks.h"
@@ -185,9 +188,22 @@ void fold_borders(const Plan& plan, const char* grad_output, const void* weight,
   }
 }
 
-}  // namespace
+// False if sums were not finite: then the gradient has to be computed as forward problems.
+bool run_grad_input_columns(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  char* const memory = static_cast<char*>(operands.workspace);
+  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
+  const int64_t outputs = plan.problem.batch * plan.problem.output_length;
+  for (int64_t o = 0; o < plan.out_block; ++o) offsets[o] = static_cast<int32_t>(o * outputs);
+  char* const flag = memory + plan.column_sums.flag_at;
+  *flag = 0;
+  const TaskKernels& kernels =
+      plan.instruction_set->table()->grad_input_columns[static_cast<int>(plan.problem.data_type)];
+  run_tasks(parallel, plan.slots, plan.task_count, memory,
+            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  return *flag == 0;
+}
 
-Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+Plan plan_forward_problems(const Problem& problem, const InstructionSet& instruction_set, int slots) {
   Plan plan{};
   plan.problem = problem;
   plan.instruction_set = &instruction_set;
@@ -211,11 +227,26 @@ Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_s
   return plan;
 }
 
+}  // namespace
+
+Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  std::optional<Plan> columns = decide_grad_input_columns(problem, instruction_set, slots);
+  if (!columns) return plan_forward_problems(problem, instruction_set, slots);
+  const Plan otherwise = plan_forward_problems(problem, instruction_set, columns->slots);
+  columns->border_bytes = otherwise.border_bytes;
+  columns->workspace_bytes = std::max(columns->workspace_bytes, otherwise.workspace_bytes);
+  return *columns;
+}
+
 void grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
                 const Parallel& parallel) {
   const Problem& p = plan.problem;
   const char* const gradient = static_cast<const char*>(grad_output);
   char* const memory = static_cast<char*>(workspace);
+  if (plan.algorithm == Algorithm::grad_input_columns &&
+      run_grad_input_columns(plan, {grad_output, weight, nullptr, grad_input, workspace, nullptr}, parallel)) {
+    return;
+  }
   compute_range(plan, whole_input(p), gradient, weight, static_cast<char*>(grad_input), memory + plan.border_bytes,
                 parallel);
   if (!has_borders(p)) return;

@@ -3,6 +3,7 @@
 #include "kernel_table.h"
 #include "offset_table.h"
 #include "planner.h"
+#include "register_tiles.h"
 #include "tasks.h"
 
 namespace tapconv::kernels {
@@ -61,6 +62,16 @@ void run_depthwise_tiles(const Plan& plan, const GradWeightOperands& operands, c
                     });
 }
 
+void run_columns(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  char* const memory = static_cast<char*>(operands.workspace);
+  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
+  const int64_t outputs = plan.problem.batch * plan.problem.output_length;
+  for (int64_t i = 0; i < outputs; ++i) offsets[i] = static_cast<int32_t>(i * largest_tile_rows);
+  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
+    kernels_of(plan).run_column_tasks(plan, operands, first, last, slot);
+  });
+}
+
 }  // namespace
 
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
@@ -75,6 +86,8 @@ void grad_weight(const Plan& plan, const void* grad_output, const void* input, v
     run_tiles(plan, operands, parallel);
   } else if (plan.algorithm == Algorithm::grad_weight_depthwise_tiles) {
     run_depthwise_tiles(plan, operands, parallel);
+  } else if (plan.algorithm == Algorithm::grad_weight_columns) {
+    run_columns(plan, operands, parallel);
   } else {
     run_direct(plan, operands, parallel);
   }

@@ -1,6 +1,8 @@
 #include <numeric>
+#include <optional>
 
 #include "blocking.h"
+#include "column_planner.h"
 #include "cost_model.h"
 #include "depthwise_tile_planner.h"
 #include "grad_weight_tile_planner.h"
@@ -252,8 +254,10 @@ class Decision {
 }  // namespace
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return remembered({problem, {}, &instruction_set, slots, asked_grad_weight},
-                    [&] { return Decision(problem, instruction_set, slots, false).decide(); });
+  return remembered({problem, {}, &instruction_set, slots, asked_grad_weight}, [&] {
+    const std::optional<Plan> columns = decide_grad_weight_columns(problem, instruction_set, slots);
+    return columns ? *columns : Decision(problem, instruction_set, slots, false).decide();
+  });
 }
 
 Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots) {

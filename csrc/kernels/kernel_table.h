@@ -60,6 +60,7 @@ struct GradWeightKernels {
   void (*run_tile_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
   void (*run_depthwise_tile_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task,
                                    int slot);
+  void (*run_column_tasks)(const Plan&, const GradWeightOperands&, int64_t first_task, int64_t last_task, int slot);
   // Adds up the parts of output channels [first, last), if there are several.
   void (*add_parts)(const Plan&, const GradWeightOperands&, int64_t first, int64_t last);
 };
@@ -74,6 +75,7 @@ struct KernelTable {  // by DataType
   TaskKernels channel_lanes[4];
   TaskKernels depthwise_tiles[4];
   OutLaneKernels out_lanes[4];
+  TaskKernels grad_input_columns[4];  // their input is grad_output, their output grad_input
 };
 
 }  // namespace tapconv::kernels

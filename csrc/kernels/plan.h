@@ -18,9 +18,11 @@ enum class Algorithm : uint8_t {
   out_lanes,
   tiles,
   depthwise_tiles,
+  grad_input_columns,
   grad_weight,
   grad_weight_tiles,
-  grad_weight_depthwise_tiles
+  grad_weight_depthwise_tiles,
+  grad_weight_columns
 };
 
 enum class TileTransform : uint8_t {
@@ -51,12 +53,16 @@ constexpr const char* name_of(Algorithm algorithm) {
       return "tiles";
     case Algorithm::depthwise_tiles:
       return "depthwise_tiles";
+    case Algorithm::grad_input_columns:
+      return "grad_input_columns";
     case Algorithm::grad_weight:
       return "grad_weight";
     case Algorithm::grad_weight_tiles:
       return "grad_weight_tiles";
     case Algorithm::grad_weight_depthwise_tiles:
       return "grad_weight_depthwise_tiles";
+    case Algorithm::grad_weight_columns:
+      return "grad_weight_columns";
   }
   return "unknown";
 }
@@ -224,6 +230,14 @@ struct DepthwiseTiles {
   size_t slot_pointers_at;
 };
 
+// The input gradient of a handful of outputs (algorithms/grad_input_columns.h). out_block counts output channels whose
+// weights are read at a time, and tile_rows outputs.
+struct ColumnSums {
+  int64_t span;    // positions of an input channel that the taps read, and all of its samples
+  size_t flag_at;  // one byte: 1 where sums are not finite
+  size_t slot_span_at;
+};
+
 // Output blocks of a long depthwise filter that are summed at a time.
 inline constexpr int depthwise_tiles_together = 4;
 
@@ -272,6 +286,7 @@ struct Plan {
   GradWeightBlocks grad_weight;  // here out_block counts output channels
   TileBlocks tiles;
   DepthwiseTiles depthwise;
+  ColumnSums column_sums;
 
   // Offsets into the workspace, in bytes, and its parts.
   size_t offset_table_at;

@@ -113,7 +113,7 @@ class DepthwiseInputs {
     const Scalar* from[width];
     for (int l = 0; l < width; ++l) {
       from[l] = rows_ + (l < count ? l : 0) * cut_.outputs;
-      if (l < count && !fits_transform<Vector>(from[l], size_)) unfit(next_block_ + l);
+      if (l < count && !is_ordinary<Vector>(from[l], size_)) unfit(next_block_ + l);
     }
     gather_samples<Vector>(from, size_, samples_);
     functions_.forward(samples_, spectrum_of(next_block_));
@@ -133,7 +133,7 @@ class DepthwiseInputs {
     gather(block * cut_.outputs + kept, size_ - kept, samples_ + kept * width);
     have_samples_ = true;
     functions_.forward(samples_, to);
-    return fits_transform<Vector>(samples_, size_ * width);
+    return is_ordinary<Vector>(samples_, size_ * width);
   }
 
   // Does a block lie in zero padding altogether?

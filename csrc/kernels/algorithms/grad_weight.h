@@ -7,6 +7,7 @@
 #include "../kernel_table.h"
 #include "../register_tiles.h"
 #include "../rows.h"
+#include "grad_weight_columns.h"
 #include "grad_weight_depthwise_tiles.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
@@ -179,7 +180,8 @@ void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, int64
 template <class Isa, class Storage>
 constexpr GradWeightKernels grad_weight_kernels() {
   return {&run_grad_weight<Isa, Storage>, &run_grad_weight_tiles<Isa, Storage>,
-          &run_grad_weight_depthwise_tiles<Isa, Storage>, &add_grad_weight_parts<Storage>};
+          &run_grad_weight_depthwise_tiles<Isa, Storage>, &run_grad_weight_columns<Isa, Storage>,
+          &add_grad_weight_parts<Storage>};
 }
 
 }  // namespace

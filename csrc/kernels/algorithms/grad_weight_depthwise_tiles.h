@@ -74,7 +74,7 @@ class GradWeightDepthwiseTileRunner {
     strides.time *= cut_.phases;
     transpose_gradient<Vector>(strides, from, lanes_, count, lanes_samples_, width);
     fill_zeros<Vector>(lanes_samples_ + count * width, (size_ - count) * width);
-    if (!fits_transform<Vector>(lanes_samples_, count * width)) raise_flag(flag_);
+    if (!is_ordinary<Vector>(lanes_samples_, count * width)) raise_flag(flag_);
     add_times<Vector>(lanes_samples_, width, count, bias_);
     functions_.forward(lanes_samples_, spectrum);
     finish_filter<Vector>(size_, spectrum);

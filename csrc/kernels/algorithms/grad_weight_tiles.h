@@ -160,7 +160,7 @@ class GradWeightTileRunner {
   }
 
   void check_range(const Scalar* from, int64_t count) {
-    if (!fits_transform<Vector>(from, count)) raise_flag(flag_);
+    if (!is_ordinary<Vector>(from, count)) raise_flag(flag_);
   }
 
   const Plan& plan_;

@@ -1,90 +1,17 @@
 // Few outputs of many channels, as in deep layers of U-Nets, with weights packed ahead: lanes are output channels.
 //
-// A vector of times would be mostly empty, and a vector of output channels is full. The register tile is that of the
-// direct sum (tap_tile.h) with the roles exchanged: some times by some vectors of output channels, one weight vector
-// loaded for all times and one sample broadcast for all vectors. Weights are packed [vector][in_channel][tap][lane], so
-// that each vector's stream through memory from one end to the other, once for up to a tile of times.
+// A vector of times would be mostly empty, and a vector of output channels is full. The register tile is some times by
+// some vectors of output channels (lane_tile.h). Weights are packed [vector][in_channel][tap][lane], so that each
+// vector's stream through memory from one end to the other, once for up to a tile of times.
 #pragma once
 
-#include <utility>
-
 #include "../kernel_table.h"
-#include "../register_tiles.h"
 #include "../rows.h"
+#include "lane_tile.h"
 #include "tile_grid.h"
 
 namespace tapconv::kernels {
 namespace {
-
-template <class Scalar>
-struct OutLaneCall {
-  const Scalar* rows;      // row elements of the tile's first output
-  const int32_t* offsets;  // one for each (channel, tap) pair
-  int64_t pair_count;
-  const Scalar* weight;     // packed [pair][lane], of the first vector
-  ptrdiff_t weight_stride;  // between vectors
-  Scalar* sums;             // [time][output channel]
-  ptrdiff_t sums_stride;    // between times
-  bool accumulate;          // add to what is there
-};
-
-template <class Vector, int Times, int Columns>
-[[gnu::noinline]] void out_lane_tile(const OutLaneCall<typename Vector::Scalar>& call) {
-  using Scalar = typename Vector::Scalar;
-  using Register = typename Vector::Register;
-  constexpr int width = Vector::width;
-  // Hardware prefetchers stop at the end of a page.
-  constexpr int pairs_ahead = 24;
-  Register sum[Times][Columns];
-#pragma GCC unroll 16
-  for (int t = 0; t < Times; ++t) {
-#pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) sum[t][j] = Vector::zero();
-  }
-  const Scalar* weight = call.weight;
-  for (int64_t pair = 0; pair < call.pair_count; ++pair, weight += width) {
-    const Scalar* const row = call.rows + call.offsets[pair];
-    Register w[Columns];
-#pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) {
-      w[j] = Vector::load(weight + j * call.weight_stride);
-      __builtin_prefetch(weight + j * call.weight_stride + pairs_ahead * width);
-    }
-#pragma GCC unroll 16
-    for (int t = 0; t < Times; ++t) {
-      const Register x = Vector::broadcast(row[t]);
-#pragma GCC unroll 16
-      for (int j = 0; j < Columns; ++j) sum[t][j] = Vector::multiply_add(x, w[j], sum[t][j]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int t = 0; t < Times; ++t) {
-    Scalar* const to = call.sums + t * call.sums_stride;
-#pragma GCC unroll 16
-    for (int j = 0; j < Columns; ++j) {
-      const Register before = call.accumulate ? Vector::load(to + j * width) : Vector::zero();
-      Vector::store(to + j * width, Vector::add(before, sum[t][j]));
-    }
-  }
-}
-
-template <class Scalar>
-using OutLaneFunction = void (*)(const OutLaneCall<Scalar>&);
-
-template <class Vector, int Times, int... Columns>
-OutLaneFunction<typename Vector::Scalar> out_lane_tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
-  static constexpr OutLaneFunction<typename Vector::Scalar> tiles[] = {&out_lane_tile<Vector, Times, Columns + 1>...};
-  return tiles[columns - 1];
-}
-
-template <class Isa, class Vector, int Times = 1>
-OutLaneFunction<typename Vector::Scalar> out_lane_tile_of(int times, int columns) {
-  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
-  if constexpr (Times < tiles.rows) {
-    if (times != Times) return out_lane_tile_of<Isa, Vector, Times + 1>(times, columns);
-  }
-  return out_lane_tile_of_columns<Vector, Times>(columns, std::make_integer_sequence<int, tiles.columns[Times]>());
-}
 
 // Packs vector number `index` of output channels, counted over all groups.
 template <class Isa, class Storage>
@@ -116,6 +43,7 @@ class OutLaneRunner {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
   static constexpr int width = Vector::width;
+  static constexpr int steps_ahead = 24;
 
  public:
   OutLaneRunner(const Plan& plan, const ForwardOperands& operands, int slot)
@@ -155,21 +83,23 @@ class OutLaneRunner {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const Problem& p = plan_.problem;
     const int64_t column_tiles = (last - first + tiles.columns[plan_.tile_rows] - 1) / tiles.columns[plan_.tile_rows];
-    OutLaneCall<Scalar> call;
+    LaneTileCall<Scalar, Scalar, Scalar> call;
     call.offsets = offsets_;
-    call.pair_count = channels * p.kernel_size;
-    call.weight_stride = group_in_ * p.kernel_size * width;
+    call.steps = channels * p.kernel_size;
+    call.step_distance = width;
+    call.column_distance = group_in_ * p.kernel_size * width;
+    call.ahead = steps_ahead * width;
     call.sums_stride = plan_.partial_stride;
     call.accumulate = channel > 0;
     for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
       const Part columns = part_of(column_tile, column_tiles, last - first);
       call.weight = static_cast<const Scalar*>(operands_.packed_weight) +
-                    (group * vectors_ + first + columns.first) * call.weight_stride + channel * p.kernel_size * width;
+                    (group * vectors_ + first + columns.first) * call.column_distance + channel * p.kernel_size * width;
       for (int64_t time_tile = 0; time_tile < plan_.tile_row_count; ++time_tile) {
         const Part times = part_of(time_tile, plan_.tile_row_count, p.output_length);
         call.rows = rows_ + times.first;
         call.sums = sums_ + times.first * call.sums_stride + columns.first * width;
-        out_lane_tile_of<Isa, Vector>(times.size, columns.size)(call);
+        lane_tile_of<Isa, Vector, Scalar, Scalar>(times.size, columns.size)(call);
       }
     }
   }

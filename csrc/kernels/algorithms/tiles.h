@@ -175,7 +175,7 @@ class TileRunner {
                            row + run.at);
     }
     fill_zeros<Vector>(row + lanes_.row_length, -lanes_.row_length & (width - 1));
-    if (!fits_transform<Vector>(row, lanes_.row_length)) flag_tiles(group, row);
+    if (!is_ordinary<Vector>(row, lanes_.row_length)) flag_tiles(group, row);
   }
 
   void gather(int lane) {
@@ -212,7 +212,7 @@ class TileRunner {
           workspace() + blocks_.flags_at + 1 + (group * problem_.batch + run.sample) * blocks_.tiles_per_phase;
       for (int64_t first = run.first; first + length <= run.first + run.count; first += distance) {
         const Scalar* const samples = row + run.at + (first - run.first);
-        if (!fits_transform<Vector>(samples, length)) raise_flag(flags + first / distance);
+        if (!is_ordinary<Vector>(samples, length)) raise_flag(flags + first / distance);
       }
     }
   }

@@ -37,8 +37,9 @@ typename Vector::Scalar square_sum(const typename Vector::Scalar* from, int64_t 
   return Vector::sum(Vector::add(Vector::add(sums[0], sums[1]), Vector::add(sums[2], sums[3])));
 }
 
+// Nothing that is or comes near a NaN or an infinity.
 template <class Vector>
-bool fits_transform(const typename Vector::Scalar* from, int64_t count) {
+bool is_ordinary(const typename Vector::Scalar* from, int64_t count) {
   return square_sum<Vector>(from, count) <= largest_square_sum<typename Vector::Scalar>;
 }
 

@@ -4,6 +4,7 @@
 #include "../algorithms/channel_lanes.h"
 #include "../algorithms/depthwise_tiles.h"
 #include "../algorithms/dot.h"
+#include "../algorithms/grad_input_columns.h"
 #include "../algorithms/grad_weight.h"
 #include "../algorithms/out_lanes.h"
 #include "../algorithms/tap.h"
@@ -33,6 +34,10 @@ inline constexpr KernelTable kernel_table_of{
      {&run_depthwise_tiles<Isa, Float16>}},
     {out_lane_kernels<Isa, float>(), out_lane_kernels<Isa, double>(), out_lane_kernels<Isa, BFloat16>(),
      out_lane_kernels<Isa, Float16>()},
+    {{&run_grad_input_columns<Isa, float>},
+     {&run_grad_input_columns<Isa, double>},
+     {&run_grad_input_columns<Isa, BFloat16>},
+     {&run_grad_input_columns<Isa, Float16>}},
 };
 
 }  // namespace
