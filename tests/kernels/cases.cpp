@@ -304,6 +304,47 @@ std::vector<Problem> around_matrix_tiles() {
   return problems;
 }
 
+std::vector<Problem> few_outputs() {
+  std::vector<Problem> problems;
+  for (const int64_t kernel_size : {1, 2, 5, 16}) {
+    for (const int64_t batch : {1, 2, 3}) {
+      for (const int64_t length : {1, 2, 7, 9}) {
+        for (const PaddingMode mode : all_modes) {
+          Problem problem = plain_problem();
+          problem.batch = batch;
+          problem.groups = 1 + length % 2;
+          problem.in_channels = problem.groups * (16 + 3 * kernel_size + length);
+          problem.out_channels = problem.groups * (7 + 13 * batch);
+          problem.kernel_size = kernel_size;
+          problem.stride = 1 + (kernel_size + length) % 3;
+          problem.dilation = 1 + batch % 2;
+          problem.padding_mode = mode;
+          problem.padding_left = std::min((kernel_size - 1) * problem.dilation, length - 1);
+          problem.padding_right = kernel_size / 2;
+          problem.input_length = length;
+          append_if_possible(problems, problem);
+        }
+      }
+    }
+  }
+  // Columns in several blocks, and outputs that only large weights have.
+  for (const int64_t outputs : {31, 61}) {
+    Problem problem = plain_problem();
+    problem.batch = 1;
+    problem.in_channels = 515;
+    problem.out_channels = 181;
+    problem.kernel_size = 3;
+    problems.push_back(with_output_length(problem, outputs));
+  }
+  return problems;
+}
+
+Problem with_taps_first(Problem problem) {
+  const int64_t group_in = problem.in_channels / problem.groups;
+  problem.weight_strides = {group_in, 1, problem.out_channels * group_in};
+  return problem;
+}
+
 std::vector<Problem> short_depthwise_filters() {
   std::vector<Problem> problems;
   for (int64_t kernel_size = 1; kernel_size <= 9; ++kernel_size) {

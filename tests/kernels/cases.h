@@ -48,6 +48,12 @@ std::vector<Problem> random_problems(uint64_t seed, int count);
 // Channels, outputs and taps around the sizes of tiles of 16 and pairs of 32, dense and grouped.
 std::vector<Problem> around_matrix_tiles();
 
+// A handful of outputs over all samples, with many weights, side by side: what columns are made for.
+std::vector<Problem> few_outputs();
+
+// The same problem with weights that lie tap by tap.
+Problem with_taps_first(Problem problem);
+
 // Depthwise filters of few taps: rows shorter and longer than a vector, than the padding and than a block.
 std::vector<Problem> short_depthwise_filters();
 

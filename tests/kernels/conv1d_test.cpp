@@ -79,6 +79,12 @@ class Conv1d : public testing::TestWithParam<Parameters> {
 };
 
 TEST_P(Conv1d, tails_of_time_and_out_channels) { expect_exact(time_and_out_channel_tails()); }
+TEST_P(Conv1d, tails_with_taps_first) {
+  std::vector<Problem> problems = time_and_out_channel_tails();
+  for (Problem& problem : problems) problem = with_taps_first(problem);
+  expect_exact(problems);
+}
+TEST_P(Conv1d, few_outputs) { expect_exact(few_outputs()); }
 TEST_P(Conv1d, in_channels_and_kernel_sizes) { expect_exact(in_channel_and_kernel_sizes()); }
 TEST_P(Conv1d, geometries) { expect_exact(geometries()); }
 TEST_P(Conv1d, groups) { expect_exact(groups()); }
@@ -88,6 +94,7 @@ TEST_P(Conv1d, around_matrix_tiles) { expect_exact(around_matrix_tiles()); }
 TEST_P(Conv1d, short_depthwise_filters) { expect_exact(short_depthwise_filters()); }
 TEST_P(Conv1d, random_problems) { expect_exact(random_problems(1, 300)); }
 TEST_P(Conv1d, accuracy_of_random_problems) { expect_accurate(random_problems(2, 300), 8); }
+TEST_P(Conv1d, accuracy_of_few_outputs) { expect_accurate(few_outputs(), 8); }
 TEST_P(Conv1d, accuracy_of_blocked_problems) { expect_accurate(blocked(), 8); }
 
 // Stride 0, as in x.expand(...) and in the gradient of y.sum().

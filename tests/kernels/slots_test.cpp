@@ -14,6 +14,7 @@ TEST_P(Slots, do_not_change_a_bit) {
   std::vector<Problem> problems = blocked();
   for (const Problem& problem : random_problems(3, 40)) problems.push_back(problem);
   for (const Problem& problem : batches()) problems.push_back(problem);
+  for (const Problem& problem : few_outputs()) problems.push_back(problem);
   for (const DataType type : {DataType::float32, DataType::bfloat16}) {
     uint64_t seed = 0;
     for (Problem problem : problems) {
