@@ -22,6 +22,9 @@ double tile_time(double rows, double columns) { return std::max(rows * columns, 
 
 // Sweeping all register tiles of a group over `vectors` of times or tiles, for one (channel, tap) pair.
 double sweep_cost(const Plan& plan, int64_t vectors) {
+  if (plan.short_tile_pairs > 0) {
+    return 2.0 * static_cast<double>(plan.tile_row_count * plan.tile_rows) / plan.short_tile_pairs;
+  }
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
   const int64_t wide = vectors % column_tiles;

@@ -278,6 +278,7 @@ struct Plan {
   MatrixSteps matrix;      // then tile_rows counts the output channels of one matrix tile
   bool depthwise_rows;     // depthwise filters of few taps: rows are read where they lie
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
+  int short_tile_pairs;    // (channel, tap) pairs that lanes hold side by side (algorithms/short_tile.h), or zero
   bool pack_weight;        // false: the weight already lies as the tile wants it
   bool packed_ahead;       // the weight was packed, or the filters transformed, before the call (packed_weight.h)
   int64_t partial_stride;  // between the rows of a block of partial sums
@@ -294,8 +295,9 @@ struct Plan {
   size_t packed_weight_at;
   size_t slots_at;
   size_t slot_bytes;
-  size_t slot_partial_at;  // within a slot: the block of partial sums (rows come first)
-  size_t border_bytes;     // gradients of padded positions (grad_input only)
+  size_t slot_partial_at;      // within a slot: the block of partial sums (rows come first)
+  size_t slot_interleaved_at;  // of short tiles
+  size_t border_bytes;         // gradients of padded positions (grad_input only)
   size_t workspace_bytes;
 
   const char* algorithm_name() const { return name_of(algorithm); }

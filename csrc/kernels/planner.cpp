@@ -16,9 +16,10 @@
 namespace tapconv::kernels {
 namespace {
 
-constexpr int64_t l1_rows_bytes = 20 * 1024;      // what one register tile reads of the rows, for all its channels
-constexpr int64_t l2_weight_bytes = 256 * 1024;   // the packed weights that one block of channels sweeps over
-constexpr int64_t l2_partial_bytes = 256 * 1024;  // a block of partial sums
+constexpr int64_t l1_rows_bytes = 20 * 1024;          // what one register tile reads of the rows, for all its channels
+constexpr int64_t l2_weight_bytes = 256 * 1024;       // the packed weights that one block of channels sweeps over
+constexpr int64_t l2_partial_bytes = 256 * 1024;      // a block of partial sums
+constexpr int64_t l2_interleaved_bytes = 384 * 1024;  // samples of short tiles, beside which nothing has to last
 // A register tile loads and stores its sums once for each block of channels: this many (channel, tap) pairs make that
 // small beside the multiplications.
 constexpr int64_t least_pairs_per_block = 96;
@@ -60,6 +61,7 @@ class Decision {
     }
     choose_tiles();
     choose_row_layout();
+    choose_weights();
     choose_channel_block();
     choose_time_and_out_blocks();
     choose_depthwise_path();
@@ -85,6 +87,22 @@ class Decision {
     span_ = span_of(plan_.rows);
   }
 
+  void choose_weights() {
+    // Weights in the compute type, a row for each output channel, can be used where they lie.
+    const bool in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
+                          p_.weight_strides.tap == 1 &&
+                          (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
+    const int64_t uses = batch_ * divide_up(length_, tile_time_);
+    plan_.pack_weight = !in_place || (group_out_ > 1 && uses > most_uses_unpacked);
+    const bool is_short = batch_ == 1 && length_ <= width_ && 4 * length_ > width_;
+    if (is_short && !plan_.pack_weight && width_ >= 4 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
+      plan_.short_tile_pairs = 2 * length_ > width_ ? 2 : 4;
+    }
+  }
+
+  // The samples of one (channel, tap) pair.
+  int64_t interleaved_bytes() const { return 2 * width_ * element_ / plan_.short_tile_pairs; }
+
   int64_t row_bytes(int64_t time_block) const {
     return plan_.rows.segment_count * (rounded_up(time_block, width_) + span_) * element_;
   }
@@ -96,8 +114,13 @@ class Decision {
     const int64_t footprint = std::min(per_tap, row_bytes(tile_time_) + plan_.rows.segment_count * cache_line_bytes);
     int64_t block = l1_rows_bytes / footprint;
     block = std::max(block, divide_up(least_pairs_per_block, taps));
+    if (plan_.short_tile_pairs > 0) {
+      // Blocks of channels begin with the first of the pairs that share a load.
+      block = rounded_up(std::max<int64_t>(l2_interleaved_bytes / (taps * interleaved_bytes()), 1), 4);
+    }
     block = std::clamp<int64_t>(block, 1, std::max<int64_t>(group_in_, 1));
     plan_.channel_block = group_in_ > 0 ? even_block(group_in_, block) : 1;
+    if (plan_.short_tile_pairs > 0) plan_.channel_block = std::min(rounded_up(plan_.channel_block, 4), group_in_);
     plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
   }
 
@@ -106,6 +129,10 @@ class Decision {
     const int64_t weight_bytes_per_tile = plan_.tile_rows * plan_.channel_block * taps * element_;
     plan_.out_block = std::clamp<int64_t>(l2_weight_bytes / weight_bytes_per_tile, 1, plan_.tile_row_count);
     plan_.out_block = even_block(plan_.tile_row_count, plan_.out_block);
+    // Here no weight is read twice, and each row of them from one end to the other.
+    if (plan_.short_tile_pairs > 0 || (length_ <= tile_time_ && plan_.channel_block_count == 1)) {
+      plan_.out_block = plan_.tile_row_count;
+    }
 
     // As many outputs as keep the rows of a block of channels, and its partial sums, in L2.
     const int64_t rows_bytes = group_in_ == 1 && plan_.tile_row_count == 1 ? l1_rows_bytes : l2_rows_bytes;
@@ -161,12 +188,6 @@ class Decision {
   void choose_data_paths() {
     plan_.direct_output = writes_directly() || plan_.depthwise_rows;
     plan_.partial_stride = rounded_up(plan_.time_block, width_) + cache_line_bytes / element_;
-    // Weights in the compute type, a row for each output channel, can be used where they lie.
-    const bool weight_in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
-                                 p_.weight_strides.tap == 1 &&
-                                 (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
-    const int64_t uses = batch_ * divide_up(length_, tile_time_);
-    plan_.pack_weight = !weight_in_place || (group_out_ > 1 && uses > most_uses_unpacked);
   }
 
   void lay_out_workspace() {
@@ -187,6 +208,10 @@ class Decision {
     plan_.slot_bytes = rows;
     if (!plan_.direct_output) {
       plan_.slot_bytes += aligned_bytes(plan_.out_block * plan_.tile_rows * plan_.partial_stride * element_);
+    }
+    if (plan_.short_tile_pairs > 0) {
+      plan_.slot_interleaved_at = aligned_bytes(static_cast<int64_t>(plan_.slot_bytes));
+      plan_.slot_bytes = plan_.slot_interleaved_at + aligned_bytes(rounded_up(pairs, 4) * interleaved_bytes());
     }
     plan_.slot_bytes += cache_line_bytes;  // neighbouring slots never share a line that the prefetcher pairs
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;

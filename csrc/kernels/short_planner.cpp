@@ -75,6 +75,9 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   const int64_t block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, positions);
   const int64_t most_eighths = block == positions ? most_eighths_in_one_block : most_eighths_of_a_vector;
   if (p.output_length * 8 > most_eighths * width) return std::nullopt;
+  if (p.batch == 1 && computes_in_own_type(p.data_type) && width >= 4 && p.output_length * 4 > width) {
+    return std::nullopt;  // short tiles
+  }
   if (p.output_length > 1 && positions > width) return std::nullopt;
 
   Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);

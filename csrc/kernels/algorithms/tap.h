@@ -14,6 +14,7 @@
 #include "../rows.h"
 #include "depthwise_rows.h"
 #include "direct_task.h"
+#include "short_tile.h"
 #include "tap_tile.h"
 #include "tile_grid.h"
 #include "weight_packing.h"
@@ -135,6 +136,43 @@ void sweep_windows(const Plan& plan, const TapBlock<typename Vector::Scalar>& bl
   }
 }
 
+template <class Isa, class Vector, int Pairs, int Rows = 1>
+TileFunction<typename Vector::Scalar> short_tile_of(int rows) {
+  if constexpr (Rows < register_tiles(Isa::register_count).rows) {
+    if (rows != Rows) return short_tile_of<Isa, Vector, Pairs, Rows + 1>(rows);
+  }
+  return &short_tile<Vector, Pairs, Rows>;
+}
+
+// The same for outputs of a vector of times at the most, from interleaved rows (short_tile.h).
+template <class Isa, class Vector, int Pairs>
+void sweep_short_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+                       const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
+  // Long sums are made of short ones, which lose less to rounding.
+  constexpr int64_t most_pairs = 256 * Pairs;
+  const Problem& p = plan.problem;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+  const int64_t pair_count = channels * p.kernel_size;
+  TileCall<typename Vector::Scalar> call;
+  call.weight_stride = p.weight_strides.out_channel;
+  call.output_stride = block.sums_stride;
+  call.last_count = static_cast<int>(block.count);
+  for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
+    const Part part = part_of(tile, plan.tile_row_count, group_out);
+    const auto* const weight = block.weight + part.first * call.weight_stride + channel * p.kernel_size;
+    call.bias = block.bias ? block.bias + part.first : nullptr;
+    call.output = block.sums + (part.first - block_out) * block.sums_stride;
+    for (int64_t pair = 0; pair < pair_count; pair += most_pairs) {
+      call.rows = rows + pair / Pairs * 2 * Vector::width;
+      call.pair_count = pair_count - pair < most_pairs ? pair_count - pair : most_pairs;
+      call.weight = weight + pair;
+      call.accumulate = channel + pair > 0;
+      short_tile_of<Isa, Vector, Pairs>(part.size)(call);
+    }
+  }
+}
+
 template <class Storage>
 void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
   using Scalar = ComputeType<Storage>;
@@ -158,6 +196,7 @@ class TapRunner {
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
+    interleaved_ = reinterpret_cast<Scalar*>(own + plan.slot_interleaved_at);
     weight_ = static_cast<const Scalar*>(plan.pack_weight ? operands.packed_weight : operands.weight);
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
@@ -191,6 +230,17 @@ class TapRunner {
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
       const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
+      if (plan_.short_tile_pairs > 0) {
+        if constexpr (!has_pairs<Vector> && std::is_same_v<Storage, Scalar> && Vector::width >= 4) {
+          if (plan_.short_tile_pairs == 4) {
+            add_by_short_tiles<4>(block, input, c, channels);
+          } else {
+            add_by_short_tiles<2>(block, input, c, channels);
+          }
+        }
+        c += channels;
+        continue;
+      }
       copy_input(input, c, channels, begin, block.count);
       if (plan_.window_tiles) {
         sweep_windows<Isa, Vector>(plan_, block, rows_, c, channels);
@@ -207,6 +257,18 @@ class TapRunner {
   }
 
  private:
+  template <int Pairs>
+  void add_by_short_tiles(const TapBlock<Scalar>& block, const Storage* input, int64_t channel, int64_t channels) {
+    const Problem& p = plan_.problem;
+    if (has_runs_of_lanes(p) && !plan_.folded) {
+      interleave_channels<Vector, Pairs>(p, input + channel * p.input_strides.channel, channels, interleaved_);
+    } else {
+      copy_input(input, channel, channels, 0, block.count);
+      interleave_rows<Vector, Pairs>(rows_, offsets_, channels * p.kernel_size, interleaved_);
+    }
+    sweep_short_tiles<Isa, Vector, Pairs>(plan_, block, interleaved_, channel, channels);
+  }
+
   // Rows [first, first + count) of the group, for the outputs [time, time + times).
   void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
     const int64_t channel = first * plan_.row_channels;
@@ -230,6 +292,7 @@ class TapRunner {
   const int32_t* offsets_;
   Scalar* rows_;
   Scalar* partial_;
+  Scalar* interleaved_;
   const Scalar* weight_;
   const Scalar* bias_;
 };

@@ -26,6 +26,26 @@ struct Avx2Float {
 
   static Register zero() { return _mm256_setzero_ps(); }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
+  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
+  // of neighbouring lanes, those of `a` first.
+  static Register broadcast_two(const float* from) {
+    double two;
+    std::memcpy(&two, from, sizeof(two));
+    return _mm256_castpd_ps(_mm256_set1_pd(two));
+  }
+  static Register broadcast_four(const float* from) {
+    return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
+  }
+  static Register interleave_low(Register a, Register b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+  }
+  static Register interleave_high(Register a, Register b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+  }
+  static Register add_neighbours(Register a, Register b) {
+    const __m256d sums = _mm256_castps_pd(_mm256_hadd_ps(a, b));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(sums, 0b11011000));
+  }
   static Register add(Register a, Register b) { return _mm256_add_ps(a, b); }
   static Register subtract(Register a, Register b) { return _mm256_sub_ps(a, b); }
   static Register multiply(Register a, Register b) { return _mm256_mul_ps(a, b); }
@@ -187,6 +207,21 @@ struct Avx2Double {
 
   static Register zero() { return _mm256_setzero_pd(); }
   static Register broadcast(double value) { return _mm256_set1_pd(value); }
+  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
+  // of neighbouring lanes, those of `a` first.
+  static Register broadcast_two(const double* from) {
+    return _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(from));
+  }
+  static Register broadcast_four(const double* from) { return _mm256_loadu_pd(from); }
+  static Register interleave_low(Register a, Register b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+  }
+  static Register interleave_high(Register a, Register b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
+  }
+  static Register add_neighbours(Register a, Register b) {
+    return _mm256_permute4x64_pd(_mm256_hadd_pd(a, b), 0b11011000);
+  }
   static Register add(Register a, Register b) { return _mm256_add_pd(a, b); }
   static Register subtract(Register a, Register b) { return _mm256_sub_pd(a, b); }
   static Register multiply(Register a, Register b) { return _mm256_mul_pd(a, b); }

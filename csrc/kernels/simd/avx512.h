@@ -22,6 +22,27 @@ struct Avx512Float {
 
   static Register zero() { return _mm512_setzero_ps(); }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
+  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
+  // of neighbouring lanes, those of `a` first.
+  static Register broadcast_two(const float* from) {
+    double two;
+    std::memcpy(&two, from, sizeof(two));
+    return _mm512_castpd_ps(_mm512_set1_pd(two));
+  }
+  static Register broadcast_four(const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); }
+  static Register interleave_low(Register a, Register b) {
+    const __m512i turns = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, turns, b);
+  }
+  static Register interleave_high(Register a, Register b) {
+    const __m512i turns = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, turns, b);
+  }
+  static Register add_neighbours(Register a, Register b) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_add_ps(_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b));
+  }
   static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
   static Register subtract(Register a, Register b) { return _mm512_sub_ps(a, b); }
   static Register multiply(Register a, Register b) { return _mm512_mul_ps(a, b); }
@@ -195,6 +216,21 @@ struct Avx512Double {
 
   static Register zero() { return _mm512_setzero_pd(); }
   static Register broadcast(double value) { return _mm512_set1_pd(value); }
+  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
+  // of neighbouring lanes, those of `a` first.
+  static Register broadcast_two(const double* from) { return _mm512_broadcast_f64x2(_mm_loadu_pd(from)); }
+  static Register broadcast_four(const double* from) { return _mm512_broadcast_f64x4(_mm256_loadu_pd(from)); }
+  static Register interleave_low(Register a, Register b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
+  }
+  static Register interleave_high(Register a, Register b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
+  }
+  static Register add_neighbours(Register a, Register b) {
+    const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm512_add_pd(_mm512_permutex2var_pd(a, even, b), _mm512_permutex2var_pd(a, odd, b));
+  }
   static Register add(Register a, Register b) { return _mm512_add_pd(a, b); }
   static Register subtract(Register a, Register b) { return _mm512_sub_pd(a, b); }
   static Register multiply(Register a, Register b) { return _mm512_mul_pd(a, b); }

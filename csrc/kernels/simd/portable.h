@@ -16,6 +16,36 @@ struct PortableVector {
 
   static Register zero() { return Register{}; }
   static Register broadcast(Scalar value) { return Register{} + value; }
+  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
+  // of neighbouring lanes, those of `a` first.
+  static Register broadcast_two(const Scalar* from) {
+    Register a{};
+    for (int lane = 0; lane < width; ++lane) a[lane] = from[lane % 2];
+    return a;
+  }
+  static Register broadcast_four(const Scalar* from) {
+    Register a{};
+    for (int lane = 0; lane < width; ++lane) a[lane] = from[lane % 4];
+    return a;
+  }
+  static Register interleave_low(Register a, Register b) {
+    Register both{};
+    for (int lane = 0; lane < width; ++lane) both[lane] = (lane % 2 == 0 ? a : b)[lane / 2];
+    return both;
+  }
+  static Register interleave_high(Register a, Register b) {
+    Register both{};
+    for (int lane = 0; lane < width; ++lane) both[lane] = (lane % 2 == 0 ? a : b)[(width + lane) / 2];
+    return both;
+  }
+  static Register add_neighbours(Register a, Register b) {
+    Register sums{};
+    for (int lane = 0; lane < width / 2; ++lane) {
+      sums[lane] = a[2 * lane] + a[2 * lane + 1];
+      sums[width / 2 + lane] = b[2 * lane] + b[2 * lane + 1];
+    }
+    return sums;
+  }
   static Register add(Register a, Register b) { return a + b; }
   static Register subtract(Register a, Register b) { return a - b; }
   static Register multiply(Register a, Register b) { return a * b; }
