@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "plan.h"
+#include "register_tiles.h"
 
 namespace tapconv::kernels {
 
@@ -41,6 +42,16 @@ inline double operations_of(const Problem& p) {
   return 2.0 * static_cast<double>(p.batch) * static_cast<double>(p.out_channels) *
          static_cast<double>(p.output_length) * static_cast<double>(std::max<int64_t>(p.in_channels / p.groups, 1)) *
          static_cast<double>(std::max<int64_t>(p.kernel_size, 1));
+}
+
+// (channel, tap) pairs that short tiles hold side by side for so many outputs: as many as leave few lanes of two
+// vectors empty. Zero if there are too many outputs, or too few.
+inline int short_tile_pairs(int64_t outputs, int64_t width) {
+  for (int pairs = 2; pairs <= std::min<int64_t>(largest_short_tile_pairs, width); pairs *= 2) {
+    const int64_t fitting = 2 * width / pairs;
+    if (outputs <= fitting && 2 * outputs > fitting) return pairs;
+  }
+  return 0;
 }
 
 // How many slots the work is worth.

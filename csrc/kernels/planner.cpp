@@ -94,9 +94,8 @@ class Decision {
                           (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
     const int64_t uses = batch_ * divide_up(length_, tile_time_);
     plan_.pack_weight = !in_place || (group_out_ > 1 && uses > most_uses_unpacked);
-    const bool is_short = batch_ == 1 && length_ <= width_ && 4 * length_ > width_;
-    if (is_short && !plan_.pack_weight && width_ >= 4 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
-      plan_.short_tile_pairs = 2 * length_ > width_ ? 2 : 4;
+    if (!plan_.pack_weight && batch_ == 1 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
+      plan_.short_tile_pairs = short_tile_pairs(length_, width_);
     }
   }
 
@@ -116,11 +115,13 @@ class Decision {
     block = std::max(block, divide_up(least_pairs_per_block, taps));
     if (plan_.short_tile_pairs > 0) {
       // Blocks of channels begin with the first of the pairs that share a load.
-      block = rounded_up(std::max<int64_t>(l2_interleaved_bytes / (taps * interleaved_bytes()), 1), 4);
+      block = rounded_up(std::max<int64_t>(l2_interleaved_bytes / (taps * interleaved_bytes()), 1),
+                         largest_short_tile_pairs);
     }
     block = std::clamp<int64_t>(block, 1, std::max<int64_t>(group_in_, 1));
     plan_.channel_block = group_in_ > 0 ? even_block(group_in_, block) : 1;
-    if (plan_.short_tile_pairs > 0) plan_.channel_block = std::min(rounded_up(plan_.channel_block, 4), group_in_);
+    if (plan_.short_tile_pairs > 0)
+      plan_.channel_block = std::min(rounded_up(plan_.channel_block, largest_short_tile_pairs), group_in_);
     plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
   }
 
@@ -211,7 +212,8 @@ class Decision {
     }
     if (plan_.short_tile_pairs > 0) {
       plan_.slot_interleaved_at = aligned_bytes(static_cast<int64_t>(plan_.slot_bytes));
-      plan_.slot_bytes = plan_.slot_interleaved_at + aligned_bytes(rounded_up(pairs, 4) * interleaved_bytes());
+      plan_.slot_bytes =
+          plan_.slot_interleaved_at + aligned_bytes(rounded_up(pairs, largest_short_tile_pairs) * interleaved_bytes());
     }
     plan_.slot_bytes += cache_line_bytes;  // neighbouring slots never share a line that the prefetcher pairs
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;

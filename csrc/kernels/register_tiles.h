@@ -22,6 +22,9 @@ constexpr const RegisterTiles& register_tiles(int register_count) {
   return register_count >= 32 ? tiles_of_32_registers : tiles_of_16_registers;
 }
 
+// (channel, tap) pairs that short tiles hold side by side, if a vector has as many lanes (algorithms/short_tile.h).
+inline constexpr int largest_short_tile_pairs = 8;
+
 // Tiles of dot products: output channels by output positions.
 inline constexpr int dot_columns = 4;
 constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }

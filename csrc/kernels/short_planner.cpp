@@ -15,6 +15,9 @@ namespace {
 constexpr int64_t most_eighths_of_a_vector = 4;
 constexpr int64_t most_eighths_in_one_block = 5;
 constexpr int64_t columns_bytes = 128 * 1024;
+// Short tiles take the outputs of one sample, down to an eighth of a vector where weights come from beyond the
+// second-level cache: they read few columns and fetch weights ahead, but dot products add up with fewer loads.
+constexpr int64_t far_weight_bytes = 5 * 1024 * 1024;
 
 // Rows cost a fixed time for each channel, lanes over channels a time for each output and tap. Measured on AVX2 and
 // AVX-512, they break even near these.
@@ -75,8 +78,10 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   const int64_t block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, positions);
   const int64_t most_eighths = block == positions ? most_eighths_in_one_block : most_eighths_of_a_vector;
   if (p.output_length * 8 > most_eighths * width) return std::nullopt;
-  if (p.batch == 1 && computes_in_own_type(p.data_type) && width >= 4 && p.output_length * 4 > width) {
-    return std::nullopt;  // short tiles
+  if (p.batch == 1 && computes_in_own_type(p.data_type)) {
+    const int pairs = short_tile_pairs(p.output_length, width);
+    const bool is_far = p.out_channels * length * element > far_weight_bytes;
+    if (pairs > 0 && (pairs < largest_short_tile_pairs || is_far)) return std::nullopt;
   }
   if (p.output_length > 1 && positions > width) return std::nullopt;
 

@@ -1,8 +1,8 @@
-// The micro-kernel of the direct sum for outputs that fill a quarter of a vector to a whole one, with weights where
+// The micro-kernel of the direct sum for outputs that fill an eighth of a vector to a whole one, with weights where
 // they lie.
 //
 // A tile of one vector of times (tap_tile.h) loads once for each multiply-add and once more for its row, which crosses
-// a cache line; as two of either can start in a cycle, the loads bound it. Here lanes hold two or four neighbouring
+// a cache line; as two of either can start in a cycle, the loads bound it. Here lanes hold two to eight neighbouring
 // (channel, tap) pairs of each time, side by side as their weights are in memory, and two vectors all times: one load
 // brings the weights of all these pairs, for two multiply-adds. The pairs' sums are added at the end.
 //
@@ -34,13 +34,18 @@ class Interleaving {
   }
 
  private:
-  void store() {
-    Register a = held_[0];
-    Register b = held_[1];
-    if constexpr (Pairs == 4) {
-      a = Vector::interleave_low(held_[0], held_[2]);
-      b = Vector::interleave_low(held_[1], held_[3]);
+  // Every `apart`-th vector held, from the first on. So few times are used that their lanes fill one.
+  template <int apart>
+  Register joined(const Register* first) {
+    if constexpr (apart == Pairs) {
+      return *first;
+    } else {
+      return Vector::interleave_low(joined<2 * apart>(first), joined<2 * apart>(first + apart));
     }
+  }
+  void store() {
+    const Register a = joined<2>(held_);
+    const Register b = joined<2>(held_ + 1);
     Vector::store(to_, Vector::interleave_low(a, b));
     Vector::store(to_ + Vector::width, Vector::interleave_high(a, b));
     to_ += 2 * Vector::width;
@@ -89,7 +94,9 @@ void interleave_channels(const Problem& p, const typename Vector::Scalar* input,
 
 template <class Vector, int Pairs>
 typename Vector::Register broadcast_pairs(const typename Vector::Scalar* weights) {
-  if constexpr (Pairs == 4) {
+  if constexpr (Pairs == 8) {
+    return Vector::broadcast_eight(weights);
+  } else if constexpr (Pairs == 4) {
     return Vector::broadcast_four(weights);
   } else {
     return Vector::broadcast_two(weights);
@@ -145,7 +152,8 @@ template <class Vector, int Pairs, int Rows>
   for (int o = 0; o < Rows; ++o) {
     Scalar* const to = call.output + o * call.output_stride;
     Register added = Vector::add_neighbours(sum[o][0], sum[o][1]);
-    if constexpr (Pairs == 4) added = Vector::add_neighbours(added, Vector::zero());
+#pragma GCC unroll 4
+    for (int left = Pairs / 2; left > 1; left /= 2) added = Vector::add_neighbours(added, Vector::zero());
     const Register start = call.accumulate ? Vector::load_partial(to, call.last_count)
                            : call.bias     ? Vector::broadcast(call.bias[o])
                                            : Vector::zero();

@@ -231,12 +231,8 @@ class TapRunner {
     do {  // once at least: without input channels the output is the bias
       const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
       if (plan_.short_tile_pairs > 0) {
-        if constexpr (!has_pairs<Vector> && std::is_same_v<Storage, Scalar> && Vector::width >= 4) {
-          if (plan_.short_tile_pairs == 4) {
-            add_by_short_tiles<4>(block, input, c, channels);
-          } else {
-            add_by_short_tiles<2>(block, input, c, channels);
-          }
+        if constexpr (!has_pairs<Vector> && std::is_same_v<Storage, Scalar>) {
+          add_by_short_tiles<2>(block, input, c, channels);
         }
         c += channels;
         continue;
@@ -259,6 +255,9 @@ class TapRunner {
  private:
   template <int Pairs>
   void add_by_short_tiles(const TapBlock<Scalar>& block, const Storage* input, int64_t channel, int64_t channels) {
+    if constexpr (2 * Pairs <= largest_short_tile_pairs && 2 * Pairs <= Vector::width) {
+      if (plan_.short_tile_pairs > Pairs) return add_by_short_tiles<2 * Pairs>(block, input, channel, channels);
+    }
     const Problem& p = plan_.problem;
     if (has_runs_of_lanes(p) && !plan_.folded) {
       interleave_channels<Vector, Pairs>(p, input + channel * p.input_strides.channel, channels, interleaved_);

@@ -26,8 +26,8 @@ struct Avx2Float {
 
   static Register zero() { return _mm256_setzero_ps(); }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
-  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
-  // of neighbouring lanes, those of `a` first.
+  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
+  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const float* from) {
     double two;
     std::memcpy(&two, from, sizeof(two));
@@ -36,6 +36,7 @@ struct Avx2Float {
   static Register broadcast_four(const float* from) {
     return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
   }
+  static Register broadcast_eight(const float* from) { return _mm256_loadu_ps(from); }
   static Register interleave_low(Register a, Register b) {
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
   }
@@ -207,8 +208,8 @@ struct Avx2Double {
 
   static Register zero() { return _mm256_setzero_pd(); }
   static Register broadcast(double value) { return _mm256_set1_pd(value); }
-  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
-  // of neighbouring lanes, those of `a` first.
+  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
+  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const double* from) {
     return _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(from));
   }

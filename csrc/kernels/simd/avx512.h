@@ -22,14 +22,15 @@ struct Avx512Float {
 
   static Register zero() { return _mm512_setzero_ps(); }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
-  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
-  // of neighbouring lanes, those of `a` first.
+  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
+  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const float* from) {
     double two;
     std::memcpy(&two, from, sizeof(two));
     return _mm512_castpd_ps(_mm512_set1_pd(two));
   }
   static Register broadcast_four(const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); }
+  static Register broadcast_eight(const float* from) { return _mm512_broadcast_f32x8(_mm256_loadu_ps(from)); }
   static Register interleave_low(Register a, Register b) {
     const __m512i turns = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     return _mm512_permutex2var_ps(a, turns, b);
@@ -216,10 +217,11 @@ struct Avx512Double {
 
   static Register zero() { return _mm512_setzero_pd(); }
   static Register broadcast(double value) { return _mm512_set1_pd(value); }
-  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
-  // of neighbouring lanes, those of `a` first.
+  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
+  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const double* from) { return _mm512_broadcast_f64x2(_mm_loadu_pd(from)); }
   static Register broadcast_four(const double* from) { return _mm512_broadcast_f64x4(_mm256_loadu_pd(from)); }
+  static Register broadcast_eight(const double* from) { return _mm512_loadu_pd(from); }
   static Register interleave_low(Register a, Register b) {
     return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
   }

@@ -16,8 +16,8 @@ struct PortableVector {
 
   static Register zero() { return Register{}; }
   static Register broadcast(Scalar value) { return Register{} + value; }
-  // The two or four numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the sums
-  // of neighbouring lanes, those of `a` first.
+  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
+  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const Scalar* from) {
     Register a{};
     for (int lane = 0; lane < width; ++lane) a[lane] = from[lane % 2];
