@@ -83,13 +83,14 @@ constexpr double direct_call = 55;
 constexpr double direct_input_line = 11;
 constexpr double direct_partial_line = 28;      // of sums that are not written straight into the output
 constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
-constexpr double direct_strided_sample = 2;
+constexpr double direct_strided_sample = 2.6;
 constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
 constexpr double row_piece = 22;
 
 constexpr double tile_product = 1.13;
-constexpr double winograd_product = 1.03;
+constexpr double winograd_product = 1.1;
+constexpr double shared_winograd_product = 1.03;
 constexpr double tile_call = 45;
 // By size * log2(size) of a Fourier transform.
 constexpr double tile_input = 1.6;
@@ -304,7 +305,9 @@ double tile_cost(const Plan& plan) {
 
   const bool lanes = has_filter_lanes(tiles);
   const bool shared_winograd = tiles.blocking == TileBlocking::shared_tiles && !is_fourier(tiles.transform);
-  const double product = is_fourier(tiles.transform) ? tile_product : winograd_product;
+  const double product = is_fourier(tiles.transform) ? tile_product
+                         : shared_winograd           ? shared_winograd_product
+                                                     : winograd_product;
   const double sweep = lanes ? panel_sweep_cost(plan) : sweep_cost(plan, block_vectors);
   const double calls = lanes ? panel_sweep_calls(plan) : sweep_calls(plan, block_vectors);
   const double products = sweeps * (product * sweep * channels + tile_call * calls);
