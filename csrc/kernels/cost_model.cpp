@@ -88,14 +88,14 @@ constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
 constexpr double row_piece = 22;
 
-constexpr double tile_product = 1.13;
+constexpr double tile_product = 1.03;
 constexpr double winograd_product = 1.1;
 constexpr double shared_winograd_product = 1.03;
 constexpr double tile_call = 45;
 // By size * log2(size) of a Fourier transform.
 constexpr double tile_input = 1.6;
-constexpr double tile_output = 3;
-constexpr double tile_filter = 2.8;
+constexpr double tile_output = 2.8;
+constexpr double tile_filter = 3.2;
 // Of a transform whose samples and spectrum outgrow the first-level cache.
 constexpr double large_transform = 1.15;
 constexpr int64_t near_transform_bytes = 32 * 1024;
@@ -127,7 +127,7 @@ constexpr double far_sum_line = 6;
 // second-level cache, and beyond what one core may expect of the third.
 constexpr double near_filter_line = 1.8;
 constexpr double far_filter_line = 12;
-constexpr double near_filter_bytes = 1e6;
+constexpr double near_filter_bytes = 1.2e6;
 constexpr double far_filter_bytes = 8e6;
 // The same for filters that were transformed before the call, which are read in their order and never written.
 constexpr double near_packed_line = 10;
