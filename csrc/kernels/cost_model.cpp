@@ -16,10 +16,6 @@ int64_t width_of(const Plan& plan) {
   return plan.instruction_set->vector_bytes / compute_bytes(plan.problem.data_type);
 }
 
-// How many multiply-adds a register tile takes in the time of `rows * columns` at full speed. Every step also loads
-// `rows` weights and `columns` vectors, two in a cycle like multiply-adds.
-double tile_time(double rows, double columns) { return std::max(rows * columns, rows + columns); }
-
 // Sweeping all register tiles of a group over `vectors` of times or tiles, for one (channel, tap) pair.
 double sweep_cost(const Plan& plan, int64_t vectors) {
   if (plan.short_tile_pairs > 0) {
@@ -157,23 +153,6 @@ constexpr double near_column_bytes = 40e3;
 constexpr double out_lane_time = 0.35;
 constexpr double out_lane_call = 8000;
 
-// One vector of tiles, forth or back.
-double transform_cost(const TileTransformShape& shape) {
-  return 1.3 * shape.size * std::log2(shape.size) + 6.0 * shape.size + 2.0 * shape.products;
-}
-
-// Register tiles of `pairs` by the output channels of a group, for one step of the sum.
-double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const InstructionSet& instruction_set) {
-  const GradWeightTiles& tiles = grad_weight_tiles(instruction_set.register_count);
-  const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
-  const int64_t vectors = divide_up(p.out_channels / p.groups, width);
-  const int64_t panels = divide_up(vectors, tiles.columns);
-  const int64_t columns = divide_up(vectors, panels);
-  const int64_t most_pairs = tiles.pairs_of_columns[columns];
-  return static_cast<double>(vectors) / columns * (static_cast<double>(pairs) / most_pairs) *
-         tile_time(most_pairs, columns);
-}
-
 // By size * log2(size), with the copies to and from lanes; more for wide vectors, of which fewer stay in the
 // first-level cache; and by size.
 constexpr double depthwise_transform = 2.3;
@@ -181,9 +160,6 @@ constexpr double depthwise_transform_byte = 0.025;
 constexpr double depthwise_product = 3.2;
 constexpr double depthwise_dilated_sample = 0.6;
 constexpr double depthwise_narrow_line = 25;  // of outputs that are narrowed, and as many inputs widened
-
-// Rows are loaded at any offset, one load for each multiply-add.
-constexpr double grad_weight_time_lane_product = 2.5;
 
 // The direct sum by matrix products (algorithms/matrix_sum.h): a step of a tile of output channels and times; 16 lanes
 // of a row, paired or transposed; 16 sums brought to their place; and a weight packed.
@@ -388,44 +364,6 @@ double depthwise_tile_cost(const Plan& plan) {
              (transform_factor * transform * transforms + depthwise_product * products) +
          depthwise_dilated_sample * dilated +
          (computes_in_own_type(p.data_type) ? 0 : depthwise_narrow_line * lines_of(p, output_elements(p)));
-}
-
-double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {
-  const int64_t pairs = p.in_channels / p.groups * p.kernel_size;
-  return 1.1 * static_cast<double>(p.batch * p.output_length) * static_cast<double>(p.groups) *
-         grad_weight_sweep_cost(p, pairs, instruction_set);
-}
-
-double grad_weight_time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
-  const int64_t vectors = divide_up(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
-  return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
-         static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
-}
-
-double grad_weight_tile_cost(const Problem& p, const Plan& plan, const InstructionSet& instruction_set) {
-  const TileBlocks& tiles = plan.tiles;
-  const TileTransformShape& shape = shape_of(tiles.transform);
-  const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
-  const int64_t group_in = p.in_channels / p.groups;
-  const int64_t group_out = p.out_channels / p.groups;
-  const double out_vectors = static_cast<double>(divide_up(group_out, width));
-  const double channel_blocks = static_cast<double>(divide_up(group_in, plan.channel_block));
-  const double out_blocks = static_cast<double>(divide_up(group_out, plan.out_block));
-  const double tile_count = static_cast<double>(tiles.tile_count);
-  const double channels = static_cast<double>(tiles.channels);
-  const double products = tile_count * shape.products * grad_weight_sweep_cost(p, tiles.channels, instruction_set);
-  // Each block of tiles reads and writes the sums once more.
-  const double sums = 3.0 * static_cast<double>(tiles.block_count) * shape.products * channels * out_vectors;
-  const double transforms =
-      transform_cost(shape) * (out_blocks * channels * static_cast<double>(tiles.block_count) *
-                                   static_cast<double>(divide_up(tiles.block_tiles, width)) +
-                               1.2 * channel_blocks * out_vectors * tile_count + channels * out_vectors);
-  // Copying rows, sample by sample where a stride keeps vectors from it, and transposing gradients.
-  const double samples = static_cast<double>(p.batch) * static_cast<double>(p.output_length);
-  const double copies = samples * (out_blocks * channels * (p.stride > 1 ? 2.0 : 4.0 / static_cast<double>(width)) +
-                                   channel_blocks * out_vectors * 8.0);
-  // Measured: tiles lose this much to caches beyond what is counted here.
-  return 1.35 * static_cast<double>(p.groups) * (1.1 * products + sums + transforms + copies);
 }
 
 }  // namespace tapconv::kernels

@@ -2,9 +2,15 @@
 // same on every call, and the estimates are ratios, which differ little among machines of one instruction set.
 #pragma once
 
+#include <algorithm>
+
 #include "plan.h"
 
 namespace tapconv::kernels {
+
+// How many multiply-adds a register tile takes in the time of `rows * columns` at full speed. Every step also loads
+// `rows` weights and `columns` vectors, two in a cycle like multiply-adds.
+inline double tile_time(double rows, double columns) { return std::max(rows * columns, rows + columns); }
 
 double direct_cost(const Plan& plan);
 double tile_cost(const Plan& plan);
