@@ -79,7 +79,7 @@ constexpr double direct_call = 55;
 constexpr double direct_input_line = 11;
 constexpr double direct_partial_line = 28;      // of sums that are not written straight into the output
 constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
-constexpr double direct_strided_sample = 2.6;
+constexpr double direct_strided_sample = 2;
 constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
 constexpr double row_piece = 22;
