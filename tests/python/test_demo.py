@@ -99,7 +99,8 @@ def test_measuring_a_layer():
     assert result.error < 1e-5
     assert result.ratio > 0
     assert parity_by_dtype(layers, torch.float64).largest_error < 1e-13
-    assert 0 < parity_by_dtype(layers, torch.float16).largest_error < 1e-2
+    # Of 512 outputs, all may be rounded alike; of 100,000 some are not.
+    assert 0 < parity_by_dtype(load_layers(names=["whisper_tiny_c1"]), torch.float16).largest_error < 1e-2
 
 
 def test_report(tmp_path):
