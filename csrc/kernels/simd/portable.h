@@ -28,16 +28,8 @@ struct PortableVector {
     for (int lane = 0; lane < width; ++lane) a[lane] = from[lane % 4];
     return a;
   }
-  static Register interleave_low(Register a, Register b) {
-    Register both{};
-    for (int lane = 0; lane < width; ++lane) both[lane] = (lane % 2 == 0 ? a : b)[lane / 2];
-    return both;
-  }
-  static Register interleave_high(Register a, Register b) {
-    Register both{};
-    for (int lane = 0; lane < width; ++lane) both[lane] = (lane % 2 == 0 ? a : b)[(width + lane) / 2];
-    return both;
-  }
+  static Register interleave_low(Register a, Register b) { return interleave(a, b, 0); }
+  static Register interleave_high(Register a, Register b) { return interleave(a, b, width / 2); }
   static Register add_neighbours(Register a, Register b) {
     Register sums{};
     for (int lane = 0; lane < width / 2; ++lane) {
@@ -119,6 +111,17 @@ struct PortableVector {
         rows[j][i] = swapped;
       }
     }
+  }
+
+ private:
+  // Lanes from `first` on of both, in turn. Through memory: GCC takes lanes chosen by a loop for uninitialized.
+  static Register interleave(Register a, Register b, int first) {
+    Scalar from[2][width];
+    store(from[0], a);
+    store(from[1], b);
+    Scalar both[width];
+    for (int lane = 0; lane < width; ++lane) both[lane] = from[lane % 2][first + lane / 2];
+    return load(both);
   }
 };
 
