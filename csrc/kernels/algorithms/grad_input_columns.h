@@ -78,7 +78,6 @@ class GradInputColumns {
 
   // Adds some output channels to all columns of the task.
   void sweep(int64_t out_channel, int64_t count, int64_t in_channel, int64_t columns, bool accumulate) {
-    constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const Problem& p = plan_.problem;
     LaneTileCall<Scalar, Storage, Scalar> call;
     call.offsets = offsets_;
@@ -89,23 +88,16 @@ class GradInputColumns {
     call.accumulate = accumulate;
     const Storage* const weight = static_cast<const Storage*>(operands_.weight) +
                                   out_channel * p.weight_strides.out_channel + in_channel * p.kernel_size;
-    const auto run_tiles = [&](int64_t first_column, Scalar* sums, int vectors) {
-      call.weight = weight + first_column;
+    for_each_column_tile<Isa, Vector>(columns, plan_.tile_rows, [&](int64_t column, int vectors, int64_t sums) {
+      call.weight = weight + column;
       call.ahead = vectors * width;
       for (int64_t tile = 0; tile < plan_.tile_row_count; ++tile) {
         const Part outputs = part_of(tile, plan_.tile_row_count, outputs_);
         call.rows = samples_ + outputs.first;
-        call.sums = sums + outputs.first * call.sums_stride;
+        call.sums = sums_ + sums + outputs.first * call.sums_stride;
         lane_tile_of<Isa, Vector, Storage, Scalar>(outputs.size, vectors)(call);
       }
-    };
-    const int64_t vectors = columns / width;
-    const int64_t column_tiles = (vectors + tiles.columns[plan_.tile_rows] - 1) / tiles.columns[plan_.tile_rows];
-    for (int64_t tile = 0; tile < column_tiles; ++tile) {
-      const Part part = part_of(tile, column_tiles, vectors);
-      run_tiles(part.first * width, sums_ + part.first * width, part.size);
-    }
-    if (columns % width != 0) run_tiles(columns - width, sums_ + vectors * width, 1);
+    });
   }
 
   // The last vector of sums begins where the last whole one ends, but some of its columns are in both.

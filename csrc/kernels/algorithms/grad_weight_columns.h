@@ -84,7 +84,6 @@ class GradWeightColumns {
   }
 
   void sweep(int64_t out_channel, int outs, const Part& channels) {
-    constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const Problem& p = plan_.problem;
     LaneTileCall<Scalar, Scalar, Storage> call;
     call.rows = gradients_;
@@ -97,20 +96,13 @@ class GradWeightColumns {
     Storage* const weights = static_cast<Storage*>(operands_.grad_weight) + out_channel * p.weight_strides.out_channel +
                              channels.first * p.kernel_size;
     const int64_t columns = channels.size * p.kernel_size;
-    const auto run_tile = [&](int64_t first_column, int vectors) {
-      call.weight = columns_ + first_column;
+    // Where the last vector overlaps the one before it, both have the same sums.
+    for_each_column_tile<Isa, Vector>(columns, plan_.tile_rows, [&](int64_t column, int vectors, int64_t) {
+      call.weight = columns_ + column;
       call.ahead = vectors * width;
-      call.sums = weights + first_column;
+      call.sums = weights + column;
       lane_tile_of<Isa, Vector, Scalar, Storage>(outs, vectors)(call);
-    };
-    const int64_t vectors = columns / width;
-    const int64_t column_tiles = (vectors + tiles.columns[plan_.tile_rows] - 1) / tiles.columns[plan_.tile_rows];
-    for (int64_t tile = 0; tile < column_tiles; ++tile) {
-      const Part part = part_of(tile, column_tiles, vectors);
-      run_tile(part.first * width, part.size);
-    }
-    // The last vector overlaps the one before it, with the same sums.
-    if (columns % width != 0) run_tile(columns - width, 1);
+    });
   }
 
   const Plan& plan_;

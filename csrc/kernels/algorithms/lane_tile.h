@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../register_tiles.h"
+#include "tile_grid.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -90,6 +91,22 @@ LaneTileFunction<Vector, Weight, Sum> lane_tile_of(int rows, int columns) {
   }
   return lane_tile_of_columns<Vector, Weight, Sum, Rows>(columns,
                                                          std::make_integer_sequence<int, tiles.columns[Rows]>());
+}
+
+// Divides `columns` into tiles of vectors beside `rows` rows and calls body(first column, vectors, place of the sums)
+// for each. A last vector that is not whole begins earlier, among the columns of the one before it; its sums have the
+// place behind all others.
+template <class Isa, class Vector, class Body>
+void for_each_column_tile(int64_t columns, int rows, const Body& body) {
+  constexpr int width = Vector::width;
+  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
+  const int64_t vectors = columns / width;
+  const int64_t count = (vectors + tiles.columns[rows] - 1) / tiles.columns[rows];
+  for (int64_t tile = 0; tile < count; ++tile) {
+    const Part part = part_of(tile, count, vectors);
+    body(part.first * width, part.size, part.first * width);
+  }
+  if (columns % width != 0) body(columns - width, 1, vectors * width);
 }
 
 }  // namespace
