@@ -144,7 +144,7 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   std::fill_n(flags, flag_count, char(0));
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
   const int64_t distance = has_filter_lanes(plan.tiles) ? plan.tile_rows : plan.tiles.block_tiles;
-  for (int64_t c = 0; c < plan.channel_block; ++c) offsets[c] = static_cast<int32_t>(c * distance);
+  fill_even_offsets(offsets, plan.channel_block, distance);
   if (operands.bias != nullptr) plan.instruction_set->table()->tap[type].prepare_bias(plan, operands);
   const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
   if (shares_tiles(plan.tiles)) {

@@ -9,6 +9,7 @@
 #include "input_gradient.h"
 #include "instruction_set.h"
 #include "kernel_table.h"
+#include "offset_table.h"
 #include "planner.h"
 #include "rows.h"
 #include "tasks.h"
@@ -192,8 +193,7 @@ void fold_borders(const Plan& plan, const char* grad_output, const void* weight,
 bool run_grad_input_columns(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   char* const memory = static_cast<char*>(operands.workspace);
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
-  const int64_t outputs = plan.problem.batch * plan.problem.output_length;
-  for (int64_t o = 0; o < plan.out_block; ++o) offsets[o] = static_cast<int32_t>(o * outputs);
+  fill_even_offsets(offsets, plan.out_block, plan.problem.batch * plan.problem.output_length);
   char* const flag = memory + plan.column_sums.flag_at;
   *flag = 0;
   const TaskKernels& kernels =

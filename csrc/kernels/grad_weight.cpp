@@ -46,9 +46,7 @@ void run_with_fallback(const Plan& plan, const GradWeightOperands& operands, con
 
 void run_tiles(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
   int32_t* const offsets = reinterpret_cast<int32_t*>(static_cast<char*>(operands.workspace) + plan.offset_table_at);
-  for (int64_t c = 0; c < plan.channel_block * plan.rows.segment_count; ++c) {
-    offsets[c] = static_cast<int32_t>(c * plan.tiles.block_tiles);
-  }
+  fill_even_offsets(offsets, plan.channel_block * plan.rows.segment_count, plan.tiles.block_tiles);
   run_with_fallback(plan, operands, parallel, plan.tiles.flags_at, plan.tiles.fallback_at,
                     [&](int64_t first, int64_t last, int slot) {
                       kernels_of(plan).run_tile_tasks(plan, operands, first, last, slot);
@@ -65,8 +63,7 @@ void run_depthwise_tiles(const Plan& plan, const GradWeightOperands& operands, c
 void run_columns(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
   char* const memory = static_cast<char*>(operands.workspace);
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
-  const int64_t outputs = plan.problem.batch * plan.problem.output_length;
-  for (int64_t i = 0; i < outputs; ++i) offsets[i] = static_cast<int32_t>(i * largest_tile_rows);
+  fill_even_offsets(offsets, plan.problem.batch * plan.problem.output_length, largest_tile_rows);
   run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
     kernels_of(plan).run_column_tasks(plan, operands, first, last, slot);
   });

@@ -35,4 +35,8 @@ void fill_offset_table(const Plan& plan, int32_t* table) {
   }
 }
 
+void fill_even_offsets(int32_t* table, int64_t count, int64_t distance) {
+  for (int64_t i = 0; i < count; ++i) table[i] = static_cast<int32_t>(i * distance);
+}
+
 }  // namespace tapconv::kernels

@@ -10,4 +10,7 @@ namespace tapconv::kernels {
 // Writes channel_block * kernel_size offsets, in row elements, channels outermost.
 void fill_offset_table(const Plan& plan, int32_t* table);
 
+// `count` offsets, `distance` apart.
+void fill_even_offsets(int32_t* table, int64_t count, int64_t distance);
+
 }  // namespace tapconv::kernels
