@@ -172,13 +172,15 @@ at::Tensor call(const Operator& op, const at::Tensor& first, const at::Tensor& s
 
 TORCH_LIBRARY(tapconv, m) {
   const std::vector<at::Tag> tags = {at::Tag::pt2_compliant_tag};
-  // Numbers may be symbolic, so that a traced program can compute them. torch.ops takes a list of symbolic numbers, and
-  // never one bare int, where it takes a list of plain ones, and would take symbolic ones as the values that they have
-  // while tracing. Hence a second overload of each, tried after the first.
+  // Numbers may be symbolic, so that a traced program can compute them. Where a schema says so, torch.ops takes a list
+  // and never a bare int; where it says int[1], it takes that too, but of symbolic numbers only what they happen to be.
+  // Hence a second overload of each, which torch.ops tries after the first. TorchScript tells overloads apart by their
+  // types, for which SymInt and int are one: so lists are optional there, and refused if they are None.
   const auto define = [&](const std::string& name, const std::string& rest) {
     m.def((name + rest).c_str(), tags);
+    const std::string lists = std::regex_replace(rest, std::regex("SymInt\\[1\\]"), "int[1]?");
     const std::string with_ints = name + (name.find('.') == std::string::npos ? ".ints" : "_ints");
-    m.def((with_ints + std::regex_replace(rest, std::regex("SymInt"), "int")).c_str(), tags);
+    m.def((with_ints + std::regex_replace(lists, std::regex("SymInt"), "int")).c_str(), tags);
   };
   define("conv1d",
          "(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=1, SymInt[1] padding=0, "
