@@ -85,14 +85,9 @@ void refuse_packed(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 // Overloads for plain numbers, of the name with "ints" at its end: the operator itself, whose numbers may be symbolic.
 void with_plain_numbers(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const auto& arguments = op.schema().arguments();
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const auto* const optional = arguments[i].type()->castRaw<c10::OptionalType>();
-    if (!optional || optional->getElementType()->kind() != c10::TypeKind::ListType) continue;
-    c10::IValue& numbers = torch::jit::peek(*stack, i, arguments.size());
-    TORCH_CHECK_TYPE(!numbers.isNone(), op.schema().name(), ": argument '", arguments[i].name(),
-                     "' must be an int or a list of ints, not None");
-    if (numbers.isInt()) numbers = c10::List<int64_t>({numbers.toInt()});  // the schema's default
-  }
+  const auto groups = static_cast<size_t>(op.schema().argumentIndexWithName("groups").value());
+  TORCH_CHECK_TYPE(!torch::jit::peek(*stack, groups, arguments.size()).isNone(), op.schema().name(),
+                   ": argument 'groups' must be an int, not None");
   std::string overload = op.schema().overload_name();
   overload.resize(overload.size() - std::string_view("ints").size());
   if (!overload.empty()) overload.pop_back();  // "_"

@@ -174,13 +174,13 @@ TORCH_LIBRARY(tapconv, m) {
   const std::vector<at::Tag> tags = {at::Tag::pt2_compliant_tag};
   // Numbers may be symbolic, so that a traced program can compute them. Where a schema says so, torch.ops takes a list
   // and never a bare int; where it says int[1], it takes that too, but of symbolic numbers only what they happen to be.
-  // Hence a second overload of each, which torch.ops tries after the first. TorchScript tells overloads apart by their
-  // types, for which SymInt and int are one: so lists are optional there, and refused if they are None.
+  // Hence a second overload of each, which torch.ops tries after the first. TorchScript's registry tells overloads apart
+  // by their types, for which SymInt and int are one: so `groups` is optional there, and refused if it is None.
   const auto define = [&](const std::string& name, const std::string& rest) {
     m.def((name + rest).c_str(), tags);
-    const std::string lists = std::regex_replace(rest, std::regex("SymInt\\[1\\]"), "int[1]?");
+    const std::string optional = std::regex_replace(rest, std::regex("SymInt groups"), "int? groups");
     const std::string with_ints = name + (name.find('.') == std::string::npos ? ".ints" : "_ints");
-    m.def((with_ints + std::regex_replace(lists, std::regex("SymInt"), "int")).c_str(), tags);
+    m.def((with_ints + std::regex_replace(optional, std::regex("SymInt"), "int")).c_str(), tags);
   };
   define("conv1d",
          "(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=1, SymInt[1] padding=0, "
