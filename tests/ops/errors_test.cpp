@@ -175,5 +175,52 @@ TEST(Errors, OfOut) {
             std::string::npos);
 }
 
+// Numbers that no convolution has reach no division in any of the functions.
+TEST(Errors, OfNumbersOutOfRange) {
+  const at::Tensor x = at::ones({2, 4, 9});
+  const at::Tensor w = at::ones({4, 2, 3});
+  const at::Tensor packed = pack_weight(w, {.groups = 2});
+  constexpr int64_t lowest = std::numeric_limits<int64_t>::min();
+  namespace F = torch::nn::functional;
+  for (const int64_t number : {int64_t(0), int64_t(-1), -huge / 2, lowest}) {
+    for (int which = 0; which < 3; ++which) {
+      const int64_t stride = which == 0 ? number : 1;
+      const int64_t dilation = which == 1 ? number : 1;
+      const int64_t groups = which == 2 ? number : 2;
+      at::Tensor out = at::empty({0});
+      EXPECT_THROW(tapconv::conv1d(x, w, {}, stride, 0, dilation, groups), c10::Error);
+      EXPECT_THROW(tapconv::conv1d(x, w, {}, stride, Padding::same, dilation, groups), c10::Error);
+      EXPECT_THROW(tapconv::conv1d(x, w, {}, stride, {1, 0}, dilation, groups, "reflect"), c10::Error);
+      EXPECT_THROW(tapconv::conv1d_out(out, x, w, {}, stride, 0, dilation, groups), c10::Error);
+      EXPECT_THROW(pack_weight(w, {.stride = stride, .dilation = dilation, .groups = groups}), c10::Error);
+      EXPECT_THROW(conv1d_packed(x, packed, w.sizes(), {}, stride, 0, dilation, groups), c10::Error);
+      EXPECT_THROW(conv1d_packed_out(out, x, packed, w.sizes(), {}, stride, 0, dilation, groups), c10::Error);
+      EXPECT_THROW(tapconv::conv_transpose1d(
+                       x, w, F::ConvTranspose1dFuncOptions().stride(stride).dilation(dilation).groups(groups)),
+                   c10::Error);
+    }
+  }
+}
+
+TEST(Errors, OfPackedCallsAreTorchs) {
+  const at::Tensor x = at::ones({2, 3, 9});
+  const at::Tensor w = at::ones({4, 3, 3});
+  const at::Tensor packed = pack_weight(w);
+  for (const Call& c : wrong_calls()) {
+    if (!c.weight.defined() || !at::equal(c.weight, w) || !c.input.defined() || c.input.scalar_type() != at::kFloat)
+      continue;
+    if (c.dilation != std::vector<int64_t>{1} && c.dilation.size() == 1 && c.dilation[0] > 0)
+      continue;  // not packed so
+    if (c.groups > 1) continue;
+    const std::string expected =
+        thrown_by([&] { at::conv1d(c.input, w, c.bias, c.stride, c.padding, c.dilation, c.groups); });
+    EXPECT_EQ(thrown_by([&] {
+                conv1d_packed(c.input, packed, w.sizes(), c.bias, c.stride, c.padding, c.dilation, c.groups);
+              }),
+              expected)
+        << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace tapconv::testing

@@ -3,6 +3,10 @@
 #include <tapconv/tapconv.h>
 #include <torch/nn.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "support.h"
 
 namespace tapconv::testing {
@@ -83,6 +87,75 @@ TEST(PackedModule, FollowsItsWeight) {
     EXPECT_TRUE(module->is_packed());
     module->train();
     EXPECT_FALSE(module->is_packed());
+  }
+}
+
+// A packed module of 4 channels and one of torch's that has its weights and options, without gradients.
+struct Twins {
+  nn::Conv1d ours;
+  torch::nn::Conv1d theirs;
+
+  explicit Twins(const Conv1dOptions& options) : ours(options), theirs(options) {
+    ours->eval();
+    ours->pack();
+  }
+
+  void expect_alike(const at::Tensor& input) {
+    theirs->weight = ours->weight;
+    theirs->bias = ours->bias;
+    theirs->options = ours->options;
+    const torch::NoGradGuard no_gradients;
+    // The second call may use what the first one packed.
+    for (int call = 0; call < 2; ++call) EXPECT_TRUE(are_close(ours(input), theirs(input)));
+  }
+};
+
+TEST(PackedModule, FollowsWhatNothingCounts) {
+  for (const Conv1dOptions& options : {Conv1dOptions(4, 6, 5).padding(2), Conv1dOptions(4, 2000, 5)}) {
+    Twins twins(options);
+    const at::Tensor input = at::randn({2, 4, 100});
+    twins.expect_alike(input);
+    twins.ours->weight.data().mul_(-2);
+    twins.expect_alike(input);
+    twins.ours->weight.data().select(0, 1).add_(1);
+    if (options.out_channels() < 100) twins.expect_alike(input);
+    twins.ours->weight = twins.ours->weight.detach().clone();
+    twins.expect_alike(input);
+    EXPECT_TRUE(twins.ours->is_packed());
+  }
+}
+
+TEST(PackedModule, FollowsItsOptions) {
+  Twins twins(Conv1dOptions(4, 6, 5).padding(2));
+  const at::Tensor input = at::randn({2, 4, 100});
+  twins.ours->options.stride(3);
+  twins.expect_alike(input);
+  twins.ours->options.dilation(2).padding(torch::ExpandingArray<1>(7));
+  twins.expect_alike(input);
+  twins.ours->options.padding_mode(torch::kZeros).stride(1).padding(torch::kSame);
+  twins.expect_alike(input);
+  EXPECT_TRUE(twins.ours->is_packed());
+}
+
+TEST(PackedModule, ServesThreadsWhileItPacksAgain) {
+  Twins twins(Conv1dOptions(8, 8, 5).padding(2));
+  const at::Tensor input = at::randn({1, 8, 60});
+  for (int turn = 0; turn < 20; ++turn) {
+    {
+      const torch::NoGradGuard no_gradients;
+      twins.ours->weight.mul_(-1.01);
+    }
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const torch::NoGradGuard no_gradients;
+        const at::Tensor expected = at::conv1d(input, twins.ours->weight, twins.ours->bias, 1, 2);
+        for (int call = 0; call < 5; ++call) wrong += are_close(twins.ours(input), expected) ? 0 : 1;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    ASSERT_EQ(wrong, 0);
   }
 }
 

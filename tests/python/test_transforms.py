@@ -5,8 +5,9 @@ import warnings
 
 import pytest
 import torch
-from support import Problem
+from support import Problem, cpu_only
 from torch.func import functionalize, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+from torch.testing._internal.composite_compliance import check_backward_formula, check_forward_ad_formula
 
 import tapconv
 
@@ -66,10 +67,21 @@ def test_vmap_over_another_dimension_and_twice():
     assert_same(lambda f: vmap(vmap(f, (None, 0, None)), (3, None, None)), inputs, weights, bias)
 
 
-def test_vmap_over_nothing():
-    input, weight, bias = Problem((2, 4, 11), 6, 3).tensors()
-    output = vmap(ours, (0, None, None))(input.new_empty(0, *input.shape), weight, bias)
-    assert output.shape == (0, 2, 6, 5)
+@pytest.mark.parametrize("shape", [(2, 4, 11), (1, 4, 11), (4, 11)])
+def test_vmap_over_nothing(shape):
+    """torch's shape, though no sample's output has it; and where torch raises, the shape of a sample's output."""
+    input, weight, bias = torch.randn(0, *shape), torch.randn(6, 4, 3), torch.randn(6)
+    transposed = weight.transpose(0, 1)
+    for dims in ((0, None, None), (0, None, 0)):
+        biases = bias if dims[2] is None else bias.new_empty(0, 6)
+        for f, g, w in (
+            (torch.conv1d, tapconv.conv1d, weight),
+            (torch.conv_transpose1d, tapconv.conv_transpose1d, transposed),
+        ):
+            assert vmap(g, dims)(input, w, biases).shape == vmap(f, dims)(input, w, biases).shape
+    mapped = weight.new_empty(0, *weight.shape)
+    assert vmap(tapconv.conv1d)(input, mapped).shape == (0, *shape[:-2], 6, 9)
+    assert vmap(tapconv.conv1d, (None, 0))(torch.randn(shape), mapped).shape == (0, *shape[:-2], 6, 9)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +132,16 @@ def test_gradient_of_each_sample():
         return f(sample, weight, bias).square().sum()
 
     assert_same(lambda f: lambda w, x: vmap(grad(lambda *a: loss(f, *a)), (None, 0))(w, x), weight, input)
+
+
+@cpu_only
+@pytest.mark.parametrize("function", [tapconv.conv1d, tapconv.conv_transpose1d])
+def test_forward_mode_is_composite_compliant(function):
+    """Also by the bias alone, whose tangent may belong to a transform that nothing else of the call belongs to."""
+
+    def assert_equal(ours, theirs, equal_nan=True):
+        torch.testing.assert_close(ours, theirs, equal_nan=equal_nan)
+
+    tensors = [torch.randn(shape, requires_grad=True) for shape in ((2, 4, 9), (4, 4, 3), (4,))]
+    check_forward_ad_formula(function, tensors, {"stride": 2}, None, assert_equal)
+    check_backward_formula(function, tensors, {"stride": 2}, None, None, assert_equal)
