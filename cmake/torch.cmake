@@ -2,23 +2,33 @@
 # tapconv_openmp, and sets TAPCONV_TORCH_VERSION, with its local part, such as 2.13.0+cpu, TAPCONV_TORCH_CONFIG_DIR,
 # where TorchConfig.cmake lies, and TAPCONV_TORCH_ROOT, above its lib/ and include/.
 
-set(TAPCONV_TORCH_CONFIG_DIR "${Torch_DIR}")
-if(NOT TAPCONV_TORCH_CONFIG_DIR)
+# find_path searches for a variable that is not set, and an empty one is.
+unset(TAPCONV_TORCH_CONFIG_DIR)
+if(Torch_DIR)
+  set(TAPCONV_TORCH_CONFIG_DIR "${Torch_DIR}")
+else()
+  # The root of an unpacked LibTorch, or what torch.utils.cmake_prefix_path says: <root>/share/cmake.
   find_path(TAPCONV_TORCH_CONFIG_DIR TorchConfig.cmake NO_CACHE NO_DEFAULT_PATH HINTS ${CMAKE_PREFIX_PATH} ENV CMAKE_PREFIX_PATH
             PATH_SUFFIXES share/cmake/Torch Torch)
 endif()
 if(NOT TAPCONV_TORCH_CONFIG_DIR)
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
-  execute_process(
-    COMMAND "${Python3_EXECUTABLE}" -c "import torch; print(torch.utils.cmake_prefix_path)"
-    OUTPUT_VARIABLE torch_prefix_path
-    OUTPUT_STRIP_TRAILING_WHITESPACE
-    RESULT_VARIABLE torch_import_failed
-    ERROR_QUIET)
+  find_package(Python3 COMPONENTS Interpreter)
+  set(torch_import_failed TRUE)
+  if(Python3_Interpreter_FOUND)
+    execute_process(
+      COMMAND "${Python3_EXECUTABLE}" -c "import torch; print(torch.utils.cmake_prefix_path)"
+      OUTPUT_VARIABLE torch_prefix_path
+      OUTPUT_STRIP_TRAILING_WHITESPACE
+      RESULT_VARIABLE torch_import_failed
+      ERROR_QUIET)
+    set(python_without_torch "${Python3_EXECUTABLE} cannot import it")
+  else()
+    set(python_without_torch "there is no Python that could import it")
+  endif()
   if(torch_import_failed)
     message(
       FATAL_ERROR
-        "tapconv needs torch. ${Python3_EXECUTABLE} cannot import it, and CMAKE_PREFIX_PATH names no LibTorch. "
+        "tapconv needs torch: ${python_without_torch}, and CMAKE_PREFIX_PATH, '${CMAKE_PREFIX_PATH}', names none. "
         "Install torch for that Python, or choose another with -DPython3_EXECUTABLE=..., "
         "or unpack LibTorch and pass -DCMAKE_PREFIX_PATH=/where/it/is/libtorch.")
   endif()

@@ -2,14 +2,14 @@
 # Sets up all that is needed, builds tapconv and runs its tests; fails on any failure.
 #
 #   scripts/test.sh                 everything
-#   scripts/test.sh STAGE...        some of: lint kernels ops python package
+#   scripts/test.sh STAGE...        some of: lint configure kernels ops python package
 #
 # Tests run once for each instruction set of this machine, forced by TAPCONV_ISA. scripts/common.sh lists the
 # environment variables that choose Python, the virtual environment and torch.
 # shellcheck source=scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-all_stages=(lint kernels ops python package)
+all_stages=(lint configure kernels ops python package)
 stages=("$@")
 [ $# -gt 0 ] || stages=("${all_stages[@]}")
 for stage in "${stages[@]}"; do
@@ -42,6 +42,31 @@ configure_and_build() {
   rm -f "$build/CMakeCache.txt"
   cmake --preset release -G Ninja -DPython3_EXECUTABLE="$venv/bin/python" -DTAPCONV_CUDA="${TAPCONV_CUDA:-AUTO}"
   cmake --build "$build"
+}
+
+# CMake finds torch by CMAKE_PREFIX_PATH alone, in both forms of it, given as a variable and by the environment, with a
+# Python that has no torch and with none at all. What was found is right if a file that includes torch compiles.
+run_configure() {
+  say "CMake without a Python that has torch"
+  local scratch torch_root form
+  scratch=$(mktemp -d)
+  torch_root=$(python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent)')
+  "$venv/bin/python" -m venv --without-pip "$scratch/bare"
+  if "$scratch/bare/bin/python" -c 'import torch' 2>/dev/null; then fail "the bare Python has torch"; fi
+  configure() {
+    rm -rf "$scratch/build"
+    cmake -S . -B "$scratch/build" -G Ninja -DTAPCONV_CUDA=OFF -DTAPCONV_BUILD_TESTS=OFF "$@"
+    cmake --build "$scratch/build" --target CMakeFiles/tapconv.dir/csrc/ops/attributes.cpp.o
+  }
+  for form in "$torch_root/share/cmake" "$torch_root"; do
+    configure -DCMAKE_PREFIX_PATH="$form" -DPython3_EXECUTABLE="$scratch/bare/bin/python"
+    CMAKE_PREFIX_PATH=$form configure -DCMAKE_DISABLE_FIND_PACKAGE_Python3=ON
+  done
+  if configure -DCMAKE_PREFIX_PATH=/nowhere -DPython3_EXECUTABLE="$scratch/bare/bin/python" 2>"$scratch/log"; then
+    fail "CMake finds a torch that nothing names"
+  fi
+  grep -q "pass -DCMAKE_PREFIX_PATH=" "$scratch/log" || fail "CMake does not say how torch can be named: $(<"$scratch/log")"
+  rm -rf "$scratch"
 }
 
 # ctest over the tests that the arguments select by label.
@@ -116,10 +141,13 @@ if wants lint; then
   set_up_python_packages lint
   run_lint
 fi
-if wants kernels || wants ops || wants python || wants package; then
+if wants configure || wants kernels || wants ops || wants python || wants package; then
   set_up_build_tools
-  set_up_googletest
   set_up_python_packages demo test
+fi
+if wants configure; then run_configure; fi
+if wants kernels || wants ops || wants python || wants package; then
+  set_up_googletest
   configure_and_build
 fi
 if wants kernels; then run_ctest -L '^(kernels|fuzz|hygiene)$'; fi
