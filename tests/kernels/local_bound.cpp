@@ -15,6 +15,11 @@ double sum_of_magnitudes(const Tensor& tensor, int64_t i, int64_t j) {
   return sum;
 }
 
+// Sums close to the largest number may be rounded to it or to infinity.
+double saturated(DataType type, double value) {
+  return type == DataType::float16 && std::isinf(value) ? std::copysign(0x1p16, value) : value;
+}
+
 }  // namespace
 
 Tensor local_magnitude(Direction direction, const Problem& p, const Arguments& arguments) {
@@ -76,8 +81,8 @@ double local_error(const Problem& p, const Sums& exact, const Tensor& magnitude,
   double largest = 0;
   for (size_t i = 0; i < reached.size(); ++i) {
     if (!reached[i]) continue;
-    const double rounded = nearest(p.data_type, exact.value.storage[i]);
-    const double error = std::fabs(actual.storage[i] - rounded);
+    const double rounded = saturated(p.data_type, nearest(p.data_type, exact.value.storage[i]));
+    const double error = std::fabs(saturated(p.data_type, actual.storage[i]) - rounded);
     if (error == 0) continue;
     // Below the smallest normal number, roundings are absolute.
     const double normal = p.data_type == DataType::float16   ? 0x1p-14

@@ -160,7 +160,7 @@ class DepthwiseTileRunner {
       const bool fits = squares_[l] <= largest_square_sum<Scalar>;
       const bool uneven = largest[l] != 0 && is_uneven(largest[l], seen[l], ratio);
       if (fits && !uneven && kinds[l] == FilterKind::ordinary) continue;
-      repair_.select({first_channel_ + l, sample, phase, block * cut_.outputs, count});
+      repair_.select({first_channel_ + l, sample, phase, block * cut_.outputs, count}, fits);
       if (!fits || kinds[l] == FilterKind::single_taps) {
         repair_.rewrite_all(fits && largest[l] <= largest_sample<Scalar>, output);
         continue;
