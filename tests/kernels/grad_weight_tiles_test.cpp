@@ -34,20 +34,6 @@ class GradWeightTiles : public testing::TestWithParam<DataType> {
     const Algorithm algorithm = plan_grad_weight(problem, set, 1).algorithm;
     return algorithm == Algorithm::grad_weight_tiles || algorithm == Algorithm::grad_weight_depthwise_tiles;
   }
-
-  // For each pair of channels, all gradients times the largest sample: what a transform's rounding is measured by.
-  static double magnitude(const Problem& p, const Arguments& arguments, int64_t o, int64_t c) {
-    const int64_t channel = o / (p.out_channels / p.groups) * (p.in_channels / p.groups) + c;
-    double gradients = 0;
-    double largest = 0;
-    for (int64_t n = 0; n < p.batch; ++n) {
-      for (int64_t t = 0; t < p.output_length; ++t) gradients += std::fabs(arguments.output.at(n, o, t));
-      for (int64_t i = 0; i < p.input_length; ++i) {
-        largest = std::max(largest, std::fabs(arguments.input.at(n, channel, i)));
-      }
-    }
-    return gradients * largest;
-  }
 };
 
 TEST_P(GradWeightTiles, are_accurate) {
@@ -56,6 +42,7 @@ TEST_P(GradWeightTiles, are_accurate) {
   for (const Problem& problem : problems()) {
     const Arguments arguments = random_arguments(problem, ++seed);
     const Sums expected = oracle(Direction::grad_weight, problem, arguments);
+    const Tensor magnitude = local_magnitude(Direction::grad_weight, problem, arguments);
     for (const InstructionSet* set : instruction_sets_under_test()) {
       if (!by_tiles(problem, *set)) continue;
       ++forced;
@@ -64,20 +51,7 @@ TEST_P(GradWeightTiles, are_accurate) {
           run(Direction::grad_weight, problem, *set, arguments, seed % 2 == 0 ? Guard::after : Guard::before, serial());
       ASSERT_TRUE(actual.margins_intact);
       ASSERT_TRUE(actual.gaps_intact);
-      for (int64_t o = 0; o < problem.out_channels; ++o) {
-        for (int64_t c = 0; c < problem.in_channels / problem.groups; ++c) {
-          const double size = magnitude(problem, arguments, o, c);
-          for (int64_t k = 0; k < problem.kernel_size; ++k) {
-            const double exact = expected.value.at(o, c, k);
-            const double bound = 8 * accumulation_roundoff(problem.data_type) * size +
-                                 2 * unit_roundoff(problem.data_type) * std::fabs(exact) +
-                                 std::fabs(exact - nearest(problem.data_type, exact));
-            ASSERT_LE(std::fabs(actual.result.at(o, c, k) - exact), bound)
-                << "weight " << o << ", " << c << ", " << k << ": got " << actual.result.at(o, c, k) << ", the sum is "
-                << exact;
-          }
-        }
-      }
+      ASSERT_LE(local_error(problem, expected, magnitude, actual.result), local_roundings);
     }
   }
   EXPECT_GT(forced, 50);

@@ -13,6 +13,7 @@
 #include "kernels/tile_transforms.h"
 #include "local_bound.h"
 #include "numbers.h"
+#include "uneven_patterns.h"
 
 namespace tapconv::kernels::test {
 namespace {
@@ -50,38 +51,6 @@ std::vector<Problem> layers() {
       layer(5, 5, 5, 70, 350, 1, 3),                                                       // dilated
       layer(3, 6, 3, 130, 300, 1, 2),                                                      // two filters to a row
   };
-}
-
-// A number for element i of `count` of a row, from an even one in (-1, 1).
-struct Pattern {
-  const char* name;
-  double (*at)(double even, int64_t i, int64_t count);
-};
-
-constexpr Pattern patterns[] = {
-    {"even", [](double even, int64_t, int64_t) { return even; }},
-    {"masked by -1e9", [](double even, int64_t i, int64_t count) { return i < count / 2 ? even : -1e9; }},
-    {"masked by 3e4", [](double even, int64_t i, int64_t count) { return i >= count / 3 ? even : 3e4; }},
-    {"masked by 2e2", [](double even, int64_t i, int64_t count) { return i < 2 * count / 3 ? even : 2e2; }},
-    {"a click", [](double even, int64_t i, int64_t count) { return i == count / 2 ? 1e4 : even; }},
-    {"a small click", [](double even, int64_t i, int64_t count) { return i == count / 2 ? 10 : even; }},
-    {"an onset", [](double even, int64_t i, int64_t count) { return even * (i < count / 2 ? 1e-4 : 1e2); }},
-    {"an impulse", [](double, int64_t i, int64_t count) { return i == count / 3 ? 1.0 : 0.0; }},
-    {"leading silence", [](double even, int64_t i, int64_t count) { return i < count / 2 ? 0 : even; }},
-    {"growth", [](double even, int64_t i, int64_t count) { return even * std::exp(18.0 * double(i) / double(count)); }},
-    {"rare spikes", [](double even, int64_t i, int64_t) { return i % 61 == 7 ? even : 0; }},
-};
-
-void fill(Tensor& tensor, const Pattern& pattern, DataType type) {
-  const double largest = type == DataType::float16 ? 6e4 : 1e30;
-  for (int64_t i = 0; i < tensor.sizes[0]; ++i) {
-    for (int64_t j = 0; j < tensor.sizes[1]; ++j) {
-      for (int64_t k = 0; k < tensor.sizes[2]; ++k) {
-        const double value = pattern.at(tensor.at(i, j, k), k, tensor.sizes[2]);
-        tensor.at(i, j, k) = nearest(type, std::fmax(-largest, std::fmin(largest, value)));
-      }
-    }
-  }
 }
 
 void fill_channel(Tensor& tensor, int64_t channel, double factor, DataType type) {
@@ -156,11 +125,11 @@ TEST_P(LocalAccuracy, forward) {
   uint64_t seed = 0;
   for (Problem problem : layers()) {
     problem.data_type = GetParam();
-    for (const Pattern& pattern : patterns) {
+    for (const Pattern& pattern : uneven_patterns()) {
       SCOPED_TRACE(pattern.name);
       Arguments arguments = random_arguments(problem, ++seed);
       if (seed % 3 != 0) arguments.bias.clear();
-      fill(arguments.input, pattern, GetParam());
+      apply(pattern, GetParam(), arguments.input);
       expect_local(problem, arguments);
     }
   }
@@ -184,10 +153,10 @@ TEST_P(LocalAccuracy, input_gradient) {
   uint64_t seed = 200;
   for (Problem problem : layers()) {
     problem.data_type = GetParam();
-    for (const Pattern& pattern : patterns) {
+    for (const Pattern& pattern : uneven_patterns()) {
       SCOPED_TRACE(pattern.name);
       Arguments arguments = random_arguments(problem, ++seed);
-      fill(arguments.output, pattern, GetParam());
+      apply(pattern, GetParam(), arguments.output);
       expect_local(Direction::grad_input, problem, arguments);
     }
   }
@@ -197,11 +166,11 @@ TEST_P(LocalAccuracy, weight_gradient) {
   uint64_t seed = 300;
   for (Problem problem : layers()) {
     problem.data_type = GetParam();
-    for (const Pattern& pattern : patterns) {
+    for (const Pattern& pattern : uneven_patterns()) {
       for (const bool in_input : {true, false}) {
         SCOPED_TRACE(std::string(pattern.name) + (in_input ? " of samples" : " of gradients"));
         Arguments arguments = random_arguments(problem, ++seed);
-        fill(in_input ? arguments.input : arguments.output, pattern, GetParam());
+        apply(pattern, GetParam(), in_input ? arguments.input : arguments.output);
         expect_local(Direction::grad_weight, problem, arguments);
       }
     }

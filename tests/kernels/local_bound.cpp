@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "numbers.h"
 
@@ -30,16 +31,17 @@ Tensor local_magnitude(Direction direction, const Problem& p, const Arguments& a
   const auto see = [](double& largest, double value) { largest = std::max(largest, std::fabs(value)); };
 
   if (direction == Direction::grad_weight) {
+    std::vector<Tensor> seen(static_cast<size_t>(p.batch), magnitude);
+    for_each_product(p, [&](int64_t n, int64_t o, int64_t c, int64_t channel, int64_t k, int64_t, int64_t i) {
+      see(seen[static_cast<size_t>(n)].at(o, c, k), arguments.input.at(n, channel, i));
+    });
     for (int64_t n = 0; n < p.batch; ++n) {
-      Tensor seen = magnitude;
-      std::fill(seen.storage.begin(), seen.storage.end(), 0.0);
-      for_each_product(p, [&](int64_t sample, int64_t o, int64_t c, int64_t channel, int64_t k, int64_t, int64_t i) {
-        if (sample == n) see(seen.at(o, c, k), arguments.input.at(n, channel, i));
-      });
       for (int64_t o = 0; o < p.out_channels; ++o) {
         const double gradients = sum_of_magnitudes(arguments.output, n, o);
         for (int64_t c = 0; c < group_in; ++c) {
-          for (int64_t k = 0; k < p.kernel_size; ++k) magnitude.at(o, c, k) += gradients * seen.at(o, c, k);
+          for (int64_t k = 0; k < p.kernel_size; ++k) {
+            magnitude.at(o, c, k) += gradients * seen[static_cast<size_t>(n)].at(o, c, k);
+          }
         }
       }
     }

@@ -63,9 +63,27 @@ class DepthwiseInputs {
     for (; next_block_ < end; ++next_block_) transform(next_block_);
   }
 
-  // The largest magnitudes of a block in the ring, lane by lane: of all its samples, and of a piece of them.
-  Register peak(int64_t block) const { return load_peak(peaks_.all(entry_of(block)), block); }
-  Register peak(int64_t block, int64_t piece) const { return load_peak(peaks_.piece(entry_of(block), piece), block); }
+  // The largest magnitudes of a block in the ring, lane by lane: of all its samples, and of pieces of them.
+  class BlockPeaks {
+   public:
+    Register all() const { return load(all_); }
+    Register piece(int64_t i) const { return load(pieces_ + i * width); }
+
+   private:
+    friend class DepthwiseInputs;
+    BlockPeaks(const Scalar* all, const Scalar* pieces, bool one_lane)
+        : all_(all), pieces_(pieces), one_lane_(one_lane) {}
+    Register load(const Scalar* from) const { return one_lane_ ? Vector::broadcast(*from) : Vector::load(from); }
+
+    const Scalar* all_;
+    const Scalar* pieces_;
+    bool one_lane_;
+  };
+  BlockPeaks peaks_of(int64_t block) const {
+    const int64_t entry = entry_of(block);
+    const int64_t lane = lane_of(block);
+    return {peaks_.all(entry) + lane, peaks_.piece(entry, 0) + lane, one_row_};
+  }
   int64_t piece_length() const { return peaks_.piece_length(); }
   int64_t pieces() const { return peaks_.pieces(); }
 
@@ -101,9 +119,6 @@ class DepthwiseInputs {
   int64_t entry_of(int64_t block) const { return (one_row_ ? (block - first_block_) / width : block) % cut_.ring; }
   int64_t lane_of(int64_t block) const { return one_row_ ? (block - first_block_) % width : 0; }
   Scalar* spectrum_of(int64_t block) const { return ring_ + entry_of(block) * spectrum() + lane_of(block); }
-  Register load_peak(const Scalar* peaks, int64_t block) const {
-    return one_row_ ? Vector::broadcast(peaks[lane_of(block)]) : Vector::load(peaks);
-  }
 
   // The next blocks of the one row, as many as there are lanes.
   void transform_one_row() {
@@ -116,7 +131,7 @@ class DepthwiseInputs {
     const Scalar* from[width];
     for (int l = 0; l < width; ++l) from[l] = rows_ + (l < count ? l : 0) * cut_.outputs;
     gather_samples<Vector>(from, size_, samples_);
-    peaks_.keep(entry_of(next_block_), samples_);
+    peaks_.keep(entry_of(next_block_), samples_, 0, 0);
     functions_.forward(samples_, spectrum_of(next_block_));
   }
 
@@ -134,7 +149,7 @@ class DepthwiseInputs {
     }
     gather(block * cut_.outputs + kept, size_ - kept, samples_ + kept * width);
     have_samples_ = true;
-    peaks_.keep(entry_of(block), samples_);
+    peaks_.keep(entry_of(block), samples_, kept > 0 ? entry_of(block - 1) : 0, kept);
     functions_.forward(samples_, to);
   }
 

@@ -21,15 +21,15 @@ class DepthwisePeaks {
   DepthwisePeaks(const DepthwiseTiles& cut, Scalar* ring)
       : piece_(cut.piece), pieces_(shape_of(cut.transform).size / cut.piece), ring_(ring) {}
 
-  // From the samples [sample][lane] of a block.
-  void keep(int64_t entry, const Scalar* samples) {
+  // From the samples [sample][lane] of a block. Its first pieces may be the last ones of the entry before it.
+  void keep(int64_t entry, const Scalar* samples, int64_t entry_before, int64_t shared_samples) {
     Scalar* const to = at(entry);
     Register all = Vector::zero();
+    const int64_t shared = shared_samples % piece_ == 0 ? shared_samples / piece_ : 0;
     for (int64_t i = 0; i < pieces_; ++i) {
-      Register largest = Vector::zero();
-      for (int64_t j = 0; j < piece_; ++j, samples += width) {
-        largest = Vector::larger_magnitude(largest, Vector::load(samples));
-      }
+      const bool is_known = i < shared;
+      const Register largest = is_known ? Vector::load(at(entry_before) + (pieces_ - shared + i) * width)
+                                        : largest_of_piece(samples + i * piece_ * width);
       Vector::store(to + i * width, largest);
       all = Vector::larger_magnitude(all, largest);
     }
@@ -48,6 +48,17 @@ class DepthwisePeaks {
   int64_t pieces() const { return pieces_; }
 
  private:
+  Register largest_of_piece(const Scalar* samples) const {
+    Register even = Vector::zero();
+    Register odd = Vector::zero();
+    for (int64_t j = 0; j + 1 < piece_; j += 2) {
+      even = Vector::larger_magnitude(even, Vector::load(samples + j * width));
+      odd = Vector::larger_magnitude(odd, Vector::load(samples + (j + 1) * width));
+    }
+    if (piece_ == 1) return Vector::larger_magnitude(even, Vector::load(samples));
+    return Vector::larger_magnitude(even, odd);
+  }
+
   Scalar* at(int64_t entry) const { return ring_ + entry * (pieces_ + 1) * width; }
 
   const int64_t piece_;

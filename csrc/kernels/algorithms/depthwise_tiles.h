@@ -61,10 +61,7 @@ class DepthwiseTileRunner {
       const int64_t first = part * cut_.part_taps;
       const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
       gather_taps(first, taps);
-      for (int64_t k = 0; k < taps; ++k) {
-        const Register tap = Vector::load(lanes_samples_ + k * width);
-        squares = Vector::multiply_add(tap, tap, squares);
-      }
+      squares = Vector::add(squares, square_sums<Vector>(lanes_samples_, taps * width));
       fill_zeros<Vector>(lanes_samples_ + taps * width, (size_ - taps) * width);
       Scalar* const filter = filters_ + part * inputs_.spectrum();
       functions_.forward(lanes_samples_, filter);
@@ -179,12 +176,13 @@ class DepthwiseTileRunner {
     Register common = Vector::zero();  // what every output sees
     Register least = Vector::broadcast(std::numeric_limits<Scalar>::max());
     for (int64_t part = 0; part < cut_.parts; ++part) {
-      all = Vector::larger_magnitude(all, inputs_.peak(block + part));
+      const auto peaks = inputs_.peaks_of(block + part);
+      all = Vector::larger_magnitude(all, peaks.all());
       const bool last = part + 1 == cut_.parts;
       // The next block holds the rest of this one's samples again.
       const int64_t pieces = last ? inputs_.pieces() : cut_.outputs / piece;
       for (int64_t i = 0; i < pieces && part * cut_.outputs + (i + 1) * piece <= end; ++i) {
-        const Register here = inputs_.peak(block + part, i);
+        const Register here = peaks.piece(i);
         least = Vector::smaller_magnitude(least, here);
         if (part > 0 && !last) common = Vector::larger_magnitude(common, here);
       }

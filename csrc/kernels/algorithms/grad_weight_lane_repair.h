@@ -47,11 +47,12 @@ class GradWeightLaneRepair {
   void add(const DepthwiseInputs<Vector, Storage>& inputs, int64_t block, Register gradients, bool whole) {
     const Register most = Vector::broadcast(std::numeric_limits<Scalar>::max());
     for (int64_t part = 0; part < cut_.parts; ++part) {
-      const Register all = inputs.peak(block + part);
+      const auto peaks = inputs.peaks_of(block + part);
+      const Register all = peaks.all();
       const int64_t end = taps_of(part) + cut_.outputs - 1;  // of the samples that taps of the part see
       Register least = most;
       for (int64_t i = 0; i < inputs.pieces() && (i + 1) * inputs.piece_length() <= end; ++i) {
-        least = Vector::smaller_magnitude(least, inputs.peak(block + part, i));
+        least = Vector::smaller_magnitude(least, peaks.piece(i));
       }
       accumulate(gradients, all, held_ + part * width);
       if (whole) accumulate(gradients, least, seen_ + part * width);
