@@ -93,6 +93,17 @@ struct Avx2Float {
   static Register load_partial(const BFloat16* from, int count) { return widen_bfloat16(load_16bit(from, count)); }
   static Register load_partial(const Float16* from, int count) { return _mm256_cvtph_ps(load_16bit(from, count)); }
 
+  // Lanes [begin, begin + count) from consecutive elements, the others zero.
+  static Register load_some(const float* from, int begin, int count) {
+    return _mm256_maskload_ps(from - begin, lanes(begin, count));
+  }
+  template <class Storage>
+  static Register load_some(const Storage* from, int begin, int count) {
+    Storage values[width] = {};
+    std::memcpy(values + begin, from, static_cast<size_t>(count) * sizeof(Storage));
+    return load(values);
+  }
+
   // Lanes [begin, begin + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const float* from, int begin, int count) {
     const __m256i mask = lanes(begin, count);
@@ -267,6 +278,9 @@ struct Avx2Double {
 
   static Register load(const double* from) { return _mm256_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
+  static Register load_some(const double* from, int begin, int count) {
+    return _mm256_maskload_pd(from - begin, lanes(begin, count));
+  }
   static Register load_lanes(Register a, const double* from, int begin, int count) {
     const __m256i mask = lanes(begin, count);
     return _mm256_blendv_pd(a, _mm256_maskload_pd(from - begin, mask), _mm256_castsi256_pd(mask));

@@ -93,6 +93,17 @@ struct Avx512Float {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from));
   }
 
+  // Lanes [first, first + count) from consecutive elements, the others zero.
+  static Register load_some(const float* from, int first, int count) {
+    return _mm512_maskz_loadu_ps(lanes(first, count), from - first);
+  }
+  static Register load_some(const BFloat16* from, int first, int count) {
+    return widen_bfloat16(_mm256_maskz_loadu_epi16(lanes(first, count), from - first));
+  }
+  static Register load_some(const Float16* from, int first, int count) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(first, count), from - first));
+  }
+
   // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const float* from, int first, int count) {
     return _mm512_mask_loadu_ps(a, lanes(first, count), from - first);
@@ -275,6 +286,9 @@ struct Avx512Double {
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
+  static Register load_some(const double* from, int first, int count) {
+    return _mm512_maskz_loadu_pd(lanes(first, count), from - first);
+  }
   static Register load_lanes(Register a, const double* from, int first, int count) {
     return _mm512_mask_loadu_pd(a, lanes(first, count), from - first);
   }

@@ -109,6 +109,14 @@ struct PortableVector {
     for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
   }
 
+  // Lanes [first, first + count) from consecutive elements, the others zero.
+  template <class Storage>
+  static Register load_some(const Storage* from, int first, int count) {
+    Register a{};
+    for (int lane = 0; lane < count; ++lane) a[first + lane] = widen(from[lane]);
+    return a;
+  }
+
   // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const Scalar* from, int first, int count) {
     for (int lane = 0; lane < count; ++lane) a[first + lane] = from[lane];
