@@ -263,8 +263,12 @@ class Conv1d(torch.nn.Conv1d):
                     self.groups,
                     padding_mode=self.padding_mode,
                 )
-        if self.padding_mode == "zeros" and self.algorithm == "auto":
-            return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            if self.algorithm == "auto":
+                return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+            return conv1d(
+                input, weight, bias, self.stride, self.padding, self.dilation, self.groups, algorithm=self.algorithm
+            )
         return conv1d(
             input,
             weight,
