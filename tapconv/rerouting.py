@@ -96,6 +96,8 @@ def _rerouted(theirs: Callable, ours: Callable) -> Callable:
 
 def _rerouted_convolution(theirs: Callable, ours: Callable) -> Callable:
     function = _rerouted(theirs, ours)
+    # What holds it is pickled by this name, and loads with and without tapconv.
+    function.__module__, function.__qualname__ = "torch", theirs.__name__
     torch.jit._builtins._register_builtin(function, f"tapconv::{ours.__name__}")
     return function
 
