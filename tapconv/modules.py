@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
 from tapconv.packed import conv1d_packed, pack_weight
+from tapconv.tensor_kinds import redefines_functions
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,8 @@ class Conv1d(torch.nn.Conv1d):
         """The same, made again if what it was made from has changed."""
         # torch.fx traces without tensors, and autocast casts the weight.
         if not isinstance(input, Tensor) or torch.is_autocast_enabled("cpu"):
+            return None
+        if redefines_functions(input, weight, bias):
             return None
         if self._records_gradient(input, weight, bias) or input.dtype != weight.dtype or not input.is_cpu:
             return None
