@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from tapconv import _library
+from tapconv.reference import torch_conv1d
+from tapconv.tensor_kinds import redefines_functions
 
 _library.load()
 # Naming the overload saves the microsecond that finding it by the arguments takes.
@@ -50,6 +52,25 @@ def _raise_torchs_type_error(error: RuntimeError, function: Callable, arguments:
         raise torchs from None
     except RuntimeError:
         return
+
+
+def _as_torch_has_it(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Tensor:
+    """By torch's functions alone, for tensors that redefine them."""
+    is_torchs = padding != "causal" and (isinstance(padding, (int, str)) or len(padding) == 1)
+    if is_torchs and padding_mode == "zeros":
+        return torch.conv1d(input, weight, bias, stride, padding, dilation, groups)
+    one_dilation = dilation if isinstance(dilation, int) else dilation[0]
+    padding = padding_in_samples(padding, weight.shape[-1], one_dilation)
+    return torch_conv1d(input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 def conv1d(
@@ -109,6 +130,8 @@ def conv1d(
         >>> tapconv.conv1d(signal, filters, padding="causal").shape
         torch.Size([1, 4, 100])
     """
+    if redefines_functions(input, weight, bias) and out is None:
+        return _as_torch_has_it(input, weight, bias, stride, padding, dilation, groups, padding_mode)
     if out is None:
         function = _by_name if isinstance(padding, str) else _by_samples
         try:
@@ -181,6 +204,8 @@ def conv_transpose1d(
         >>> tapconv.conv_transpose1d(signal, filters, stride=2, padding=1).shape
         torch.Size([1, 4, 100])
     """
+    if redefines_functions(input, weight, bias):
+        return torch.conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation)
     try:
         return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
     except RuntimeError as error:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
 from tapconv.packed import conv1d_packed, pack_weight
+from tapconv.tensor_kinds import redefines_functions
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,8 @@ class Conv1d(torch.nn.Conv1d):
         # torch.fx traces without tensors, and autocast casts the weight.
         if not isinstance(input, Tensor) or torch.is_autocast_enabled("cpu"):
             return None
+        if redefines_functions(input, weight, bias):
+            return None
         if self._records_gradient(input, weight, bias) or input.dtype != weight.dtype or not input.is_cpu:
             return None
         if torch.compiler.is_compiling():
@@ -263,8 +266,12 @@ class Conv1d(torch.nn.Conv1d):
                     self.groups,
                     padding_mode=self.padding_mode,
                 )
-        if self.padding_mode == "zeros" and self.algorithm == "auto":
-            return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            if self.algorithm == "auto":
+                return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+            return conv1d(
+                input, weight, bias, self.stride, self.padding, self.dilation, self.groups, algorithm=self.algorithm
+            )
         return conv1d(
             input,
             weight,
