@@ -12,7 +12,6 @@ from torch.export import ExportedProgram
 from tapconv.functional import padding_in_samples
 
 _ours, _theirs = torch.ops.tapconv, torch.ops.aten
-_packed = _ours.conv1d_packed.default
 
 
 def _conv1d(
@@ -87,14 +86,32 @@ def _conv1d_grad_input(
     return _conv_transpose1d(grad_output, weight, None, stride, padding[:1], output_padding, groups, dilation)
 
 
+def _conv1d_packed(input: Tensor, packed: Tensor, weight: Tensor, *arguments: object, **named: object) -> Tensor:
+    """Of a module, which hands on its plain weight too."""
+    return _conv1d(input, weight, *arguments, **named)
+
+
+def _conv1d_packed_padding(
+    input: Tensor, packed: Tensor, weight: Tensor, *arguments: object, **named: object
+) -> Tensor:
+    return _conv1d_padding(input, weight, *arguments, **named)
+
+
 _RULES: dict[torch._ops.OpOverload, Callable] = {
     _ours.conv1d.default: _conv1d,
+    _ours.conv1d.ints: _conv1d,
     _ours.conv1d.padding: _conv1d_padding,
+    _ours.conv1d.padding_ints: _conv1d_padding,
+    _ours.conv1d_packed.weight: _conv1d_packed,
+    _ours.conv1d_packed.weight_padding: _conv1d_packed_padding,
     _ours.conv_transpose1d.default: _conv_transpose1d,
+    _ours.conv_transpose1d.ints: _conv_transpose1d,
     _ours.conv1d_grad_input.default: _conv1d_grad_input,
+    _ours.conv1d_grad_input.ints: _conv1d_grad_input,
 }
-
-OPERATORS = (*_RULES, _packed)
+#: These have nothing but the packed weight.
+_PACKED = (_ours.conv1d_packed.default, _ours.conv1d_packed.ints)
+OPERATORS = (*_RULES, *_PACKED)
 
 
 def in_torchs_operators(program: ExportedProgram, keep: Collection[torch._ops.OpOverload] = ()) -> ExportedProgram:
@@ -111,7 +128,7 @@ def in_torchs_operators(program: ExportedProgram, keep: Collection[torch._ops.Op
         RuntimeError: if a packed weight is not among the program's own constants, or does not fit this machine.
     """
     called = {node.target for node in _calls(program)}.difference(keep)
-    if _packed in called:
+    if not called.isdisjoint(_PACKED):
         program = _with_plain_weights(program)
     if called.isdisjoint(OPERATORS):
         return program
@@ -133,7 +150,7 @@ def _with_plain_weights(program: ExportedProgram) -> ExportedProgram:
     state_dict, constants = dict(program.state_dict), dict(program.constants)
     names = {**signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
     for placeholder in graph_module.graph.find_nodes(op="placeholder"):
-        calls = [node for node in placeholder.users if node.target == _packed and node.args[1] is placeholder]
+        calls = [node for node in placeholder.users if node.target in _PACKED and node.args[1] is placeholder]
         name = names.get(placeholder.name)
         if name is None or not calls:
             continue
@@ -156,7 +173,7 @@ def _with_plain_weights(program: ExportedProgram) -> ExportedProgram:
         constants=constants,
         verifiers=program.verifiers,
     )
-    if any(node.target == _packed for node in _calls(plain)):
+    if any(node.target in _PACKED for node in _calls(plain)):
         raise RuntimeError(
             "A packed weight is no constant or buffer of this program, and what it holds is not known: export with the "
             "plain weight, after unpack() on modules or by tapconv.conv1d."
@@ -165,9 +182,8 @@ def _with_plain_weights(program: ExportedProgram) -> ExportedProgram:
 
 
 def _plain_weight(packed: Tensor, call: fx.Node) -> Tensor:
-    named = {
-        argument.name: argument.default_value for argument in _packed._schema.arguments if argument.has_default_value()
-    }
-    named |= dict(zip((argument.name for argument in _packed._schema.arguments), call.args, strict=False))
+    arguments = call.target._schema.arguments
+    named = {argument.name: argument.default_value for argument in arguments if argument.has_default_value()}
+    named |= dict(zip((argument.name for argument in arguments), call.args, strict=False)) | call.kwargs
     attributes = {name: named[name] for name in ("stride", "dilation", "groups")}
     return _ours.unpack_weight(packed, named["weight_shape"], named["input"].meta["val"].dtype, **attributes)

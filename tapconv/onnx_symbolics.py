@@ -38,25 +38,32 @@ def conv1d(
     return _convolution(g, input, weight, bias, stride, samples, dilation, groups, padding_mode)
 
 
-@symbolic_helper.parse_args("v", "v", "is", "v", "is", "is", "is", "i", "s")
+@symbolic_helper.parse_args("v", "v", "v", "v", "is", "v", "is", "i", "s", "s")
 def conv1d_packed(
     g: GraphContext,
     input: Value,
     packed: Value,
-    weight_shape: Sequence[int],
+    weight: Value,  # of the overloads for modules, which have an algorithm too; of the others the shape that it had
     bias: Value,
     stride: Sequence[int],
-    padding: Sequence[int],
+    padding: Value,
     dilation: Sequence[int],
     groups: int,
     padding_mode: str,
+    algorithm: str | None = None,
 ) -> Value:
-    dtype = JitScalarType.from_value(input).dtype()
-    weight = torch.ops.tapconv.unpack_weight(
-        _constant(packed), weight_shape, dtype, stride=stride, dilation=dilation, groups=groups
-    )
-    plain = g.op("Constant", value_t=weight)
-    return _convolution(g, input, plain, bias, stride, (padding[0], padding[-1]), dilation, groups, padding_mode)
+    if algorithm is None:
+        plain = torch.ops.tapconv.unpack_weight(
+            _constant(packed),
+            symbolic_helper._parse_arg(weight, "is"),
+            JitScalarType.from_value(input).dtype(),
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+        )
+        weight = g.op("Constant", value_t=plain)
+    samples = _samples(padding, _kernel_size(weight), dilation[0], input)
+    return _convolution(g, input, weight, bias, stride, samples, dilation, groups, padding_mode)
 
 
 @symbolic_helper.parse_args("v", "v", "v", "is", "is", "is", "i", "is")
