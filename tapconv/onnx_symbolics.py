@@ -131,7 +131,8 @@ def _kernel_size(weight: Value) -> int | None:
 
 
 def _samples(padding: Value, kernel_size: int | None, dilation: int, input: Value) -> tuple[int, int]:
-    if (word := symbolic_helper._parse_arg(padding, "s")) not in NAMED_PADDINGS:
+    word = symbolic_helper._parse_arg(padding, "s") if symbolic_helper._is_constant(padding) else None
+    if word not in NAMED_PADDINGS:
         numbers = symbolic_helper._parse_arg(padding, "is")
         return numbers[0], numbers[-1]
     if kernel_size is None and word != "valid":

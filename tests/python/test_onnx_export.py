@@ -164,6 +164,32 @@ def test_plain_models_while_rerouted(dynamo, path):
     assert_same(path, model, input, longer(input))
 
 
+class OfComputedNumbers(nn.Module):
+    """As state space models do: the tracer records the numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(4, 4, 5, groups=4)
+        self.transposed = nn.ConvTranspose1d(4, 6, 4)
+
+    def forward(self, signal):
+        weight, length = self.convolution.weight, signal.shape[-1]
+        causal = nn.functional.conv1d(signal, weight, padding=weight.shape[-1] - 1, groups=weight.shape[0])
+        same = nn.functional.conv1d(signal, weight, padding="same", dilation=weight.shape[1], groups=weight.shape[0])
+        weight = self.transposed.weight
+        spread = nn.functional.conv_transpose1d(signal, weight, stride=weight.shape[-1] // 2)
+        return causal[..., :length], same, spread
+
+
+@EXPORTERS
+def test_computed_numbers_while_rerouted(dynamo, path):
+    model, input = OfComputedNumbers().eval(), torch.randn(2, 4, 40)
+    with tapconv.enabled():
+        operators = export(path, model, input, dynamo)
+    assert operators.count("Conv") == 2 and operators.count("ConvTranspose") == 1
+    assert_same(path, model, input, longer(input))
+
+
 @EXPORTERS
 def test_plain_models_while_rerouted_everywhere(dynamo, path):
     model, input = torchs_model(), torch.randn(2, 4, 40)
