@@ -13,6 +13,12 @@ namespace tapconv::ops {
 // how torch.nn.Conv1d does it. Raises ValueError where a transform is asked for on types or devices without kernels.
 // Goes through the dispatcher: under autograd, torch's own derivatives apply.
 at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                    const SymRawAttributes& attributes);
+at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                     const RawAttributes& attributes);
+
+// Raises what torch's convolution does if there are no groups, wherever a transform of torch.func is at work: torch's
+// rules for vmap divide by the groups before anything is checked, which ends the process.
+void check_groups_under_transforms(const c10::SymInt& groups);
 
 }  // namespace tapconv::ops

@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include "ops/arguments.h"
+#include "ops/delegate.h"
 #include "ops/operator.h"
 
 namespace tapconv::ops {
@@ -17,16 +18,17 @@ at::Tensor add_bias(at::Tensor output, const at::Tensor& bias) {
 }
 
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef output_padding,
-                            int64_t groups, at::IntArrayRef dilation) {
-  const RawAttributes raw{stride, padding, dilation, groups, "zeros", "auto"};
+                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef output_padding,
+                            c10::SymInt groups, c10::SymIntArrayRef dilation) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, "zeros", "auto"};
   const auto attributes = understand(raw);
   const bool one_number_each = padding.size() == 1 && output_padding.size() == 1;
   const auto length = attributes && one_number_each
                           ? transposed_length(input, weight, bias, *attributes, output_padding[0])
                           : std::nullopt;
   if (!length) {
-    return at::conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation);
+    check_groups_under_transforms(groups);
+    return at::conv_transpose1d_symint(input, weight, bias, stride, padding, output_padding, groups, dilation);
   }
   at::Tensor output = call_conv1d_grad_input(input, weight, *length, raw);
   return bias && bias->defined() ? add_bias(std::move(output), *bias) : output;
