@@ -185,20 +185,30 @@ def _obstacle_in_methods(module: nn.Module) -> str | None:
     replaced = "_conv_forward" if base is nn.Conv1d else "forward"
     if replaced in vars(module):
         return f"its {replaced} was replaced on the object"
+    classes = type(module).__mro__[: type(module).__mro__.index(base)]
     for method in ("forward", "_conv_forward"):
-        for cls in type(module).__mro__[: type(module).__mro__.index(base)]:
-            if method in vars(cls) and not _hands_on(vars(cls)[method], method, replaced):
+        for cls in classes:
+            if method in vars(cls) and not _hands_on(vars(cls)[method], method, replaced, classes):
                 return f"{cls.__name__}.{method} computes by itself: `with tapconv.enabled()` may reach it"
     return None
 
 
-def _hands_on(function: object, method: str, replaced: str) -> bool:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
+def _hands_on(function: object, method: str, replaced: str, classes: tuple[type, ...]) -> bool:
+    names = _names_in(function, classes, set())
     if method == replaced:
-        return "super" in code.co_names and method in code.co_names
-    return "_conv_forward" in code.co_names or "forward" in code.co_names
+        return {"super", method} <= names
+    return bool({"_conv_forward", "forward"} & names)
+
+
+def _names_in(function: object, classes: tuple[type, ...], seen: set[str]) -> set[str]:
+    """The names that a function reads, and those that it reads through the methods of these classes that it calls."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    names = set(code.co_names) if code else set()
+    helpers = names - seen - {"forward", "_conv_forward"}
+    seen |= helpers
+    return names.union(
+        *(_names_in(vars(cls)[name], classes, seen) for name in helpers for cls in classes if name in vars(cls))
+    )
 
 
 def _describe(module: nn.Module) -> str:

@@ -4,6 +4,7 @@ tapconv in code that one cannot change."""
 from __future__ import annotations
 
 import functools
+import importlib
 from collections import Counter
 from collections.abc import Callable
 
@@ -143,6 +144,8 @@ def enable() -> None:
     """Does for the whole process, all threads, what :class:`tapconv.enabled` does within it, until
     :func:`tapconv.disable`: replaces `torch.conv1d`, `torch.conv_transpose1d`, their names in `torch.nn.functional`,
     and `torch.nn.functional.pad`. Code that has imported these functions by name before keeps torch's."""
+    # Its tables tell functions by their identity, and torch.fx records torch's own.
+    importlib.import_module("torch.ao.quantization.backend_config")
     for name, (_, replacement) in _REPLACEMENTS.items():
         setattr(torch, name, replacement)
         setattr(torch.nn.functional, name, replacement)

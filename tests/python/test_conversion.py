@@ -43,6 +43,24 @@ class Cropped(nn.ConvTranspose1d):
         return super().forward(input)[..., :-1]
 
 
+class CallsAHelper(nn.Conv1d):
+    """Hands on in a method of its own, as torch's modules for quantisation-aware training do."""
+
+    def forward(self, input):
+        return nn.functional.relu(self.compute(input))
+
+    def compute(self, input):
+        return self._conv_forward(input, self.weight * 2, self.bias)
+
+
+class ComputesInAHelper(nn.Conv1d):
+    def forward(self, input):
+        return self.compute(input)
+
+    def compute(self, input):
+        return nn.functional.conv1d(input, self.weight.abs(), self.bias)
+
+
 class ComputesItself(nn.Conv1d):
     def forward(self, input):
         return nn.functional.conv1d(input, self.weight.abs(), self.bias)
@@ -71,6 +89,7 @@ MAKERS = {
     "pads by itself": lambda: LeftPadded(4, 6, 3),
     "changes its weight": lambda: Doubled(4, 6, 3),
     "calls its parent by name": lambda: CallsTheParent(4, 6, 3),
+    "calls a helper": lambda: CallsAHelper(4, 6, 3),
     "crops by itself": lambda: Cropped(4, 6, 3),
 }
 
@@ -202,6 +221,7 @@ def replaced_on_the_object():
 
 LEFT_ALONE = {
     "computes by itself": (lambda: ComputesItself(4, 6, 3), "ComputesItself.forward computes by itself"),
+    "computes in a helper": (lambda: ComputesInAHelper(4, 6, 3), "ComputesInAHelper.forward computes by itself"),
     "replaced": (replaced_on_the_object, "_conv_forward was replaced on the object"),
     "complex": (lambda: nn.Conv1d(4, 6, 3, dtype=torch.complex64), "complex64"),
     "lazy": (lambda: nn.LazyConv1d(6, 3), "has no weights yet"),
