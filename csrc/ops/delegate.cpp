@@ -1,6 +1,7 @@
 #include "ops/delegate.h"
 
 #include <ATen/functorch/DynamicLayer.h>
+#include <ATen/functorch/PlumbingHelper.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/pad.h>
 
@@ -42,6 +43,13 @@ void check_padded_length(const at::Tensor& input, const c10::SymInt& left, const
 void check_groups_under_transforms(const c10::SymInt& groups) {
   TORCH_CHECK(groups.maybe_as_int() != 0 || !at::functorch::maybeCurrentDynamicLayer(),
               "non-positive groups is not supported");
+}
+
+bool is_mapped_over_nothing(const at::Tensor& input, const at::Tensor& weight) {
+  using at::functorch::isBatchedAtLevel;
+  const auto layer = at::functorch::maybeCurrentDynamicLayer();
+  if (!layer || layer->key() != at::functorch::TransformType::Vmap || layer->batchSize() != 0) return false;
+  return isBatchedAtLevel(input, layer->layerId()) && !isBatchedAtLevel(weight, layer->layerId());
 }
 
 at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,

@@ -129,7 +129,9 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
                   c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
   const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  if (!attributes || !kernels_take(input, weight, bias, *attributes)) return delegate(input, weight, bias, raw);
+  if (!attributes || !kernels_take(input, weight, bias, *attributes) || is_mapped_over_nothing(input, weight)) {
+    return delegate(input, weight, bias, raw);
+  }
   return map({Role::output, input.sym_size(-1), weight.sym_size(2), *attributes}, input, weight, bias, raw);
 }
 
