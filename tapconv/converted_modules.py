@@ -48,6 +48,10 @@ def mark_of_conversion() -> str:
     return _MARK
 
 
+# So that torch.load(weights_only=True) asks for nothing more than for torch's module.
+torch.serialization.add_safe_globals([mark_of_conversion])
+
+
 def mark(module: nn.Module) -> None:
     """Has a module computed by tapconv. Nothing that its class does at assignments gets in between."""
     attributes = {"_tapconv": mark_of_conversion()}
