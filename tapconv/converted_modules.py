@@ -48,7 +48,7 @@ def mark_of_conversion() -> str:
     return _MARK
 
 
-# So that torch.load(weights_only=True) asks for nothing more than for torch's module.
+# `torch.load(weights_only=True)` takes a converted model where it takes the model.
 torch.serialization.add_safe_globals([mark_of_conversion])
 
 

@@ -111,8 +111,15 @@ class _Rerouted:
     def __hash__(self) -> int:
         return hash(self._theirs)
 
-    def __reduce__(self) -> str:
-        return self.__qualname__
+    def __reduce__(self) -> str | tuple:
+        # pickle takes a name only where it leads to this very object.
+        return self.__qualname__ if getattr(torch, self.__qualname__) is self else self._theirs.__reduce__()
+
+    def __copy__(self) -> _Rerouted:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> _Rerouted:
+        return self
 
 
 def _rerouted_convolution(theirs: Callable, ours: Callable) -> Callable:

@@ -168,6 +168,26 @@ void copy_piece(const Problem& problem, const Storage* channel, int64_t first, i
   }
 }
 
+// What one tap reads for `samples` whole samples, of at most a vector of outputs each, one after the other: `to` takes
+// `room` elements, and gets no more. Which of an output's lanes are padding depends on the tap alone.
+template <class Vector, class Storage>
+void copy_short_samples(const Problem& problem, const Storage* channel, int64_t first, int64_t samples, int64_t room,
+                        typename Vector::Scalar* to) {
+  const int64_t length = problem.output_length;
+  const RealSamples real = real_samples(problem, first, length);
+  const int from = static_cast<int>(real.from);
+  const int count = static_cast<int>(real.to - real.from);
+  for (int64_t n = 0; n < samples; ++n, channel += problem.input_strides.batch, to += length, room -= length) {
+    auto values = Vector::zero();
+    if (count > 0) values = Vector::load_some(channel + first + from, from, count);
+    if (room >= Vector::width) {
+      Vector::store(to, values);
+    } else {
+      Vector::store_partial(to, values, static_cast<int>(length));
+    }
+  }
+}
+
 // Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment
 // for each tap, which holds what the tap reads for one sample after the other.
 template <class Vector, class Storage>
@@ -175,18 +195,28 @@ void copy_folded_rows(const Plan& plan, const Storage* input, int64_t channels, 
                       typename Vector::Scalar* rows) {
   const Problem& problem = plan.problem;
   const RowLayout& layout = plan.rows;
+  const int64_t length = problem.output_length;
+  const bool short_samples = length <= Vector::width && problem.padding_mode == PaddingMode::zeros &&
+                             problem.stride * problem.input_strides.time == 1;
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t k = 0; k < problem.kernel_size; ++k) {
       typename Vector::Scalar* const segment = rows + c * layout.row_length + k * layout.segment_length;
-      const Storage* channel = input + c * problem.input_strides.channel +
-                               first_output / problem.output_length * problem.input_strides.batch;
-      int64_t time = first_output % problem.output_length;
-      for (int64_t at = 0; at < count; channel += problem.input_strides.batch) {
-        const int64_t left = problem.output_length - time;
+      const Storage* channel =
+          input + c * problem.input_strides.channel + first_output / length * problem.input_strides.batch;
+      int64_t time = first_output % length;
+      for (int64_t at = 0; at < count;) {
+        const int64_t left = length - time;
         const int64_t here = left < count - at ? left : count - at;
         const int64_t first = time * problem.stride + k * problem.dilation - problem.padding_left;
-        copy_piece<Vector>(problem, channel, first, here, segment + at);
-        at += here;
+        int64_t samples = 1;
+        if (short_samples && here == length) {
+          samples = (count - at) / length;
+          copy_short_samples<Vector>(problem, channel, first, samples, count - at, segment + at);
+        } else {
+          copy_piece<Vector>(problem, channel, first, here, segment + at);
+        }
+        at += (samples - 1) * length + here;
+        channel += samples * problem.input_strides.batch;
         time = 0;
       }
       fill_zeros<Vector>(segment + count, layout.segment_length - count);

@@ -201,6 +201,8 @@ def test_functions_are_pickled_by_torchs_names(process_wide, tmp_path):
     tapconv.disable()
     torchs = [torch.conv1d, torch.conv_transpose1d, F.pad]
     assert torch.load(tmp_path / "model.pt", weights_only=False).functions == torchs
+    for function, theirs in zip(model.functions[:2], torchs, strict=False):
+        assert pickle.loads(pickle.dumps(function)) is theirs and copy.deepcopy(function) is function
 
 
 @cpu_only

@@ -239,13 +239,6 @@ def test_algorithm_of_a_converted_module():
     assert torch.equal(module(SIGNAL), tapconv.conv1d(SIGNAL, module.weight, module.bias, algorithm="direct"))
 
 
-def test_loading_weights_only(tmp_path):
-    """Takes what torch's own module takes to be allowed."""
-    torch.save(tapconv.convert(nn.Conv1d(4, 6, 3)), tmp_path / "module.pt")
-    with torch.serialization.safe_globals([nn.Conv1d]):
-        assert tapconv.report(torch.load(tmp_path / "module.pt", weights_only=True)).converted
-
-
 def test_pickles_bring_tapconv_along(tmp_path):
     """A process that loads a converted model computes it by tapconv, without being told to."""
     torch.save(tapconv.convert(nn.Sequential(nn.Conv1d(4, 6, 3), nn.ConvTranspose1d(6, 4, 3))), tmp_path / "model.pt")
