@@ -58,11 +58,10 @@ def _as_torch_has_it(
     padding_mode: str,
 ) -> Tensor:
     """By torch's functions alone, for tensors that redefine them."""
-    is_torchs = padding != "causal" and (isinstance(padding, (int, str)) or len(padding) == 1)
+    is_torchs = padding != "causal" if isinstance(padding, str) else len(numbers(padding)) == 1
     if is_torchs and padding_mode == "zeros":
         return torch.conv1d(input, weight, bias, stride, padding, dilation, groups)
-    one_dilation = dilation if isinstance(dilation, int) else dilation[0]
-    padding = padding_in_samples(padding, weight.shape[-1], one_dilation)
+    padding = padding_in_samples(padding, weight.shape[-1], numbers(dilation)[0])
     return torch_conv1d(input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
