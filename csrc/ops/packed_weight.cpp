@@ -15,46 +15,51 @@ std::atomic<int64_t> tapconv_stale_packed_calls = 0;
 namespace tapconv::ops {
 namespace {
 
-constexpr int64_t piece = 64;  // bytes: a cache line costs as much as one number of it
 constexpr int64_t compared_whole = 16 << 10;
-constexpr int64_t fewest_pieces = 128;
-constexpr int64_t most_pieces = 512;
+constexpr int64_t fewest_places = 128;
+constexpr int64_t most_places = 512;
 
-// Positions, in bytes, of the pieces of a weight that are compared: one in each of `count` equal stretches, the first
-// and the last at the ends, the others at places that are no multiples of anything, so that all taps are among them.
+// Are a weight of so many bytes and its copy alike wherever it is looked? In each of `count` equal stretches at one byte,
+// whose place is no multiple of anything, so that all taps are among them; and at both ends.
 template <typename Alike>
-bool all_pieces(int64_t bytes, int64_t count, const Alike& alike) {
+bool alike_at_places(int64_t bytes, int64_t count, const Alike& alike) {
   const int64_t stretch = bytes / count;
   uint32_t turn = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t within = static_cast<int64_t>((uint64_t(turn) * static_cast<uint64_t>(stretch)) >> 32);
-    if (!alike(std::min(i * stretch + within / piece * piece, bytes - piece))) return false;
+    const auto within = static_cast<int64_t>((uint64_t(turn) * static_cast<uint64_t>(stretch)) >> 32);
+    if (!alike(i * stretch + within)) return false;
     turn += 0x9E3779B9u;  // of the golden ratio
   }
-  return alike(bytes - piece);
+  return alike(bytes - 1);
 }
 
-// Is `plain`, which lies contiguously, the weight? Of weights above 16 KiB, pieces are compared.
+// Is `plain`, which lies contiguously, the weight? Of weights above 16 KiB, a part is compared.
 bool is_copy_of(const at::Tensor& weight, const void* plain_memory) {
   const auto* const plain = static_cast<const char*>(plain_memory);
   const auto* const memory = static_cast<const char*>(weight.const_data_ptr());
   const auto bytes = static_cast<int64_t>(weight.nbytes());
-  const int64_t pieces = std::clamp(weight.size(0), fewest_pieces, most_pieces);
+  const int64_t places = std::clamp(weight.size(0), fewest_places, most_places);
   if (weight.is_contiguous()) {
     if (bytes <= compared_whole) return std::memcmp(memory, plain, static_cast<size_t>(bytes)) == 0;
-    return all_pieces(bytes, pieces, [&](int64_t at) { return std::memcmp(memory + at, plain + at, piece) == 0; });
+    // All of the cache line, which costs as much as one number of it.
+    constexpr int64_t line = 64;
+    return alike_at_places(bytes, places, [&](int64_t place) {
+      const int64_t first = std::min(place / line * line, bytes - line);
+      return std::memcmp(memory + first, plain + first, line) == 0;
+    });
   }
   const auto element = static_cast<int64_t>(weight.element_size());
-  const auto same_element = [&](int64_t at) {
-    const int64_t tap = at / element % weight.size(2);
-    const int64_t row = at / element / weight.size(2);
+  const auto same_element = [&](int64_t place) {
+    const int64_t index = place / element;
+    const int64_t tap = index % weight.size(2);
+    const int64_t row = index / weight.size(2);
     const int64_t offset =
         row / weight.size(1) * weight.stride(0) + row % weight.size(1) * weight.stride(1) + tap * weight.stride(2);
-    return std::memcmp(memory + offset * element, plain + at, static_cast<size_t>(element)) == 0;
+    return std::memcmp(memory + offset * element, plain + index * element, static_cast<size_t>(element)) == 0;
   };
-  if (bytes > compared_whole) return all_pieces(bytes, pieces, same_element);
-  for (int64_t at = 0; at < bytes; at += element) {
-    if (!same_element(at)) return false;
+  if (bytes > compared_whole) return alike_at_places(bytes, places, same_element);
+  for (int64_t place = 0; place < bytes; place += element) {
+    if (!same_element(place)) return false;
   }
   return true;
 }
