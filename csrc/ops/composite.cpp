@@ -77,9 +77,10 @@ at::Tensor conv1d_elsewhere(const at::Tensor& input, const at::Tensor& weight, c
 
 // Packed weights are laid out for the kernels of the CPU.
 void refuse_packed(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  const c10::Device device = torch::jit::peek(*stack, 0, op.schema().arguments().size()).toTensor().device();
-  TORCH_CHECK_NOT_IMPLEMENTED(false, op.schema().name(), " is for the CPU alone, and this tensor is on ", device,
-                              ". Call tapconv.conv1d with the plain weight there.");
+  const at::Tensor& first = torch::jit::peek(*stack, 0, op.schema().arguments().size()).toTensor();
+  TORCH_CHECK(first.defined(), op.schema().name(), ": expected a tensor, got None");
+  TORCH_CHECK_NOT_IMPLEMENTED(false, op.schema().name(), " is for the CPU alone, and this tensor is on ",
+                              first.device(), ". Call tapconv.conv1d with the plain weight there.");
 }
 
 // Overloads for plain numbers, of the name with "ints" at its end: the operator itself, whose numbers may be symbolic.

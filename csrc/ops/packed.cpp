@@ -138,7 +138,7 @@ at::Tensor conv1d_packed_autograd(const at::Tensor& input, const at::Tensor& pac
 template <typename Int>
 AttributesOf<Int> check_packed_call(const PackedCallOf<Int>& call) {
   TORCH_CHECK(call.input.defined() && call.packed.defined(),
-              "conv1d_packed: expected the input and what pack_weight returned, got None");
+              "conv1d_packed: expected two tensors, the input and what pack_weight returned, got None");
   const auto& shape = call.weight_shape;
   TORCH_CHECK(
       shape.size() == 3 &&

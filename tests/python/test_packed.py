@@ -150,7 +150,12 @@ def test_wrong_calls_raise_what_conv1d_raises():
         ({"packed": torch.randn(6, 4, 5)}, "what pack_weight returns"),
         ({"packed": torch.zeros(1000, dtype=torch.uint8)}, "not a packed weight"),
         ({"packed": torch.zeros(0, dtype=torch.uint8)}, "fewer than any"),
-        ({"padding": -1}, "paddings"),
+        ({"padding": -1}, "^negative padding is not supported$"),
+        ({"stride": 0}, "^non-positive stride is not supported$"),
+        ({"stride": -1}, "^non-positive stride is not supported$"),
+        ({"dilation": -1}, "dilation should be greater than zero|non-positive dilation"),
+        ({"groups": 0}, "^non-positive groups is not supported$"),
+        ({"padding": (1, 2, 3)}, "expected padding to be a single integer value"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, words):

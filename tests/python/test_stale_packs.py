@@ -3,6 +3,7 @@ attributes that were changed, not while other threads change them."""
 
 import ctypes
 import io
+import sys
 import threading
 
 import numpy as np
@@ -206,8 +207,17 @@ def test_a_new_parameter_is_packed():
     assert_follows(module, torch.randn(2, 4, 100))
 
 
+@pytest.fixture
+def hasty_threads():
+    """Has Python change threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.mark.serial
-def test_weights_swapped_while_other_threads_serve():
+def test_weights_swapped_while_other_threads_serve(hasty_threads):
     """Every output is that of one of the weights, whichever way they are swapped; nothing raises."""
     module = packed_module((8, 8, 5), bias=False)
     input = torch.randn(1, 8, 60)
@@ -228,10 +238,10 @@ def test_weights_swapped_while_other_threads_serve():
                 if not any(torch.allclose(output, answer, rtol=1e-3, atol=1e-2) for answer in answers):
                     faults.append(output)
 
-    servers = [threading.Thread(target=serve) for _ in range(3)]
+    servers = [threading.Thread(target=serve) for _ in range(8)]
     for server in servers:
         server.start()
-    for turn in range(150):
+    for turn in range(400):
         weight = weights[turn % 3]
         way = turn // 3 % 4
         if way == 0:
@@ -242,6 +252,7 @@ def test_weights_swapped_while_other_threads_serve():
             module.load_state_dict({"weight": weight.clone()}, assign=True)
         else:
             module.unpack().pack()
+        module(input)
     done.set()
     for server in servers:
         server.join()
