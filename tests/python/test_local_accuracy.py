@@ -1,4 +1,4 @@
-"""An output depends on what it sees: numbers of very different size side by side, by every algorithm, in every direction.
+"""An output depends on what it sees: numbers of very different size side by side, by every algorithm, both ways.
 Zeros, whole numbers, impulses and filters of single taps are exact, as with torch. docs/algorithms.md has the bound.
 """
 
