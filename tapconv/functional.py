@@ -3,12 +3,15 @@ compute nothing themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from tapconv import _library
+from tapconv import _library, traced_numbers
+from tapconv.arguments import Number, Size, TracedNumber, number, numbers, with_torchs_errors
+from tapconv.reference import torch_conv1d
+from tapconv.tensor_kinds import redefines_functions
 
 _library.load()
 # Naming the overload saves the microsecond that finding it by the arguments takes.
@@ -20,38 +23,49 @@ _transposed = torch.ops.tapconv.conv_transpose1d.default
 # Bound here, because `tapconv.enable` gives these names to tapconv.
 _torch_conv1d, _torch_conv_transpose1d = torch.conv1d, torch.conv_transpose1d
 
-Size = int | Sequence[int]
 ALGORITHMS = ("auto", "direct", "fft", "winograd")
 NAMED_PADDINGS = ("valid", "same", "causal")
 
 
-def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1) -> tuple[int, int]:
+def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1) -> tuple[Number, Number]:
     """What a padding means: the samples added on the left and on the right."""
-    if isinstance(padding, int):
-        return padding, padding
     if not isinstance(padding, str):
-        return padding[0], padding[-1]
+        samples = numbers(padding)
+        return samples[0], samples[-1]
     if padding not in NAMED_PADDINGS:
         raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(NAMED_PADDINGS)}")
     reach = dilation * (kernel_size - 1)
     return {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "causal": (reach, 0)}[padding]
 
 
-def _raise_torchs_type_error(error: RuntimeError, function: Callable, arguments: tuple, defaults: tuple) -> None:
-    """Raises the TypeError that torch's function has for arguments of a wrong kind, where `torch.ops` has a
-    RuntimeError; returns if `error` is about something else."""
-    if not str(error).startswith("tapconv::") and None not in arguments[:2]:
-        return
-    while len(arguments) > 2 and arguments[-1] is defaults[len(arguments) - 3]:
-        arguments = arguments[:-1]  # torch names the kinds of what it was given, and the caller did not give these
-    try:
-        function(*arguments)
-    except TypeError as torchs:
-        raise torchs from None
-    except RuntimeError:
-        return
+def named_padding_in_samples(
+    padding: str, kernel_size: int, stride: Sequence[Number], dilation: Sequence[Number]
+) -> tuple[Number, Number]:
+    """The same for the forms of the operators that know numbers alone, with torch's error for "same"."""
+    if padding == "same" and stride[0] != 1:
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    return padding_in_samples(padding, kernel_size, dilation[0])
 
 
+def _as_torch_has_it(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Tensor:
+    """By torch's functions alone, for tensors that redefine them."""
+    is_torchs = padding != "causal" if isinstance(padding, str) else len(numbers(padding)) == 1
+    if is_torchs and padding_mode == "zeros":
+        return torch.conv1d(input, weight, bias, stride, padding, dilation, groups)
+    padding = padding_in_samples(padding, weight.shape[-1], numbers(dilation)[0])
+    return torch_conv1d(input, weight, bias, stride, padding, dilation, groups, padding_mode)
+
+
+@with_torchs_errors(_torch_conv1d, 7, {"padding_mode": "str", "algorithm": "str", "out": "Tensor or None"})
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -109,25 +123,28 @@ def conv1d(
         >>> tapconv.conv1d(signal, filters, padding="causal").shape
         torch.Size([1, 4, 100])
     """
-    if out is None:
-        function = _by_name if isinstance(padding, str) else _by_samples
+    if redefines_functions(input, weight, bias) and out is None:
+        return _as_torch_has_it(input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    by_name = isinstance(padding, str)
+    if type(stride) is type(padding) is type(dilation) is type(groups) is int:
+        stride, padding, dilation = (stride,), (padding,), (dilation,)
+    else:
+        given = (stride, padding, dilation, groups)
         try:
-            # An argument that is passed is an argument that is parsed: the defaults are left out.
-            if padding_mode == "zeros" and algorithm == "auto":
-                return function(input, weight, bias, stride, padding, dilation, groups)
-            return function(
-                input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
-            )
-        except RuntimeError as error:
-            theirs = "valid" if padding == "causal" else padding
-            arguments = (input, weight, bias, stride, theirs, dilation, groups)
-            _raise_torchs_type_error(error, _torch_conv1d, arguments, (None, 1, 0, 1, 1))
-            raise
-    if isinstance(padding, str):
-        one_stride, one_dilation = (size if isinstance(size, int) else size[0] for size in (stride, dilation))
-        if padding == "same" and one_stride != 1:
-            raise RuntimeError("padding='same' is not supported for strided convolutions")
-        padding = padding_in_samples(padding, weight.shape[-1], one_dilation)
+            stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
+            padding = padding if by_name else numbers(padding)
+        except TracedNumber:
+            return traced_numbers.conv1d(input, weight, bias, *given, padding_mode, algorithm)
+    if out is None:
+        function = _by_name if by_name else _by_samples
+        # An argument that is passed is an argument that is parsed: the defaults are left out.
+        if padding_mode == "zeros" and algorithm == "auto":
+            return function(input, weight, bias, stride, padding, dilation, groups)
+        return function(
+            input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
+        )
+    if by_name:
+        padding = named_padding_in_samples(padding, weight.shape[-1], stride, dilation)
     if padding_mode == "zeros" and algorithm == "auto":
         return _into_out(input, weight, bias, stride, padding, dilation, groups, out=out)
     return _into_out(
@@ -135,6 +152,7 @@ def conv1d(
     )
 
 
+@with_torchs_errors(_torch_conv_transpose1d, 8, {})
 def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
@@ -181,12 +199,15 @@ def conv_transpose1d(
         >>> tapconv.conv_transpose1d(signal, filters, stride=2, padding=1).shape
         torch.Size([1, 4, 100])
     """
+    if redefines_functions(input, weight, bias):
+        return torch.conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    sizes = (stride, padding, output_padding)
     try:
-        return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
-    except RuntimeError as error:
-        arguments = (input, weight, bias, stride, padding, output_padding, groups, dilation)
-        _raise_torchs_type_error(error, _torch_conv_transpose1d, arguments, (None, 1, 0, 0, 1, 1))
-        raise
+        stride, padding, output_padding = map(numbers, sizes)
+        groups, dilation = number(groups), numbers(dilation)
+    except TracedNumber:
+        return traced_numbers.conv_transpose1d(input, weight, bias, *sizes, groups, dilation)
+    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 # TorchScript compiles a call of these functions straight into the operators, conv1d's with all the overloads.

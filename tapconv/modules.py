@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Optional
 
 import torch
 from torch import Tensor
 
-from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, Size, conv1d, conv_transpose1d, padding_in_samples
-from tapconv.packed import conv1d_packed, pack_weight
-
-
-@dataclass(frozen=True)
-class _Packing:
-    """What a module packed, so that it can tell when that is no longer what it would compute with."""
-
-    arguments: dict[str, object]  # of Conv1d.pack
-    weight: torch.nn.Parameter
-    memory: Tensor  # keeps the packed weight's memory from being used again while its address is compared
-    version: int  # of the weight: every change in place counts it up
-    padding: Size | str
-    algorithm: str
-
-    def is_of(self, weight: Tensor, padding: Size | str, algorithm: str) -> bool:
-        return (
-            weight is self.weight
-            and weight._version == self.version
-            and weight.data_ptr() == self.memory.data_ptr()
-            and padding == self.padding
-            and algorithm == self.algorithm
-        )
+from tapconv.arguments import Size
+from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, conv1d, conv_transpose1d, padding_in_samples
+from tapconv.packed import conv1d_packed_or_plain
+from tapconv.packing import Packing
+from tapconv.tensor_kinds import redefines_functions
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -75,8 +56,7 @@ class Conv1d(torch.nn.Conv1d):
 
     # Set by pack(). No buffer, since it follows the weight and is not to be moved, cast or saved by itself; without
     # types, since TorchScript reads them from the values.
-    _packed_weight = None
-    _packed_padding = (0, 0)
+    _packed_weight = None  # what compilers see
     _packing = None
 
     def __init__(
@@ -97,7 +77,9 @@ class Conv1d(torch.nn.Conv1d):
     ) -> None:
         if algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {list(ALGORITHMS)}, but got algorithm={algorithm!r}")
-        is_pair = not isinstance(padding, (str, int)) and len(padding) != 1
+        if isinstance(padding, Iterable) and not isinstance(padding, str):
+            padding = tuple(padding)
+        is_pair = isinstance(padding, tuple) and len(padding) != 1
         if is_pair and len(padding) != 2:
             raise ValueError(f"padding must be one number or a (left, right) pair, but got padding={padding!r}")
         if isinstance(padding, str) and padding not in NAMED_PADDINGS:
@@ -117,7 +99,7 @@ class Conv1d(torch.nn.Conv1d):
             dtype=dtype,
         )
         if extends_torch:
-            self.padding = padding if isinstance(padding, str) else tuple(padding)
+            self.padding = padding
             left_and_right = padding_in_samples(padding, self.kernel_size[0], self.dilation[0])
             self._reversed_padding_repeated_twice = list(left_and_right)
         self.algorithm = algorithm
@@ -130,11 +112,13 @@ class Conv1d(torch.nn.Conv1d):
         """Packs the weight ahead of the calls, for inference; see :func:`tapconv.pack_weight`.
 
         Calls that record no gradient then use the packed weight; all others run as before. The packed weight follows
-        the weight: it is made again when the module is moved to another type, loads a checkpoint, is copied or
-        unpickled, or when a call finds that the weight has changed in place. Two things escape that: writing to
-        `weight.data`, and what a compiled, exported or scripted copy of the module does. Call pack() again after those.
-        It is no part of the `state_dict`, but of a scripted or exported module, which then needs the instruction set
-        of this machine. `train()` drops it.
+        the weight and the module's attributes: it is made again when the module is moved to another type, loads a
+        checkpoint, is copied or unpickled, gets another weight, stride, dilation or groups, or when a call finds that
+        the weight has changed. Changes that PyTorch counts are always found. For others, such as those by
+        `weight.data`, NumPy or a fused optimizer, every call compares the weight, or of one above 16 KiB a part that
+        is spread over all of it; a call that finds a difference computes with the plain weight, and the next one packs.
+        It is no part of the `state_dict`, but of a scripted, compiled or exported module, which compares in the same
+        way, and from then on computes with the plain weight. `train()` drops it.
 
         Args:
             input_length: samples of a typical input, any other length works too.
@@ -144,8 +128,8 @@ class Conv1d(torch.nn.Conv1d):
             The module.
 
         Raises:
-            RuntimeError: in training mode; if the weight is computed from other parameters; or if it is one that
-                :func:`tapconv.pack_weight` does not take.
+            RuntimeError: in training mode; if the weight is computed from other parameters, or has no values yet; or if
+                it is one that :func:`tapconv.pack_weight` does not take.
         """
         if self.training:
             raise RuntimeError("Conv1d.pack() is for inference, and this module is in training mode: call eval() first")
@@ -155,28 +139,32 @@ class Conv1d(torch.nn.Conv1d):
                 "Conv1d.pack() needs a weight that is a parameter, and this one is computed from others at every call: "
                 "remove the parametrization first (torch.nn.utils.parametrize.remove_parametrizations)"
             )
+        if isinstance(weight, torch.nn.parameter.UninitializedParameter):
+            raise RuntimeError(
+                "Conv1d.pack() needs a weight, and a lazy module has none before its first call: call the module once, "
+                "then pack it"
+            )
         if weight.is_inference():
             raise RuntimeError(
                 "Conv1d.pack() needs a weight whose changes can be seen, and this one was made under "
                 "torch.inference_mode(): make the module outside of it"
             )
-        arguments = {"input_length": input_length, "batch": batch}
-        self._packed_weight = pack_weight(
-            weight.detach(),
-            stride=self.stride,
-            dilation=self.dilation,
-            groups=self.groups,
-            algorithm=self.algorithm,
-            **arguments,
-        )
-        self._packed_padding = padding_in_samples(self.padding, self.kernel_size[0], self.dilation[0])
-        self._packing = _Packing(arguments, weight, weight.detach(), weight._version, self.padding, self.algorithm)
+        options = {"input_length": input_length, "batch": batch}
+        self._packing = Packing.of(weight, self._packing_arguments(), options)
+        self._packed_weight = self._packing.packed
         return self
+
+    def _packing_arguments(self) -> dict[str, object]:
+        return {
+            "stride": self.stride,
+            "dilation": self.dilation,
+            "groups": self.groups,
+            "algorithm": self.algorithm,
+        }
 
     def unpack(self) -> Conv1d:
         """Drops the packed weight, if there is one, and returns the module."""
         self._packed_weight = None  # on the module itself, where TorchScript looks
-        self._packed_padding = (0, 0)
         self._packing = None
         return self
 
@@ -185,12 +173,12 @@ class Conv1d(torch.nn.Conv1d):
         """Does the module hold a packed weight?"""
         return self._packed_weight is not None
 
-    def _pack_again(self) -> None:
-        arguments = self._packing.arguments
+    def _pack_again(self, packing: Packing) -> None:
         weight = self._parameters.get("weight")
-        self.unpack()
         if weight is not None and weight.is_cpu and weight.is_floating_point() and not weight.is_inference():
-            self.pack(**arguments)
+            self.pack(**packing.options)
+        else:
+            self.unpack()
 
     def train(self, mode: bool = True) -> Conv1d:
         """Sets training mode, which drops a packed weight, or evaluation mode."""
@@ -201,70 +189,86 @@ class Conv1d(torch.nn.Conv1d):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Conv1d:
         super()._apply(fn, recurse)
         if self._packing is not None:
-            self._pack_again()
+            self._pack_again(self._packing)
         return self
 
     def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         if self._packing is not None:
-            self._pack_again()
+            self._pack_again(self._packing)
 
     def __getstate__(self) -> dict[str, object]:
         state = self.__dict__.copy()
         if self._packing is not None:
             state.pop("_packed_weight")
-            state["_packing"] = self._packing.arguments
+            state["_packing"] = self._packing.options
         return state
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        arguments = state.get("_packing")
+        options = state.get("_packing")
         super().__setstate__({**state, "_packing": None})
-        if arguments is not None:
-            self.pack(**arguments)
+        if options is not None:
+            self.pack(**options)
 
-    def _records_gradient(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> bool:  # noqa: UP045 (TorchScript)
-        return torch.is_grad_enabled() and (
-            input.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-        )
-
-    def _packed_for(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Optional[Tensor]:  # noqa: UP045 (TorchScript)
-        """The packed weight, if this call can use it."""
-        if not torch.jit.is_scripting():
-            return self._current_packed_for(input, weight, bias)
-        return None if self._records_gradient(input, weight, bias) else self._packed_weight
-
-    def _current_packed_for(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
-        """The same, made again if what it was made from has changed."""
-        # torch.fx traces without tensors, and autocast casts the weight.
-        if not isinstance(input, Tensor) or torch.is_autocast_enabled("cpu"):
-            return None
-        if self._records_gradient(input, weight, bias) or input.dtype != weight.dtype or not input.is_cpu:
+    def _packed_for(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+        """The packed weight for a call, made again if it no longer is that of the module; None if the call has no use
+        for it: what records a gradient, torch.fx, which traces without tensors, and weights that are none of the
+        module's, as in torch.func.functional_call."""
+        if redefines_functions(input, weight, bias):
             return None
         if torch.compiler.is_compiling():
             return self._packed_weight
-        if weight is not self._packing.weight:  # as in torch.func.functional_call
+        packing = self._packing
+        if packing is None or not isinstance(input, Tensor):
             return None
-        if not self._packing.is_of(weight, self.padding, self.algorithm):
-            self._pack_again()
-        return self._packed_weight
+        if torch.is_grad_enabled() and (
+            input.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+        ):
+            return None
+        if weight is not packing.weight and not isinstance(weight, torch.nn.Parameter):
+            return None
+        if not packing.is_current(weight, self._packing_arguments()):
+            self._pack_again(packing)
+            packing = self._packing
+        return None if packing is None else packing.packed
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:  # noqa: UP045 (TorchScript)
-        if self._packed_weight is not None:
-            packed = self._packed_for(input, weight, bias)
+        packed = self._packed_weight
+        if packed is not None:
+            if not torch.jit.is_scripting():
+                packed = self._packed_for(input, weight, bias)
             if packed is not None:
-                return conv1d_packed(
+                if self.padding_mode == "zeros":
+                    return conv1d_packed_or_plain(
+                        input,
+                        packed,
+                        weight,
+                        bias,
+                        self.stride,
+                        self.padding,
+                        self.dilation,
+                        self.groups,
+                        padding_mode=self.padding_mode,
+                        algorithm=self.algorithm,
+                    )
+                return conv1d_packed_or_plain(
                     input,
                     packed,
-                    weight.shape,
+                    weight,
                     bias,
                     self.stride,
-                    self._packed_padding,
+                    self._reversed_padding_repeated_twice,  # left and right; what torch pads by in these modes
                     self.dilation,
                     self.groups,
                     padding_mode=self.padding_mode,
+                    algorithm=self.algorithm,
                 )
-        if self.padding_mode == "zeros" and self.algorithm == "auto":
-            return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            if self.algorithm == "auto":
+                return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+            return conv1d(
+                input, weight, bias, self.stride, self.padding, self.dilation, self.groups, algorithm=self.algorithm
+            )
         return conv1d(
             input,
             weight,

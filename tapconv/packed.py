@@ -7,13 +7,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tapconv.functional import Size, padding_in_samples
+from tapconv.arguments import Size, number, numbers, with_named_kinds
+from tapconv.functional import named_padding_in_samples
 
 _pack = torch.ops.tapconv.pack_weight.default
 _packed = torch.ops.tapconv.conv1d_packed.default
 _packed_into_out = torch.ops.tapconv.conv1d_packed.out
+_of_weight = torch.ops.tapconv.conv1d_packed.weight
+_of_weight_by_name = torch.ops.tapconv.conv1d_packed.weight_padding
 
 
+@with_named_kinds(
+    {
+        "weight": "Tensor",
+        "stride": "tuple of ints",
+        "dilation": "tuple of ints",
+        "groups": "int",
+        "input_length": "int or None",
+        "batch": "int",
+        "algorithm": "str",
+    }
+)
 def pack_weight(
     weight: Tensor,
     *,
@@ -57,15 +71,29 @@ def pack_weight(
     """
     return _pack(
         weight,
-        stride=stride,
-        dilation=dilation,
-        groups=groups,
-        input_length=input_length,
-        batch=batch,
+        stride=numbers(stride),
+        dilation=numbers(dilation),
+        groups=number(groups),
+        input_length=None if input_length is None else number(input_length),
+        batch=number(batch),
         algorithm=algorithm,
     )
 
 
+@with_named_kinds(
+    {
+        "input": "Tensor",
+        "packed": "Tensor",
+        "weight_shape": "tuple of ints",
+        "bias": "Tensor or None",
+        "stride": "tuple of ints",
+        "padding": "tuple of ints or str",
+        "dilation": "tuple of ints",
+        "groups": "int",
+        "padding_mode": "str",
+        "out": "Tensor or None",
+    }
+)
 def conv1d_packed(
     input: Tensor,
     packed: Tensor,
@@ -103,11 +131,10 @@ def conv1d_packed(
         RuntimeError: if `packed` does not fit the call, the input or the machine, or a gradient is required.
         RuntimeError, TypeError, ValueError: where :func:`torch.conv1d` raises them, with the same words.
     """
+    stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
     if isinstance(padding, str):
-        one_stride, one_dilation = (size if isinstance(size, int) else size[0] for size in (stride, dilation))
-        if padding == "same" and one_stride != 1:
-            raise RuntimeError("padding='same' is not supported for strided convolutions")
-        padding = padding_in_samples(padding, weight_shape[-1], one_dilation)
+        padding = named_padding_in_samples(padding, weight_shape[-1], stride, dilation)
+    padding = numbers(padding)
     # An argument that is passed is an argument that is parsed: the default is left out.
     if padding_mode == "zeros":
         if out is None:
@@ -120,6 +147,36 @@ def conv1d_packed(
     )
 
 
+def conv1d_packed_or_plain(
+    input: Tensor,
+    packed: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+    algorithm: str,
+) -> Tensor:
+    """:func:`tapconv.conv1d` of `weight`, with its derivatives and its errors, which uses `packed` where nothing is
+    recorded and as long as that is the weight's: it compares a part of the two."""
+    function = _of_weight_by_name if isinstance(padding, str) else _of_weight
+    return function(
+        input,
+        packed,
+        weight,
+        bias,
+        numbers(stride),
+        padding if isinstance(padding, str) else numbers(padding),
+        numbers(dilation),
+        number(groups),
+        padding_mode=padding_mode,
+        algorithm=algorithm,
+    )
+
+
 # TorchScript compiles a call of these functions straight into the operators.
 torch.jit._builtins._register_builtin(pack_weight, "tapconv::pack_weight")
 torch.jit._builtins._register_builtin(conv1d_packed, "tapconv::conv1d_packed")
+torch.jit._builtins._register_builtin(conv1d_packed_or_plain, "tapconv::conv1d_packed")

@@ -1,15 +1,16 @@
-#include <ATen/autocast_mode.h>
 #include <tapconv/functional.h>
 #include <tapconv/nn.h>
 
 #include <array>
+#include <atomic>
 #include <ostream>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "ops/default_algorithm.h"
+#include "ops/operator.h"
+#include "ops/packed.h"
 
 namespace tapconv::nn {
 namespace {
@@ -33,13 +34,25 @@ std::string_view name_of(const torch::nn::Conv1dOptions::padding_mode_t& mode) {
   return "zeros";
 }
 
-std::array<int64_t, 2> padding_in_samples(const torch::nn::detail::ConvNdOptions<1>& options) {
-  if (const auto* numbers = std::get_if<torch::ExpandingArray<1>>(&options.padding())) {
-    return {(**numbers)[0], (**numbers)[0]};
-  }
-  if (!std::holds_alternative<torch::enumtype::kSame>(options.padding())) return {0, 0};
-  const int64_t reach = (*options.dilation())[0] * ((*options.kernel_size())[0] - 1);
-  return {reach / 2, reach - reach / 2};
+}  // namespace
+
+// What was packed, and from what. Keeps an alias of the weight's memory, so that no other memory gets its address.
+struct Conv1dImpl::Packing {
+  torch::Tensor packed;
+  torch::Tensor plain;
+  c10::intrusive_ptr<c10::TensorImpl> weight;
+  uint32_t version;
+  std::array<int64_t, 3> numbers;
+  std::optional<int64_t> input_length;
+  int64_t batch;
+  mutable std::atomic<int64_t> stale_calls;  // of the process, when this was last found to be the weight's
+};
+
+namespace {
+
+// What is packed depends on these.
+std::array<int64_t, 3> numbers_of(const torch::nn::detail::ConvNdOptions<1>& options) {
+  return {(*options.stride())[0], (*options.dilation())[0], options.groups()};
 }
 
 }  // namespace
@@ -54,16 +67,22 @@ torch::Tensor Conv1dImpl::forward(const torch::Tensor& input) {
   const at::IntArrayRef stride = *options.stride();
   const at::IntArrayRef dilation = *options.dilation();
   const std::string_view mode = name_of(options.padding_mode());
-  if (packed_.defined() && can_use_packed(input)) {
-    const std::array<int64_t, 2> padding = padding_in_samples(options);
-    return tapconv::conv1d_packed(input, packed_weight(), weight.sizes(), bias, stride, padding, dilation,
-                                  options.groups(), mode);
+  const auto* const samples = std::get_if<torch::ExpandingArray<1>>(&options.padding());
+  const bool same = std::holds_alternative<torch::enumtype::kSame>(options.padding());
+  if (const auto packing = records_gradient(input) ? nullptr : current_packing()) {
+    if (samples) {
+      return ops::call_conv1d_packed_weight(
+          input, packing->packed, weight, bias,
+          ops::symbolic({stride, at::IntArrayRef(**samples), dilation, options.groups(), mode, algorithm_}));
+    }
+    return ops::call_conv1d_packed_weight_padding(input, packing->packed, weight, bias, ops::symbolic(stride),
+                                                  same ? "same" : "valid", ops::symbolic(dilation), options.groups(),
+                                                  mode, algorithm_);
   }
-  if (const auto* numbers = std::get_if<torch::ExpandingArray<1>>(&options.padding())) {
-    return tapconv::conv1d(input, weight, bias, stride, at::IntArrayRef(**numbers), dilation, options.groups(), mode,
+  if (samples) {
+    return tapconv::conv1d(input, weight, bias, stride, at::IntArrayRef(**samples), dilation, options.groups(), mode,
                            algorithm_);
   }
-  const bool same = std::holds_alternative<torch::enumtype::kSame>(options.padding());
   return tapconv::conv1d(input, weight, bias, stride, same ? Padding::same : Padding::valid, dilation, options.groups(),
                          mode, algorithm_);
 }
@@ -75,42 +94,53 @@ void Conv1dImpl::pack(std::optional<int64_t> input_length, int64_t batch) {
               "Conv1d::pack() needs a weight whose changes can be seen, and this one was made in inference mode: make "
               "the module outside of it");
   const torch::Tensor plain = weight.detach();
-  packed_ = tapconv::pack_weight(plain, {.stride = (*options.stride())[0],
-                                         .dilation = (*options.dilation())[0],
-                                         .groups = options.groups(),
-                                         .input_length = input_length,
-                                         .batch = batch,
-                                         .algorithm = algorithm_});
-  packed_from_ = plain;
-  packed_of_ = weight.getIntrusivePtr();
-  packed_version_ = weight._version();
-  typical_length_ = input_length;
-  typical_batch_ = batch;
+  const uint32_t version = weight._version();
+  const int64_t stale_calls = tapconv_stale_packed_calls;
+  const std::array<int64_t, 3> numbers = numbers_of(options);
+  const torch::Tensor packed = tapconv::pack_weight(plain, {.stride = numbers[0],
+                                                            .dilation = numbers[1],
+                                                            .groups = numbers[2],
+                                                            .input_length = input_length,
+                                                            .batch = batch,
+                                                            .algorithm = algorithm_});
+  packing_.set(std::shared_ptr<const Packing>(
+      new Packing{packed, plain, weight.getIntrusivePtr(), version, numbers, input_length, batch, stale_calls}));
 }
 
-void Conv1dImpl::unpack() {
-  packed_.reset();
-  packed_from_.reset();
-  packed_of_.reset();
-}
+void Conv1dImpl::unpack() { packing_.set(nullptr); }
 
 void Conv1dImpl::train(bool on) {
   if (on) unpack();
   ConvNdImpl::train(on);
 }
 
-bool Conv1dImpl::can_use_packed(const torch::Tensor& input) const {
-  const bool needs_gradient =
-      input.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad());
-  return !(at::GradMode::is_enabled() && needs_gradient) && input.scalar_type() == weight.scalar_type() &&
-         input.is_cpu() && weight.is_cpu() && !at::autocast::is_autocast_enabled(at::kCPU);
+bool Conv1dImpl::records_gradient(const torch::Tensor& input) const {
+  return at::GradMode::is_enabled() &&
+         (input.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
 }
 
-const torch::Tensor& Conv1dImpl::packed_weight() {
-  const bool current = packed_of_ == weight.getIntrusivePtr() && packed_version_ == weight._version() &&
-                       packed_from_.const_data_ptr() == weight.const_data_ptr();
-  if (!current) pack(typical_length_, typical_batch_);
-  return packed_;
+std::shared_ptr<const Conv1dImpl::Packing> Conv1dImpl::current_packing() {
+  const auto packing = packing_.get();
+  if (!packing) return nullptr;
+  const auto is_current = [&] {
+    if (packing->weight != weight.getIntrusivePtr() || packing->version != weight._version() ||
+        packing->plain.const_data_ptr() != weight.const_data_ptr() || packing->numbers != numbers_of(options)) {
+      return false;
+    }
+    // Somewhere a weight was found to differ from what was packed of it: perhaps this one.
+    const int64_t stale_calls = tapconv_stale_packed_calls;
+    if (packing->stale_calls == stale_calls) return true;
+    const auto [stride, dilation, groups] = packing->numbers;
+    if (!ops::is_packed_from(packing->packed, weight, {stride, 0, 0, dilation, groups, {}, {}})) return false;
+    packing->stale_calls = stale_calls;
+    return true;
+  };
+  if (is_current()) return packing;
+  unpack();
+  if (weight.is_cpu() && weight.is_floating_point() && !weight.is_inference()) {
+    pack(packing->input_length, packing->batch);
+  }
+  return packing_.get();
 }
 
 void Conv1dImpl::pretty_print(std::ostream& stream) const {

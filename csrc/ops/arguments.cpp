@@ -1,17 +1,14 @@
 #include "ops/arguments.h"
 
-#include <c10/core/SymBool.h>
 #include <c10/util/Exception.h>
+
+#include "ops/conditions.h"
 
 namespace tapconv::ops {
 namespace {
 
 using kernels::DataType;
 using kernels::PaddingMode;
-
-// A condition on sizes: plain, or one that tracing guards on (with sizes known only at run time: asserts then).
-bool holds(bool condition) { return condition; }
-bool holds(const c10::SymBool& condition) { return condition.expect_true(__FILE__, __LINE__); }
 
 // Arithmetic that says whether it overflowed. Symbolic sizes are those of tensors that exist, or will.
 bool multiply(int64_t a, int64_t b, int64_t* product) { return !__builtin_mul_overflow(a, b, product); }
@@ -60,9 +57,9 @@ bool are_alike(const at::Tensor& a, const at::Tensor& b) {
 bool is_activation(const at::Tensor& tensor) { return tensor.dim() == 2 || tensor.dim() == 3; }
 
 template <typename Int>
-bool padding_fits(const Int& input_length, const Attributes& attributes) {
-  const Int left(attributes.padding_left);
-  const Int right(attributes.padding_right);
+bool padding_fits(const Int& input_length, const AttributesOf<Int>& attributes) {
+  const Int& left = attributes.padding_left;
+  const Int& right = attributes.padding_right;
   switch (attributes.padding_mode) {
     case PaddingMode::zeros:
     case PaddingMode::replicate:
@@ -77,22 +74,23 @@ bool padding_fits(const Int& input_length, const Attributes& attributes) {
 
 // The number of outputs, or nothing if there would be none or a size overflows.
 template <typename Int>
-std::optional<Int> output_length_of(const Int& input_length, const Int& kernel_size, const Attributes& attributes) {
+std::optional<Int> output_length_of(const Int& input_length, const Int& kernel_size,
+                                    const AttributesOf<Int>& attributes) {
   const Int one(1);
   if (!holds(c10::sym_ge(input_length, one)) || !holds(c10::sym_ge(kernel_size, one))) return std::nullopt;
   Int padded(0);
   Int reach(0);  // from the first tap to the last
-  const bool fits = add(input_length, Int(attributes.padding_left), &padded) &&
-                    add(padded, Int(attributes.padding_right), &padded) &&
-                    multiply(kernel_size - one, Int(attributes.dilation), &reach);
+  const bool fits = add(input_length, attributes.padding_left, &padded) &&
+                    add(padded, attributes.padding_right, &padded) &&
+                    multiply(kernel_size - one, attributes.dilation, &reach);
   if (!fits || !holds(c10::sym_gt(padded, reach))) return std::nullopt;
   if (!padding_fits(input_length, attributes)) return std::nullopt;
-  return (padded - reach - one) / Int(attributes.stride) + one;
+  return (padded - reach - one) / attributes.stride + one;
 }
 
 template <typename Int>
-bool channels_fit(const Int& in_channels, const Int& out_channels, const Attributes& attributes) {
-  const Int groups(attributes.groups);
+bool channels_fit(const Int& in_channels, const Int& out_channels, const AttributesOf<Int>& attributes) {
+  const Int& groups = attributes.groups;
   const Int zero(0);
   return holds(c10::sym_ge(in_channels, groups)) && holds(c10::sym_ge(out_channels, groups)) &&
          holds(c10::sym_eq(in_channels % groups, zero)) && holds(c10::sym_eq(out_channels % groups, zero));
@@ -146,7 +144,7 @@ bool has_kernels(const at::Device& device) {
 
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tensor& weight,
-                                        const std::optional<at::Tensor>& bias, const Attributes& attributes) {
+                                        const std::optional<at::Tensor>& bias, const AttributesOf<Int>& attributes) {
   if (weight.dim() != 3 || !are_alike(input, weight)) return std::nullopt;
   return forward_sizes<Int>(input, {size_of<Int>(weight, 0), size_of<Int>(weight, 1), size_of<Int>(weight, 2)}, bias,
                             attributes);
@@ -154,7 +152,7 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tenso
 
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::array<Int, 3>& weight_shape,
-                                        const std::optional<at::Tensor>& bias, const Attributes& attributes) {
+                                        const std::optional<at::Tensor>& bias, const AttributesOf<Int>& attributes) {
   if (!is_activation(input) || !data_type_of(input.scalar_type()) || !is_plain(input)) return std::nullopt;
   const bool batched = input.dim() == 3;
   Sizes<Int> sizes{.batched = batched,
@@ -165,7 +163,7 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::arra
                    .kernel_size = weight_shape[2],
                    .output_length = Int(0)};
   if (!channels_fit(sizes.in_channels, sizes.out_channels, attributes) ||
-      !holds(c10::sym_eq(sizes.in_channels / Int(attributes.groups), weight_shape[1]))) {
+      !holds(c10::sym_eq(sizes.in_channels / attributes.groups, weight_shape[1]))) {
     return std::nullopt;
   }
   if (!bias_fits(bias, input, sizes.out_channels)) return std::nullopt;
@@ -176,25 +174,29 @@ std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::arra
 }
 
 bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  const Attributes& attributes) {
+                  const SymAttributes& attributes) {
   const auto is_symbolic = [](const at::Tensor& tensor) {
     return tensor.unsafeGetTensorImpl()->has_symbolic_sizes_strides();
   };
-  if (is_symbolic(input) || is_symbolic(weight) || (bias && bias->defined() && is_symbolic(*bias))) {
-    return forward_sizes<c10::SymInt>(input, weight, bias, attributes).has_value();
+  const auto plain_attributes = plain(attributes);
+  if (!plain_attributes || is_symbolic(input) || is_symbolic(weight) ||
+      (bias && bias->defined() && is_symbolic(*bias))) {
+    return forward_sizes(input, weight, bias, attributes).has_value();
   }
-  return forward_sizes<int64_t>(input, weight, bias, attributes).has_value();
+  return forward_sizes(input, weight, bias, *plain_attributes).has_value();
 }
 
 std::optional<c10::SymInt> transposed_length(const at::Tensor& input, const at::Tensor& weight,
-                                             const std::optional<at::Tensor>& bias, const Attributes& attributes,
-                                             int64_t output_padding) {
+                                             const std::optional<at::Tensor>& bias, const SymAttributes& attributes,
+                                             const c10::SymInt& output_padding) {
   using Int = c10::SymInt;
   if (!are_tensors_for_kernels(input, weight)) return std::nullopt;
   // As many samples more, and the convolution back would have another output.
-  if (output_padding < 0 || output_padding >= attributes.stride) return std::nullopt;
+  if (!holds(c10::sym_ge(output_padding, Int(0))) || !holds(c10::sym_lt(output_padding, attributes.stride))) {
+    return std::nullopt;
+  }
   Int out_channels(0);
-  if (!multiply(size_of<Int>(weight, 1), Int(attributes.groups), &out_channels) ||
+  if (!multiply(size_of<Int>(weight, 1), attributes.groups, &out_channels) ||
       !channels_fit(out_channels, size_of<Int>(weight, 0), attributes) ||
       !holds(c10::sym_eq(size_of<Int>(weight, 0), size_of<Int>(input, -2))) || !bias_fits(bias, input, out_channels)) {
     return std::nullopt;
@@ -206,32 +208,34 @@ std::optional<c10::SymInt> transposed_length(const at::Tensor& input, const at::
   Int reach(0);    // from the first tap to the last
   Int padded(0);   // the output with its padding
   Int padding(0);  // of both ends
-  const bool fits = multiply(kernel_size - one, Int(attributes.dilation), &reach) &&
-                    multiply(input_length - one, Int(attributes.stride), &padded) && add(padded, reach, &padded) &&
-                    add(padded, Int(output_padding), &padded) && add(padded, one, &padded) &&
-                    add(Int(attributes.padding_left), Int(attributes.padding_right), &padding);
+  const bool fits = multiply(kernel_size - one, attributes.dilation, &reach) &&
+                    multiply(input_length - one, attributes.stride, &padded) && add(padded, reach, &padded) &&
+                    add(padded, output_padding, &padded) && add(padded, one, &padded) &&
+                    add(attributes.padding_left, attributes.padding_right, &padding);
   if (!fits || !holds(c10::sym_gt(padded, padding))) return std::nullopt;
   return padded - padding;
 }
 
 template <typename Int>
 Sizes<Int> grad_input_sizes(const at::Tensor& grad_output, const at::Tensor& weight, const Int& input_length,
-                            const Attributes& attributes) {
+                            const AttributesOf<Int>& attributes) {
   constexpr const char* name = "conv1d_grad_input";
   check_gradient_tensors(name, "grad_output", grad_output, "weight", weight);
   TORCH_CHECK(is_activation(grad_output) && weight.dim() == 3, name,
               ": expected grad_output of 2 (unbatched) or 3 dimensions and weight of 3, got ", grad_output.sym_sizes(),
               " and ", weight.sym_sizes());
   const bool batched = grad_output.dim() == 3;
+  Int in_channels(0);
+  const bool fits = multiply(size_of<Int>(weight, 1), attributes.groups, &in_channels);
   const Sizes<Int> sizes{.batched = batched,
                          .batch = batched ? size_of<Int>(grad_output, 0) : Int(1),
-                         .in_channels = size_of<Int>(weight, 1) * Int(attributes.groups),
+                         .in_channels = in_channels,
                          .input_length = input_length,
                          .out_channels = size_of<Int>(weight, 0),
                          .kernel_size = size_of<Int>(weight, 2),
                          .output_length = size_of<Int>(grad_output, -1)};
   const auto output_length = output_length_of(sizes.input_length, sizes.kernel_size, attributes);
-  TORCH_CHECK(output_length && holds(c10::sym_eq(*output_length, sizes.output_length)) &&
+  TORCH_CHECK(fits && output_length && holds(c10::sym_eq(*output_length, sizes.output_length)) &&
                   holds(c10::sym_eq(sizes.out_channels, size_of<Int>(grad_output, -2))) &&
                   channels_fit(sizes.in_channels, sizes.out_channels, attributes),
               name, ": no convolution of an input of length ", input_length, " with a weight of size ",
@@ -243,7 +247,7 @@ Sizes<Int> grad_input_sizes(const at::Tensor& grad_output, const at::Tensor& wei
 
 template <typename Int>
 Sizes<Int> grad_weight_sizes(const at::Tensor& grad_output, const at::Tensor& input, const Int& kernel_size,
-                             const Attributes& attributes) {
+                             const AttributesOf<Int>& attributes) {
   constexpr const char* name = "conv1d_grad_weight";
   check_gradient_tensors(name, "grad_output", grad_output, "input", input);
   TORCH_CHECK(is_activation(grad_output) && grad_output.dim() == input.dim(), name,
@@ -268,13 +272,23 @@ Sizes<Int> grad_weight_sizes(const at::Tensor& grad_output, const at::Tensor& in
   return sizes;
 }
 
-Attributes understand_or_raise(const RawAttributes& raw, const char* name) {
+namespace {
+
+template <typename Int>
+AttributesOf<Int> understood_or_raised(const RawAttributesOf<Int>& raw, const char* name) {
   const auto attributes = understand(raw);
   TORCH_CHECK(attributes, name,
               ": expected one stride, one dilation and groups, each at least 1, and one or two paddings, each at least "
               "0; got stride=",
               raw.stride, ", padding=", raw.padding, ", dilation=", raw.dilation, ", groups=", raw.groups);
   return *attributes;
+}
+
+}  // namespace
+
+Attributes understand_or_raise(const RawAttributes& raw, const char* name) { return understood_or_raised(raw, name); }
+SymAttributes understand_or_raise(const SymRawAttributes& raw, const char* name) {
+  return understood_or_raised(raw, name);
 }
 
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
@@ -308,16 +322,16 @@ kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attri
 template std::optional<Sizes<int64_t>> forward_sizes(const at::Tensor&, const at::Tensor&,
                                                      const std::optional<at::Tensor>&, const Attributes&);
 template std::optional<Sizes<c10::SymInt>> forward_sizes(const at::Tensor&, const at::Tensor&,
-                                                         const std::optional<at::Tensor>&, const Attributes&);
+                                                         const std::optional<at::Tensor>&, const SymAttributes&);
 template std::optional<Sizes<int64_t>> forward_sizes(const at::Tensor&, const std::array<int64_t, 3>&,
                                                      const std::optional<at::Tensor>&, const Attributes&);
 template std::optional<Sizes<c10::SymInt>> forward_sizes(const at::Tensor&, const std::array<c10::SymInt, 3>&,
-                                                         const std::optional<at::Tensor>&, const Attributes&);
+                                                         const std::optional<at::Tensor>&, const SymAttributes&);
 template Sizes<int64_t> grad_input_sizes(const at::Tensor&, const at::Tensor&, const int64_t&, const Attributes&);
 template Sizes<c10::SymInt> grad_input_sizes(const at::Tensor&, const at::Tensor&, const c10::SymInt&,
-                                             const Attributes&);
+                                             const SymAttributes&);
 template Sizes<int64_t> grad_weight_sizes(const at::Tensor&, const at::Tensor&, const int64_t&, const Attributes&);
 template Sizes<c10::SymInt> grad_weight_sizes(const at::Tensor&, const at::Tensor&, const c10::SymInt&,
-                                              const Attributes&);
+                                              const SymAttributes&);
 
 }  // namespace tapconv::ops

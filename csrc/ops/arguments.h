@@ -29,7 +29,7 @@ struct Sizes {
 
 // The shape of the tensor that plays `role`.
 template <typename Int>
-c10::SmallVector<Int, 3> shape_of(Role role, const Sizes<Int>& sizes, const Attributes& attributes) {
+c10::SmallVector<Int, 3> shape_of(Role role, const Sizes<Int>& sizes, const AttributesOf<Int>& attributes) {
   if (role == Role::weight) return {sizes.out_channels, sizes.in_channels / attributes.groups, sizes.kernel_size};
   const Int& channels = role == Role::output ? sizes.out_channels : sizes.in_channels;
   const Int& length = role == Role::output ? sizes.output_length : sizes.input_length;
@@ -40,12 +40,12 @@ c10::SmallVector<Int, 3> shape_of(Role role, const Sizes<Int>& sizes, const Attr
 // The sizes of a forward call, or nothing if torch is to have it.
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const at::Tensor& weight,
-                                        const std::optional<at::Tensor>& bias, const Attributes& attributes);
+                                        const std::optional<at::Tensor>& bias, const AttributesOf<Int>& attributes);
 
 // The same where all that is known of the weight is its shape; its type and device are the input's.
 template <typename Int>
 std::optional<Sizes<Int>> forward_sizes(const at::Tensor& input, const std::array<Int, 3>& weight_shape,
-                                        const std::optional<at::Tensor>& bias, const Attributes& attributes);
+                                        const std::optional<at::Tensor>& bias, const AttributesOf<Int>& attributes);
 
 // The kernels' name of a type that they take.
 std::optional<kernels::DataType> data_type_of(at::ScalarType type);
@@ -55,24 +55,25 @@ bool has_kernels(const at::Device& device);
 
 // Do the kernels take this forward call? Works with symbolic sizes too, and then guards on what it had to look at.
 bool kernels_take(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  const Attributes& attributes);
+                  const SymAttributes& attributes);
 
 // A transposed convolution is conv1d_grad_input with its input as grad_output: the input_length to ask for, that is the
 // length of the result, or nothing if torch is to have the call.
 std::optional<c10::SymInt> transposed_length(const at::Tensor& input, const at::Tensor& weight,
-                                             const std::optional<at::Tensor>& bias, const Attributes& attributes,
-                                             int64_t output_padding);
+                                             const std::optional<at::Tensor>& bias, const SymAttributes& attributes,
+                                             const c10::SymInt& output_padding);
 
 // The sizes of a gradient operator's call. torch has no such operator to hand a wrong call to, so these raise.
 template <typename Int>
 Sizes<Int> grad_input_sizes(const at::Tensor& grad_output, const at::Tensor& weight, const Int& input_length,
-                            const Attributes& attributes);
+                            const AttributesOf<Int>& attributes);
 template <typename Int>
 Sizes<Int> grad_weight_sizes(const at::Tensor& grad_output, const at::Tensor& input, const Int& kernel_size,
-                             const Attributes& attributes);
+                             const AttributesOf<Int>& attributes);
 
 // Raises unless the attributes are valid: for the gradient operators, see above.
 Attributes understand_or_raise(const RawAttributes& raw, const char* name);
+SymAttributes understand_or_raise(const SymRawAttributes& raw, const char* name);
 
 // What the kernels are asked. Each tensor plays its role; its strides are taken from it.
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,

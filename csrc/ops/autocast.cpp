@@ -10,8 +10,8 @@ namespace {
 
 template <c10::DeviceType device, c10::DispatchKey key>
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
+                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
   const at::ScalarType type = at::autocast::get_autocast_dtype(device);
   const auto cast = [&](const auto& tensor) { return at::autocast::cached_cast(type, tensor, device); };
@@ -21,8 +21,8 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 
 template <c10::DeviceType device, c10::DispatchKey key>
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef output_padding,
-                            int64_t groups, at::IntArrayRef dilation) {
+                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef output_padding,
+                            c10::SymInt groups, c10::SymIntArrayRef dilation) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
   const at::ScalarType type = at::autocast::get_autocast_dtype(device);
   const auto cast = [&](const auto& tensor) { return at::autocast::cached_cast(type, tensor, device); };

@@ -7,6 +7,7 @@
 #include <torch/csrc/dynamo/compiled_autograd.h>
 #include <torch/library.h>
 
+#include <array>
 #include <memory>
 #include <mutex>
 
@@ -47,6 +48,14 @@ variable_list derivatives(const Operator& op, const at::Tensor& grad, const at::
   return gradients;
 }
 
+// All numbers of an operator, which a graph may have stand-ins for.
+template <typename Op>
+auto numbers_of(Op& op) {
+  auto& a = op.attributes;
+  return std::array{&op.input_length, &op.kernel_size, &a.stride, &a.padding_left,
+                    &a.padding_right, &a.dilation,     &a.groups};
+}
+
 // The node of all three operators. conv1d has a third input, its bias; the gradient operators have two.
 class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
  public:
@@ -85,17 +94,10 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
 
   // Compiled autograd: what a graph is specialised on, and what enters it as an input.
   void compiled_args(torch::dynamo::autograd::CompiledNodeArgs& args) const override {
-    const Attributes& attributes = op_.attributes;
     args.collect(name());
-    args.collect(attributes.stride);
-    args.collect(attributes.padding_left);
-    args.collect(attributes.padding_right);
-    args.collect(attributes.dilation);
-    args.collect(attributes.groups);
-    args.collect(static_cast<int64_t>(attributes.padding_mode));
-    args.collect(static_cast<int64_t>(attributes.algorithm));
-    args.collect(op_.input_length);
-    args.collect(op_.kernel_size);
+    args.collect(static_cast<int64_t>(op_.attributes.padding_mode));
+    args.collect(static_cast<int64_t>(op_.attributes.algorithm));
+    for (const c10::SymInt* number : numbers_of(op_)) args.collect(*number);
     args.collect(a_, /*is_output=*/false);
     args.collect(b_, /*is_output=*/false);
   }
@@ -103,8 +105,7 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
   // Compiled autograd: puts a call of this node's derivatives into the graph, on the graph's stand-ins.
   variable_list apply_with_saved(const variable_list& grads,
                                  torch::dynamo::autograd::SwapSavedVariables& saved) override {
-    saved.before(op_.input_length);
-    saved.before(op_.kernel_size);
+    for (c10::SymInt* number : numbers_of(op_)) saved.before(*number);
     saved.before(a_);
     saved.before(b_);
 
@@ -112,8 +113,10 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
     PackedArgs packed;
     packed.pack(needed[1] ? a_.unpack() : at::Tensor());
     packed.pack(needed[0] ? b_.unpack() : at::Tensor());
-    packed.pack(std::vector<c10::SymInt>{op_.input_length, op_.kernel_size});
-    packed.pack(numbers(needed));
+    std::vector<c10::SymInt> numbers;
+    for (const c10::SymInt* number : numbers_of(op_)) numbers.push_back(*number);
+    packed.pack(numbers);
+    packed.pack(choices(needed));
 
     // A name is bound once per process: a second time it is an error.
     const auto& compiler = torch::dynamo::autograd::getPyCompilerInterface();
@@ -131,8 +134,7 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
     auto gradients =
         compiler->call_function(saved.get_py_compiler(), "apply_functional", bound_name, grads, packed.vec(), metadata);
 
-    saved.after(op_.input_length);
-    saved.after(op_.kernel_size);
+    for (c10::SymInt* number : numbers_of(op_)) saved.after(*number);
     saved.after(a_);
     saved.after(b_);
     return gradients;
@@ -145,21 +147,15 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
     return needed;
   }
 
-  // Whatever is neither a tensor nor a size, for the way through a graph; apply_functional() reads it back.
-  std::vector<int64_t> numbers(const std::array<bool, 3>& needed) const {
-    const Attributes& a = op_.attributes;
+  // Whatever is neither a tensor nor such a number, for the way through a graph; apply_functional() reads it back.
+  std::vector<int64_t> choices(const std::array<bool, 3>& needed) const {
     return {static_cast<int64_t>(num_outputs()),
             needed[0],
             needed[1],
             needed[2],
             static_cast<int64_t>(op_.result),
-            a.stride,
-            a.padding_left,
-            a.padding_right,
-            a.dilation,
-            a.groups,
-            static_cast<int64_t>(a.padding_mode),
-            static_cast<int64_t>(a.algorithm)};
+            static_cast<int64_t>(op_.attributes.padding_mode),
+            static_cast<int64_t>(op_.attributes.algorithm)};
   }
 
   template <typename T>
@@ -171,20 +167,22 @@ class Conv1dFamilyBackward : public torch::autograd::TraceableFunction {
     PackedArgs packed(arguments);
     const auto a = packed.unpack<at::Tensor>();
     const auto b = packed.unpack<at::Tensor>();
-    const auto lengths = packed.unpack<std::vector<c10::SymInt>>();
-    const auto numbers = packed.unpack<std::vector<int64_t>>();
-    const Operator op{.result = static_cast<Role>(numbers[4]),
-                      .input_length = lengths[0],
-                      .kernel_size = lengths[1],
-                      .attributes = {.stride = numbers[5],
-                                     .padding_left = numbers[6],
-                                     .padding_right = numbers[7],
-                                     .dilation = numbers[8],
-                                     .groups = numbers[9],
-                                     .padding_mode = static_cast<kernels::PaddingMode>(numbers[10]),
-                                     .algorithm = static_cast<kernels::AlgorithmRequest>(numbers[11])}};
-    auto gradients = derivatives(op, grads[0], a, b, {numbers[1] != 0, numbers[2] != 0, numbers[3] != 0});
-    gradients.resize(numbers[0]);
+    const auto numbers = packed.unpack<std::vector<c10::SymInt>>();
+    const auto choices = packed.unpack<std::vector<int64_t>>();
+    Operator op{.result = static_cast<Role>(choices[4]),
+                .input_length = 0,
+                .kernel_size = 0,
+                .attributes = {.stride = 1,
+                               .padding_left = 0,
+                               .padding_right = 0,
+                               .dilation = 1,
+                               .groups = 1,
+                               .padding_mode = static_cast<kernels::PaddingMode>(choices[5]),
+                               .algorithm = static_cast<kernels::AlgorithmRequest>(choices[6])}};
+    const auto places = numbers_of(op);
+    for (size_t i = 0; i < places.size(); ++i) *places[i] = numbers[i];
+    auto gradients = derivatives(op, grads[0], a, b, {choices[1] != 0, choices[2] != 0, choices[3] != 0});
+    gradients.resize(choices[0]);
     return gradients;
   }
 
@@ -230,9 +228,9 @@ at::Tensor tangent_of(const Operator& op, const at::Tensor& a, const at::Tensor&
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
   // torch's convolution brings torch's derivatives: complex ones, those of other devices.
   if (!attributes || !kernels_take(input, weight, bias, *attributes)) return delegate(input, weight, bias, raw);
@@ -262,12 +260,12 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 
 // `length` is the one that the operator is told; `known` is the tensor that has the other as its last size.
 template <Role result>
-at::Tensor gradient(const at::Tensor& grad_output, const at::Tensor& known, c10::SymInt length, at::IntArrayRef stride,
-                    at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
-                    std::string_view algorithm) {
+at::Tensor gradient(const at::Tensor& grad_output, const at::Tensor& known, c10::SymInt length,
+                    c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                    c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
   constexpr bool of_input = result == Role::input;
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
-  const Attributes attributes = understand_or_raise(raw, of_input ? "conv1d_grad_input" : "conv1d_grad_weight");
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const SymAttributes attributes = understand_or_raise(raw, of_input ? "conv1d_grad_input" : "conv1d_grad_weight");
   at::Tensor output;
   {
     at::AutoDispatchBelowADInplaceOrView below_autograd;

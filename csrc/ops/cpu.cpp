@@ -16,7 +16,7 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
                   std::string_view padding_mode, std::string_view algorithm) {
   const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
+  const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return delegate(input, weight, bias, raw);
   at::Tensor output = allocate(shape_of(Role::output, *sizes, *attributes), input.scalar_type());
   conv1d_into(input, weight, bias, *sizes, *attributes, output);

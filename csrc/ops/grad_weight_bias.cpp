@@ -10,16 +10,17 @@ namespace tapconv::ops {
 namespace {
 
 std::tuple<at::Tensor, at::Tensor> in_two(const at::Tensor& grad_output, const at::Tensor& input,
-                                          c10::SymInt kernel_size, at::IntArrayRef stride, at::IntArrayRef padding,
-                                          at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
-                                          std::string_view algorithm) {
-  const RawAttributes attributes{stride, padding, dilation, groups, padding_mode, algorithm};
+                                          c10::SymInt kernel_size, c10::SymIntArrayRef stride,
+                                          c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
+                                          std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes attributes{stride, padding, dilation, groups, padding_mode, algorithm};
   return {call_conv1d_grad_weight(grad_output, input, kernel_size, attributes), grad_bias_of(grad_output)};
 }
 
 std::tuple<at::Tensor, at::Tensor> autograd(const at::Tensor& grad_output, const at::Tensor& input,
-                                            c10::SymInt kernel_size, at::IntArrayRef stride, at::IntArrayRef padding,
-                                            at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
+                                            c10::SymInt kernel_size, c10::SymIntArrayRef stride,
+                                            c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                                            c10::SymInt groups, std::string_view padding_mode,
                                             std::string_view algorithm) {
   if (torch::autograd::compute_requires_grad(grad_output, input) || torch::autograd::isFwGradDefined(grad_output) ||
       torch::autograd::isFwGradDefined(input)) {

@@ -13,41 +13,41 @@ at::Tensor empty(const c10::SmallVector<c10::SymInt, 3>& shape, const at::Tensor
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  const auto sizes = attributes ? forward_sizes<c10::SymInt>(input, weight, bias, *attributes) : std::nullopt;
+  const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return delegate(input, weight, bias, raw);
   return empty(shape_of(Role::output, *sizes, *attributes), input);
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, c10::SymInt input_length,
-                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                             std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
+                             c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                             c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymAttributes attributes =
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
-  const auto sizes = grad_input_sizes<c10::SymInt>(grad_output, weight, input_length, attributes);
+  const auto sizes = grad_input_sizes(grad_output, weight, input_length, attributes);
   return empty(shape_of(Role::input, sizes, attributes), weight);
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, c10::SymInt kernel_size,
-                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                              std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
+                              c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                              c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymAttributes attributes =
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
-  const auto sizes = grad_weight_sizes<c10::SymInt>(grad_output, input, kernel_size, attributes);
+  const auto sizes = grad_weight_sizes(grad_output, input, kernel_size, attributes);
   return empty(shape_of(Role::weight, sizes, attributes), input);
 }
 
 std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
-                                                           c10::SymInt kernel_size, at::IntArrayRef stride,
-                                                           at::IntArrayRef padding, at::IntArrayRef dilation,
-                                                           int64_t groups, std::string_view padding_mode,
+                                                           c10::SymInt kernel_size, c10::SymIntArrayRef stride,
+                                                           c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                                                           c10::SymInt groups, std::string_view padding_mode,
                                                            std::string_view algorithm) {
-  const Attributes attributes =
+  const SymAttributes attributes =
       understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
-  const auto sizes = grad_weight_sizes<c10::SymInt>(grad_output, input, kernel_size, attributes);
+  const auto sizes = grad_weight_sizes(grad_output, input, kernel_size, attributes);
   return {empty(shape_of(Role::weight, sizes, attributes), input), empty({sizes.out_channels}, input)};
 }
 

@@ -42,7 +42,7 @@ at::Tensor& conv1d_out_cpu(const at::Tensor& input, const at::Tensor& weight, co
                            std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
   const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
+  const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
   check_out(out, input);
   prepare_out(out, shape_of(Role::output, *sizes, *attributes), input, weight, bias);
@@ -56,7 +56,7 @@ at::Tensor& conv1d_out_cuda(const at::Tensor& input, const at::Tensor& weight, c
                             std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
   const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
+  const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
   check_out(out, input);
   prepare_out(out, shape_of(Role::output, *sizes, *attributes), input, weight, bias);
@@ -67,11 +67,12 @@ at::Tensor& conv1d_out_cuda(const at::Tensor& input, const at::Tensor& weight, c
 #endif
 
 at::Tensor& conv1d_out_meta(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                            std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                            c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm,
+                            at::Tensor& out) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  const auto sizes = attributes ? forward_sizes<c10::SymInt>(input, weight, bias, *attributes) : std::nullopt;
+  const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
   check_out(out, input);
   at::native::resize_output_symint(out, shape_of(Role::output, *sizes, *attributes));
@@ -79,16 +80,16 @@ at::Tensor& conv1d_out_meta(const at::Tensor& input, const at::Tensor& weight, c
 }
 
 at::Tensor& conv1d_out_elsewhere(const at::Tensor& input, const at::Tensor& weight,
-                                 const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
-                                 at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
-                                 std::string_view algorithm, at::Tensor& out) {
+                                 const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
+                                 c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
+                                 std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
   return put(call_conv1d(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}), out);
 }
 
 at::Tensor& conv1d_out_autograd(const at::Tensor& input, const at::Tensor& weight,
-                                const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
-                                at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode,
-                                std::string_view algorithm, at::Tensor& out) {
+                                const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
+                                c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
+                                std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
   check_no_derivatives("conv1d", input, weight, bias, out);
   at::AutoDispatchBelowAutograd below_autograd;
   call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
@@ -96,8 +97,8 @@ at::Tensor& conv1d_out_autograd(const at::Tensor& input, const at::Tensor& weigh
 }
 
 at::Tensor& conv1d_out_inplace(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                               at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation,
-                               int64_t groups, std::string_view padding_mode, std::string_view algorithm,
+                               c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                               c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm,
                                at::Tensor& out) {
   {
     at::AutoDispatchBelowADInplaceOrView below;
@@ -108,10 +109,10 @@ at::Tensor& conv1d_out_inplace(const at::Tensor& input, const at::Tensor& weight
 }
 
 at::Tensor& conv1d_out_functionalize(const at::Tensor& input, const at::Tensor& weight,
-                                     const std::optional<at::Tensor>& bias, at::IntArrayRef stride,
-                                     at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                                     const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
+                                     c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
                                      std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   return functionalize_out(
       input, weight, bias, out, [&] { call_conv1d_out(input, weight, bias, raw, out); },
       [&](const at::Tensor& plain_input, const at::Tensor& plain_weight, const std::optional<at::Tensor>& plain_bias) {

@@ -4,11 +4,15 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/new_empty.h>
+#include <c10/util/DimVector.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "ops/conditions.h"
 #include "ops/cpu.h"
 #include "ops/delegate.h"
 #include "ops/launch.h"
@@ -64,7 +68,7 @@ kernels::Problem typical_problem(const at::Tensor& weight, const Attributes& a, 
 at::Tensor pack_weight(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
                        std::optional<int64_t> input_length, int64_t batch, std::string_view algorithm) {
   const Attributes attributes =
-      understand_or_raise({stride, /*padding=*/0, dilation, groups, "zeros", algorithm}, "pack_weight");
+      understand_or_raise(RawAttributes{stride, /*padding=*/0, dilation, groups, "zeros", algorithm}, "pack_weight");
   const kernels::Problem typical = typical_problem(weight, attributes, input_length, batch);
   check_request(typical, weight.scalar_type(), weight.sizes());
   const int slots = weight.is_meta() ? 1 : slots_for(typical);
@@ -97,26 +101,28 @@ at::Tensor conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::
   const PackedCall call{input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, "auto"}};
   const Attributes attributes = check_packed_call(call);
   const OpenedWeight opened = open_packed(call, attributes);
-  const auto sizes = packed_sizes<int64_t>(call, attributes);
+  const auto sizes = packed_sizes(call, attributes);
   if (!sizes) return delegate_packed(call, opened);
   at::Tensor output = allocate(shape_of(Role::output, *sizes, attributes), input.scalar_type());
   conv1d_packed_into(call, opened, *sizes, attributes, output);
   return output;
 }
 
-at::Tensor conv1d_packed_meta(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
-                              const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
-                              at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode) {
-  const PackedCall call{input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, "auto"}};
-  const Attributes attributes = check_packed_call(call);
-  const auto sizes = packed_sizes<c10::SymInt>(call, attributes);
-  if (!sizes) return delegate(input, at::empty(weight_shape, input.options()), bias, call.attributes);
+at::Tensor conv1d_packed_meta(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
+                              const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
+                              c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
+                              std::string_view padding_mode) {
+  const SymPackedCall call{
+      input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, "auto"}};
+  const SymAttributes attributes = check_packed_call(call);
+  const auto sizes = packed_sizes(call, attributes);
+  if (!sizes) return delegate(input, at::empty_symint(weight_shape, input.options()), bias, call.attributes);
   return at::empty_symint(shape_of(Role::output, *sizes, attributes), input.options());
 }
 
-at::Tensor conv1d_packed_autograd(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
-                                  const std::optional<at::Tensor>& bias, at::IntArrayRef stride,
-                                  at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+at::Tensor conv1d_packed_autograd(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
+                                  const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
+                                  c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
                                   std::string_view padding_mode) {
   using torch::autograd::isFwGradDefined;
   TORCH_CHECK_NOT_IMPLEMENTED(
@@ -129,11 +135,14 @@ at::Tensor conv1d_packed_autograd(const at::Tensor& input, const at::Tensor& pac
 
 }  // namespace
 
-Attributes check_packed_call(const PackedCall& call) {
-  const Attributes attributes = understand_or_raise(call.attributes, "conv1d_packed");
-  const at::IntArrayRef shape = call.weight_shape;
+template <typename Int>
+AttributesOf<Int> check_packed_call(const PackedCallOf<Int>& call) {
+  TORCH_CHECK(call.input.defined() && call.packed.defined(),
+              "conv1d_packed: expected two tensors, the input and what pack_weight returned, got None");
+  const auto& shape = call.weight_shape;
   TORCH_CHECK(
-      shape.size() == 3 && std::all_of(shape.begin(), shape.end(), [](int64_t size) { return size >= 1; }),
+      shape.size() == 3 &&
+          std::all_of(shape.begin(), shape.end(), [](const Int& size) { return holds(c10::sym_ge(size, Int(1))); }),
       "conv1d_packed: expected weight_shape=(out_channels, in_channels / groups, kernel_size), each at least 1, "
       "got ",
       shape);
@@ -144,35 +153,52 @@ Attributes check_packed_call(const PackedCall& call) {
               "device of the input, ",
               call.input.device(), "; got ", packed.toString(), " of size ", packed.sym_sizes(), " on ",
               packed.device());
-  return attributes;
+  const auto attributes = understand(call.attributes);
+  if (!attributes) {
+    const c10::SymDimVector weight_shape(shape.begin(), shape.end());
+    const at::Tensor weight = call.input.new_empty({1}).expand_symint(weight_shape);
+    delegate(call.input, weight, call.bias, call.attributes);  // raises: torch says what is wrong
+  }
+  TORCH_INTERNAL_ASSERT(attributes);
+  return *attributes;
 }
 
-OpenedWeight open_packed(const PackedCall& call, const Attributes& attributes) {
-  const auto type = data_type_of(call.input.scalar_type());
-  TORCH_CHECK(type, "conv1d_packed: expected an input of type float32, float64, bfloat16 or float16, got ",
-              call.input.toString());
-  OpenedWeight opened{call.packed.contiguous(), {}};
+template Attributes check_packed_call(const PackedCall& call);
+template SymAttributes check_packed_call(const SymPackedCall& call);
+
+std::variant<OpenedWeight, std::string> try_open_packed(const at::Tensor& packed, kernels::DataType type,
+                                                        at::IntArrayRef weight_shape, const Attributes& attributes) {
+  OpenedWeight opened{packed.contiguous(), {}};
   // Memory that was mapped from a file may begin anywhere.
   constexpr uintptr_t alignment = 8;
   if (reinterpret_cast<uintptr_t>(opened.memory.const_data_ptr()) % alignment != 0) {
     opened.memory = opened.memory.clone();
   }
   kernels::Problem expected{};
-  expected.data_type = *type;
-  expected.out_channels = call.weight_shape[0];
-  expected.kernel_size = call.weight_shape[2];
+  expected.data_type = type;
+  expected.out_channels = weight_shape[0];
+  expected.kernel_size = weight_shape[2];
   expected.stride = attributes.stride;
   expected.dilation = attributes.dilation;
   expected.groups = attributes.groups;
-  const bool fits = !__builtin_mul_overflow(call.weight_shape[1], attributes.groups, &expected.in_channels) &&
+  const bool fits = !__builtin_mul_overflow(weight_shape[1], attributes.groups, &expected.in_channels) &&
                     expected.out_channels % attributes.groups == 0;
-  const std::string wrong =
-      fits ? kernels::read_packed_weight(opened.memory.const_data_ptr(), opened.memory.nbytes(), expected,
-                                         kernels::current_instruction_set(), opened.weight)
-           : "no weight of this shape can be packed for " + std::to_string(attributes.groups) + " groups";
-  TORCH_CHECK(wrong.empty(), "conv1d_packed: this packed weight cannot be used: ", wrong,
-              ". Pack the weight again with tapconv.pack_weight, in this process and with the arguments of this call.");
+  if (!fits) return "no weight of this shape can be packed for " + std::to_string(attributes.groups) + " groups";
+  std::string wrong = kernels::read_packed_weight(opened.memory.const_data_ptr(), opened.memory.nbytes(), expected,
+                                                  kernels::current_instruction_set(), opened.weight);
+  if (!wrong.empty()) return wrong;
   return opened;
+}
+
+OpenedWeight open_packed(const PackedCall& call, const Attributes& attributes) {
+  const auto type = data_type_of(call.input.scalar_type());
+  TORCH_CHECK(type, "conv1d_packed: expected an input of type float32, float64, bfloat16 or float16, got ",
+              call.input.toString());
+  auto opened = try_open_packed(call.packed, *type, call.weight_shape, attributes);
+  const std::string* const wrong = std::get_if<std::string>(&opened);
+  TORCH_CHECK(!wrong, "conv1d_packed: this packed weight cannot be used: ", *wrong,
+              ". Pack the weight again with tapconv.pack_weight, in this process and with the arguments of this call.");
+  return std::get<OpenedWeight>(std::move(opened));
 }
 
 at::Tensor delegate_packed(const PackedCall& call, const OpenedWeight& opened) {

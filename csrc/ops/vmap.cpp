@@ -31,7 +31,7 @@ struct Place {
 // How a fold changes a call: where B goes in each role that has it, and what becomes of the groups.
 enum class Index : uint8_t { batch, out_channel, in_channel, group };
 
-Place place_of(Index index, Role role, bool batched, int64_t groups) {
+Place place_of(Index index, Role role, bool batched, const c10::SymInt& groups) {
   const int64_t channel_dim = batched ? 1 : 0;
   switch (index) {
     case Index::batch:
@@ -71,12 +71,12 @@ Index index_between(Role a, Role b) {
 at::Tensor call_folded(Operator op, const Mapped& a, const Mapped& b, const std::optional<Mapped>& bias,
                        const c10::SymInt& size) {
   const auto [role_a, role_b] = arguments_of(op.result);
-  const int64_t groups = op.attributes.groups;
+  const c10::SymInt groups = op.attributes.groups;
   const Index index = a.mapped && b.mapped ? Index::group : index_between(op.result, a.mapped ? role_a : role_b);
   // All three activations of a call are batched, or none is.
   const bool batched = a.tensor.dim() - (a.mapped ? 1 : 0) == 3;
   const auto place = [&](Role role) { return place_of(index, role, batched, groups); };
-  if (index == Index::group) op.attributes.groups = groups * size.guard_int(__FILE__, __LINE__);
+  if (index == Index::group) op.attributes.groups = groups * size;
   const at::Tensor first = a.mapped ? fold(a.tensor, place(role_a)) : a.tensor;
   const at::Tensor second = b.mapped ? fold(b.tensor, place(role_b)) : b.tensor;
   if (!bias) return unfold(call(op, first, second), place(op.result), size);
@@ -95,7 +95,7 @@ at::Tensor empty_result(const Operator& op, const Mapped& a, const Mapped& b) {
 }
 
 at::Tensor map(const Operator& op, const at::Tensor& first, const at::Tensor& second,
-               const std::optional<at::Tensor>& bias, const RawAttributes& raw) {
+               const std::optional<at::Tensor>& bias, const SymRawAttributes& raw) {
   const auto layer = at::functorch::maybeCurrentDynamicLayer();
   TORCH_INTERNAL_ASSERT(layer);
   const int64_t level = layer->layerId();
@@ -125,28 +125,30 @@ at::Tensor map(const Operator& op, const at::Tensor& first, const at::Tensor& se
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const auto attributes = understand(raw);
-  if (!attributes || !kernels_take(input, weight, bias, *attributes)) return delegate(input, weight, bias, raw);
+  if (!attributes || !kernels_take(input, weight, bias, *attributes) || is_mapped_over_nothing(input, weight)) {
+    return delegate(input, weight, bias, raw);
+  }
   return map({Role::output, input.sym_size(-1), weight.sym_size(2), *attributes}, input, weight, bias, raw);
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, c10::SymInt input_length,
-                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                             std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
-  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_input");
+                             c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                             c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_input");
   return map({Role::input, std::move(input_length), weight.sym_size(2), attributes}, grad_output, weight, std::nullopt,
              raw);
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, c10::SymInt kernel_size,
-                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                              std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
-  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
+                              c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
+                              c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+  const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
   return map({Role::weight, input.sym_size(-1), std::move(kernel_size), attributes}, grad_output, input, std::nullopt,
              raw);
 }

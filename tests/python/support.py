@@ -124,9 +124,7 @@ def _by_group(x: torch.Tensor, groups: int) -> torch.Tensor:
 
 def seen_by_output(input, weight, stride=1, padding=(0, 0), dilation=1, groups=1, padding_mode="zeros"):
     """For each output the largest sample that it sees, times the sum of the magnitudes of its filter."""
-    seen = window_maximum(
-        _padded(_by_group(input, groups), padding, padding_mode), weight.shape[-1], stride, dilation
-    )
+    seen = window_maximum(_padded(_by_group(input, groups), padding, padding_mode), weight.shape[-1], stride, dilation)
     sums = weight.double().abs().sum((1, 2))
     return seen.repeat_interleave(weight.shape[0] // groups, 1) * sums[:, None]
 

@@ -152,10 +152,12 @@ def test_saved_tensor_hooks_and_checkpoints():
 @pytest.mark.parametrize(
     ("operator", "arguments", "named"),
     [
-        (conv1d.default, (2, 1, 1, 1), {}),
-        (conv1d.default, (1, (2, 0), 2, 2), {"padding_mode": "reflect", "algorithm": "direct"}),
-        (conv1d.padding, (1, "same", 1, 1), {}),
-        (conv1d.padding, (2, "causal", 1, 2), {"padding_mode": "circular"}),
+        (conv1d.default, ([2], [1], [1], 1), {}),
+        (conv1d.default, ([1], [2, 0], [2], 2), {"padding_mode": "reflect", "algorithm": "direct"}),
+        (conv1d.padding, ([1], "same", [1], 1), {}),
+        (conv1d.padding, ([2], "causal", [1], 2), {"padding_mode": "circular"}),
+        (conv1d.ints, (2, 1, 1, 1), {}),
+        (conv1d.padding_ints, (2, "causal", 1, 2), {"padding_mode": "circular"}),
     ],
 )
 def test_opcheck(operator, arguments, named, requires_grad):
@@ -176,5 +178,5 @@ def test_opcheck_of_the_gradients(requires_grad):
     grad_output = torch.randn(2, 6, 12)
     for tensor in (input, weight, grad_output):
         tensor.requires_grad_(requires_grad)
-    opcheck(torch.ops.tapconv.conv1d_grad_input.default, (grad_output, weight, 12, 1, 1))
-    opcheck(torch.ops.tapconv.conv1d_grad_weight.default, (grad_output, input, 3, 1, 1))
+    opcheck(torch.ops.tapconv.conv1d_grad_input.default, (grad_output, weight, 12, [1], [1]))
+    opcheck(torch.ops.tapconv.conv1d_grad_weight.default, (grad_output, input, 3, [1], [1]))

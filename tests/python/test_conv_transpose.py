@@ -309,7 +309,7 @@ def test_autocast(device):
 
 def test_the_checks_of_torch_library():
     tensors = [tensor.requires_grad_() for tensor in Problem((4, 6, 2), 3, 2, 1, 1).tensors(torch.float64)]
-    torch.library.opcheck(torch.ops.tapconv.conv_transpose1d.default, (*tensors, 2, 1, 1, 2))
+    torch.library.opcheck(torch.ops.tapconv.conv_transpose1d.default, (*tensors, [2], [1], [1], 2))
 
 
 MODULES = [

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support import on_device
+from support import cpu_only, on_device
 
 import tapconv
 
@@ -121,14 +121,113 @@ def test_arguments_of_a_wrong_kind(name):
         torch.ops.tapconv.conv1d(*on_device(arguments))
 
 
-def test_arguments_of_a_wrong_kind_where_torch_has_no_such_call():
-    input, weight = on_device((X, W))
-    with pytest.raises(TypeError, match="groups"):
-        tapconv.conv1d(input, weight, padding="causal", groups="2")
-    with pytest.raises(RuntimeError, match="padding_mode"):
-        tapconv.conv1d(input, weight, padding_mode=3)
-    with pytest.raises(TypeError):
-        tapconv.conv1d(input)
+def keyword_outcome(function, arguments, named):
+    try:
+        return tuple(function(*on_device(arguments), **named).shape)
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("function", ["conv1d", "conv_transpose1d"])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), {}),
+        ((X,), {}),
+        ((X,), {"weight": None}),
+        ((), {"input": X}),
+        ((), {"input": X, "weight": "w"}),
+        ((X, W), {"stride": 1.5}),
+        ((X, W), {"stride": None}),
+        ((X, W), {"padding": None}),
+        ((X, W), {"padding": 1.5, "groups": 1}),
+        ((X, W, None, 1), {"dilation": "2"}),
+        ((X, W, None), {"bias": None}),
+        ((X, W), {"strides": 2}),
+        ((X, W), {"padding": 1, "unknown": X}),
+        ((X, W), {"groups": [1]}),
+        ((X, W), {"stride": True}),
+        ((X, W), {"padding": [True]}),
+    ],
+)
+def test_keywords_and_missing_and_unknown_arguments(function, arguments, named):
+    theirs = keyword_outcome(getattr(torch, function), arguments, named)
+    assert theirs[0] is TypeError
+    assert keyword_outcome(getattr(tapconv, function), arguments, named) == theirs
+    with tapconv.enabled():
+        assert keyword_outcome(getattr(torch, function), arguments, named) == theirs
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"out": 3}, r"conv1d\(\): argument 'out' must be Tensor or None, not int"),
+        ({"algorithm": None}, r"conv1d\(\): argument 'algorithm' must be str, not NoneType"),
+        ({"padding_mode": 3}, r"conv1d\(\): argument 'padding_mode' must be str, not int"),
+        (
+            {"padding": "causal", "groups": "2"},
+            r"got \(Tensor, Tensor, (padding=str, groups=str|groups=str, padding=str)\)",
+        ),
+    ],
+)
+def test_arguments_that_torch_lacks(named, words):
+    with pytest.raises(TypeError, match=words):
+        tapconv.conv1d(*on_device((X, W)), **named)
+    if "padding" not in named and "out" not in named:
+        with pytest.raises(TypeError, match=r"\(position 9\)|\(position 8\)"):
+            tapconv.conv1d(
+                *on_device((X, W, None)), 1, 0, 1, 1, named.get("padding_mode", "zeros"), named.get("algorithm", "auto")
+            )
+
+
+def test_too_many_arguments():
+    with pytest.raises(TypeError, match="positional arguments"):
+        tapconv.conv1d(*on_device((X, W, None)), 1, 0, 1, 1, "zeros", "auto", None)
+
+
+def packed_call(*arguments, **named):
+    return tapconv.conv1d_packed(*arguments, **{"packed": tapconv.pack_weight(W), "weight_shape": W.shape, **named})
+
+
+@cpu_only
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: tapconv.pack_weight([1.0]),
+            r"pack_weight\(\): argument 'weight' \(position 1\) must be Tensor, not list",
+        ),
+        (lambda: tapconv.pack_weight(None), r"argument 'weight' \(position 1\) must be Tensor, not NoneType"),
+        (lambda: tapconv.pack_weight(W, stride=1.5), "argument 'stride' must be tuple of ints, not float"),
+        (lambda: tapconv.pack_weight(W, groups=True), "argument 'groups' must be int, not bool"),
+        (lambda: tapconv.pack_weight(W, input_length="9"), "argument 'input_length' must be int or None, not str"),
+        (lambda: tapconv.pack_weight(W, algorithm=None), "argument 'algorithm' must be str, not NoneType"),
+        (lambda: tapconv.pack_weight(), "missing 1 required positional argument: 'weight'"),
+        (lambda: tapconv.pack_weight(W, strides=2), "unexpected keyword argument 'strides'"),
+        (lambda: packed_call([1.0]), r"conv1d_packed\(\): argument 'input' \(position 1\) must be Tensor, not list"),
+        (lambda: packed_call(None), r"argument 'input' \(position 1\) must be Tensor, not NoneType"),
+        (lambda: packed_call(X, packed=None), "argument 'packed' must be Tensor, not NoneType"),
+        (lambda: packed_call(X, bias=3), "argument 'bias' must be Tensor or None, not int"),
+        (lambda: packed_call(X, stride="2"), "argument 'stride' must be tuple of ints, not str"),
+        (lambda: packed_call(X, padding=None), "argument 'padding' must be tuple of ints or str, not NoneType"),
+        (lambda: packed_call(X, groups=[1]), "argument 'groups' must be int, not list"),
+        (lambda: packed_call(X, weight_shape=None), "argument 'weight_shape' must be tuple of ints, not NoneType"),
+        (lambda: packed_call(X, weight_shape=[4, 6, 3.0]), "argument 'weight_shape' must be tuple of ints, not list"),
+        (lambda: packed_call(X, padding_mode=None), "argument 'padding_mode' must be str, not NoneType"),
+        (lambda: packed_call(X, out=3), "argument 'out' must be Tensor or None, not int"),
+    ],
+)
+def test_packed_calls_of_a_wrong_kind(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
+
+
+@cpu_only
+@pytest.mark.parametrize("function", ["conv1d_packed", "pack_weight"])
+def test_packed_operators_without_tensors(function):
+    arguments = (None,) if function == "pack_weight" else (None, None, [4, 6, 3])
+    with pytest.raises(RuntimeError, match=f"{function}: expected .*, got None"):
+        getattr(torch.ops.tapconv, function)(*arguments)
 
 
 @pytest.mark.parametrize("make", [lambda m: m.Conv1d(6, 4, 3), lambda m: m.ConvTranspose1d(6, 4, 3)])

@@ -150,7 +150,12 @@ def test_wrong_calls_raise_what_conv1d_raises():
         ({"packed": torch.randn(6, 4, 5)}, "what pack_weight returns"),
         ({"packed": torch.zeros(1000, dtype=torch.uint8)}, "not a packed weight"),
         ({"packed": torch.zeros(0, dtype=torch.uint8)}, "fewer than any"),
-        ({"padding": -1}, "paddings"),
+        ({"padding": -1}, "^negative padding is not supported$"),
+        ({"stride": 0}, "^non-positive stride is not supported$"),
+        ({"stride": -1}, "^non-positive stride is not supported$"),
+        ({"dilation": -1}, "dilation should be greater than zero|non-positive dilation"),
+        ({"groups": 0}, "^non-positive groups is not supported$"),
+        ({"padding": (1, 2, 3)}, "expected padding to be a single integer value"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, words):
@@ -230,6 +235,19 @@ except RuntimeError as error:
     environment = {**os.environ, "TAPCONV_ISA": others[0]}
     result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert f"packed for the instruction set {tapconv.isa()}, and this process uses {others[0]}" in result.stdout, result
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: str(problem.shape))
+def test_unpacking(problem, dtype):
+    _, weight, _ = problem.tensors(dtype)
+    attributes = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
+    arguments = (pack(problem, weight), weight.shape, dtype)
+    assert torch.equal(torch.ops.tapconv.unpack_weight(*arguments, **attributes), weight)
+    tests = ("test_schema", "test_faketensor")
+    torch.library.opcheck(torch.ops.tapconv.unpack_weight.default, arguments, attributes, test_utils=tests)
+    with pytest.raises(RuntimeError, match="packed for dilation"):
+        torch.ops.tapconv.unpack_weight(*arguments, **{**attributes, "dilation": 4})
 
 
 def test_nothing_is_differentiable():

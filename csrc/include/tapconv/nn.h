@@ -5,9 +5,12 @@
 #include <torch/nn/modules/conv.h>
 
 #include <iosfwd>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tapconv::nn {
@@ -31,9 +34,11 @@ class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
   torch::Tensor forward(const torch::Tensor& input);
 
   /// Packs the weight ahead of the calls, for inference: see tapconv::pack_weight. Calls that record no gradient, of
-  /// the weight's type and outside of autocast, then use it; all others run as before. A call that finds that the
-  /// weight is another one, or has changed in place, packs it again; what is written to `weight.data()` is not seen.
-  /// `train()` drops it, archives do not have it, and a clone packs anew.
+  /// the weight's type and outside of autocast, then use it; all others run as before. The packed weight follows the
+  /// weight and the options: a call that finds it stale packs it again. What nothing counts, such as a write to
+  /// `weight.data()`, is found by comparing a part of the weight, so that a change of a few numbers of a large one may
+  /// be missed; such a call takes the plain weight, and the next one packs. `train()` drops it, archives do not have
+  /// it, and a clone packs anew. Threads may call the module while the weight is written to.
   ///
   /// @param input_length samples of a typical input; any other length works too
   /// @param batch        inputs of a typical call
@@ -44,7 +49,7 @@ class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
   /// Drops the packed weight, if there is one.
   void unpack();
 
-  bool is_packed() const { return packed_.defined(); }
+  bool is_packed() const { return packing_.get() != nullptr; }
 
   void train(bool on = true) override;
 
@@ -52,16 +57,36 @@ class TAPCONV_API Conv1dImpl : public torch::nn::ConvNdImpl<1, Conv1dImpl> {
   void pretty_print(std::ostream& stream) const override;
 
  private:
-  bool can_use_packed(const torch::Tensor& input) const;
-  const torch::Tensor& packed_weight();
+  struct Packing;
+
+  // Replaced as a whole, so that calls on other threads go on with the one that they have.
+  class SharedPacking {
+   public:
+    SharedPacking() = default;
+    SharedPacking(const SharedPacking& other) : packing_(other.get()) {}
+    SharedPacking& operator=(const SharedPacking& other) {
+      set(other.get());
+      return *this;
+    }
+    std::shared_ptr<const Packing> get() const {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      return packing_;
+    }
+    void set(std::shared_ptr<const Packing> packing) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      packing_ = std::move(packing);
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Packing> packing_;
+  };
+
+  bool records_gradient(const torch::Tensor& input) const;
+  std::shared_ptr<const Packing> current_packing();
 
   std::string algorithm_;
-  torch::Tensor packed_;
-  torch::Tensor packed_from_;  // an alias of the weight's memory, so that no other memory gets its address
-  c10::intrusive_ptr<c10::TensorImpl> packed_of_;
-  uint32_t packed_version_ = 0;
-  std::optional<int64_t> typical_length_;
-  int64_t typical_batch_ = 1;
+  SharedPacking packing_;
 };
 
 /// Holds a Conv1dImpl as `torch::nn::Conv1d` holds its own.

@@ -1,0 +1,141 @@
+"""Convolutions of numbers that `torch.jit.trace` records, such as a padding computed from a tensor's length. The tracer
+hands them about in tensors. Each function here is TorchScript, which the tracer takes over as it is, so that the traced
+program computes the numbers whenever it runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from tapconv.arguments import Size, number
+
+
+@functools.cache
+def _scripted(function: Callable) -> torch.jit.ScriptFunction:
+    return torch.jit.script(function)
+
+
+def _tensor(value: object) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.tensor(number(value))
+
+
+def _one(value: object) -> Tensor:
+    """Of a list of one number, the number."""
+    if isinstance(value, (tuple, list)):
+        (value,) = value
+    return _tensor(value)
+
+
+def _pair(padding: object) -> list[Tensor]:
+    """Left and right."""
+    ends = padding if isinstance(padding, (tuple, list)) else [padding]
+    return [_tensor(ends[0]), _tensor(ends[-1])]
+
+
+# Numbers one by one, not in lists, which TorchScript would go through by a loop that exporters cannot unroll.
+def _by_samples(
+    input: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
+    stride: Tensor,
+    left: Tensor,
+    right: Tensor,
+    dilation: Tensor,
+    groups: Tensor,
+    padding_mode: str,
+    algorithm: str,
+) -> Tensor:
+    return torch.ops.tapconv.conv1d(
+        input,
+        weight,
+        bias,
+        [int(stride)],
+        [int(left), int(right)],
+        [int(dilation)],
+        int(groups),
+        padding_mode=padding_mode,
+        algorithm=algorithm,
+    )
+
+
+def _by_name(
+    input: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
+    stride: Tensor,
+    padding: str,
+    dilation: Tensor,
+    groups: Tensor,
+    padding_mode: str,
+    algorithm: str,
+) -> Tensor:
+    return torch.ops.tapconv.conv1d(
+        input,
+        weight,
+        bias,
+        [int(stride)],
+        padding,
+        [int(dilation)],
+        int(groups),
+        padding_mode=padding_mode,
+        algorithm=algorithm,
+    )
+
+
+def _transposed(
+    input: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
+    stride: Tensor,
+    padding: Tensor,
+    output_padding: Tensor,
+    groups: Tensor,
+    dilation: Tensor,
+) -> Tensor:
+    return torch.ops.tapconv.conv_transpose1d(
+        input,
+        weight,
+        bias,
+        [int(stride)],
+        [int(padding)],
+        [int(output_padding)],
+        int(groups),
+        [int(dilation)],
+    )
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+    algorithm: str,
+) -> Tensor:
+    """:func:`tapconv.conv1d`, recorded."""
+    sizes = (_one(dilation), _tensor(groups), padding_mode, algorithm)
+    if isinstance(padding, str):
+        return _scripted(_by_name)(input, weight, bias, _one(stride), padding, *sizes)
+    return _scripted(_by_samples)(input, weight, bias, _one(stride), *_pair(padding), *sizes)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size,
+    output_padding: Size,
+    groups: int,
+    dilation: Size,
+) -> Tensor:
+    """:func:`tapconv.conv_transpose1d`, recorded."""
+    sizes = (_one(stride), _one(padding), _one(output_padding), _tensor(groups), _one(dilation))
+    return _scripted(_transposed)(input, weight, bias, *sizes)
