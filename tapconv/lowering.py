@@ -127,12 +127,17 @@ def in_torchs_operators(program: ExportedProgram, keep: Collection[torch._ops.Op
     Raises:
         RuntimeError: if a packed weight is not among the program's own constants, or does not fit this machine.
     """
-    called = {node.target for node in _calls(program)}.difference(keep)
-    if not called.isdisjoint(_PACKED):
-        program = _with_plain_weights(program)
-    if called.isdisjoint(OPERATORS):
+    if not any(_is_ours(node) and node.target not in keep for node in _calls(program)):
         return program
-    return program.run_decompositions({operator: rule for operator, rule in _RULES.items() if operator not in keep})
+    rules = {operator: rule for operator, rule in _RULES.items() if operator not in keep}
+    program = program.run_decompositions(rules)
+    if any(node.target in _PACKED and node.target not in keep for node in _calls(program)):
+        program = _with_plain_weights(program).run_decompositions(rules)
+    return program
+
+
+def _is_ours(call: fx.Node) -> bool:
+    return isinstance(call.target, torch._ops.OpOverload) and call.target.namespace == "tapconv"
 
 
 def _calls(program: ExportedProgram) -> Iterator[fx.Node]:

@@ -341,6 +341,27 @@ def test_packed_weights_as_buffers(persistent, path):
     assert_same(path, model, input, longer(input))
 
 
+class IntoOut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.randn(6, 4, 5)
+        self.weight = nn.Parameter(weight)
+        self.register_buffer("packed", tapconv.pack_weight(-weight))
+
+    def forward(self, signal):
+        plain, packed = torch.empty(2, 6, 36), torch.empty(2, 6, 36)
+        tapconv.conv1d(signal, self.weight, out=plain)
+        tapconv.conv1d_packed(signal, self.packed, (6, 4, 5), out=packed)
+        return plain, packed
+
+
+def test_out(path):
+    model, input = IntoOut(), torch.randn(2, 4, 40)
+    with torch.no_grad():
+        assert export(path, model, input, dynamo=True, dynamic=False).count("Conv") == 2
+    assert_same(path, model, input)
+
+
 class PackedByTheModel(nn.Module):
     def forward(self, signal, packed):
         return tapconv.conv1d_packed(signal, packed, (6, 4, 5), padding=2)
