@@ -155,12 +155,6 @@ bool BlockFilters<Scalar>::all_sparse(int64_t group, int64_t groups) const {
   return std::all_of(first, first + groups * shape_.out, [](char sparse) { return sparse != 0; });
 }
 
-template <class Scalar>
-bool BlockFilters<Scalar>::none_sparse(int64_t group) const {
-  const auto first = sparse_.begin() + group * shape_.out;
-  return std::none_of(first, first + shape_.out, [](char sparse) { return sparse != 0; });
-}
-
 template class BlockFilters<float>;
 template class BlockFilters<double>;
 

@@ -51,7 +51,6 @@ class BlockFilters {
   // one for each input, as a delay has it? Direct sums of these also leave whole numbers and single taps exact.
   bool is_sparse(int64_t output) const { return sparse_[output] != 0; }
   bool all_sparse(int64_t group, int64_t groups) const;
-  bool none_sparse(int64_t group) const;
   const std::vector<Tap>& sparse_taps(int64_t output) const { return sparse_taps_[output]; }
 
   // The filters of an output were multiplied by 2^-exponent.

@@ -100,12 +100,8 @@ class GradWeight {
     Scalar* const g = gradient_rows.mutable_data_ptr<Scalar>();
     bool all_sparse = true;
     for (int64_t i = 0; i < s.units * s.groups; ++i) {
-      const Gradient<Scalar>* const own = gradients.data() + i * out;
-      add_sparse(s, i, own, x + i * d_.inputs * b_.size, g + i * out * b_.size, direct);
-      const bool sparse = std::all_of(own, own + out, [](const Gradient<Scalar>& gradient) { return gradient.sparse; });
-      all_sparse = all_sparse && sparse;
-      // The others are checked when they are separated.
-      if (sparse || whole_) check_range(measure(x + i * d_.inputs * b_.size, d_.inputs * b_.size).squares);
+      add_sparse(s, i, gradients.data() + i * out, x + i * d_.inputs * b_.size, g + i * out * b_.size, direct);
+      for (int64_t o = 0; o < out; ++o) all_sparse = all_sparse && gradients[i * out + o].sparse;
     }
     if (all_sparse) return;
     const at::Tensor outputs = spectra_of(gradient_rows);
@@ -145,8 +141,8 @@ class GradWeight {
       const int64_t count = d_.outputs_of(u);
       gather_gradient(d_, gradients_, u, o, 0, count, row);
       Gradient<Scalar>& gradient = gradients[number++];
+      check_range(row, count);
       const RowSums sums = sums_of(row, count);
-      check_range(sums.squares);
       gradient.magnitude = sums.magnitude;
       bias[o] += sums.sum;
       gradient.sparse = sums.nonzero <= most;
@@ -161,14 +157,16 @@ class GradWeight {
     d_.for_each(s, d_.group_in, [&](const Unit& u, int64_t c) {
       for (int64_t segment = 0; segment < b_.segments; ++segment, row += b_.size) {
         gather_input(d_, input_, u, c, segment, d_.outputs_of(u), row);
+        check_range(row, b_.size);
       }
     });
   }
 
   // NaN, infinity and what could become that are left to the direct sum altogether.
-  template <class Sum>
-  void check_range(Sum squares) {
-    if (!(squares <= std::ldexp(Sum(1), sizeof(Scalar) == 8 ? 700 : 80))) overflows_ = true;
+  void check_range(const Scalar* row, int64_t count) {
+    Scalar largest = 0;
+    const Magnitude<Scalar> all = measure(row, count, std::max<int64_t>(count, 1), &largest);
+    if (!(all.squares <= std::ldexp(Scalar(1), sizeof(Scalar) == 8 ? 700 : 80))) overflows_ = true;
   }
 
   Scalar* direct_sums(const Share& s, std::vector<Scalar>& direct, int64_t item, int64_t o, int64_t input) const {
@@ -205,33 +203,30 @@ class GradWeight {
   }
 
   // Leaves of a row of samples what may be transformed together with all others, and adds the products of the rest.
-  void separate(const Blocks& blocks, int64_t input, Scalar* row, std::vector<Scalar>& direct) {
+  void separate(const Blocks& blocks, int64_t input, Scalar* row, std::vector<Scalar>& direct) const {
     const int64_t results = results_of(blocks.share, blocks.item);
     const int64_t taps = d_.taps_of(input % b_.segments);
     const int64_t count = results + taps - 1;
     const int64_t chunk = (results + 1) / 2;
     std::vector<Scalar> chunks(kernels::divide_up(count, chunk));
-    const Magnitude<Scalar> magnitude = measure_chunks(row, count, chunk, chunks.data());
-    check_range(magnitude.squares);
-    if (overflows_) return;
-    const Measured<Scalar> all{magnitude.largest,
-                               static_cast<double>(magnitude.squares) / static_cast<double>(b_.size)};
+    const Magnitude<Scalar> all = measure(row, count, chunk, chunks.data());
+    const double mean_square = static_cast<double>(all.squares) / static_cast<double>(b_.size);
     const Scalar quietest = *std::min_element(chunks.begin(), chunks.begin() + count / chunk);
-    if (quietest >= least_window(all, blocks.gain)) return;
+    if (quietest >= least_window(all.largest, mean_square, blocks.gain)) return;
 
     SpecialBlock<Scalar> special;
     std::vector<Scalar> largest(count);
     for (int64_t i = 0; i < count; ++i) largest[i] = std::abs(row[i]);
     special.windows.emplace_back(taps);
-    slide(largest.data(), taps, results, Larger<Scalar>(), special.windows[0].data());
+    slide_maximum(largest.data(), taps, results, special.windows[0].data());
     const double out = static_cast<double>(d_.group_out);
     const LevelCosts costs = {
         .transform = (1 + out) * kernels::block_row_cost(b_.size) + out * kernels::block_product_cost(b_.size),
         .window = out * direct_product_cost * static_cast<double>(results),
         .sample = out * direct_product_cost * static_cast<double>(taps)};
-    plan_levels<Scalar>({row, 1, count, b_.size}, all, blocks.gain, special.windows, costs, special.plan);
+    plan_levels(row, 1, count, b_.size, blocks.gain, special.windows, costs, special.plan);
     special.finite.assign(row, row + b_.size);
-    for (const Sample<Scalar>& sample : special.plan.loud) row[sample.at] = 0;
+    for (const Place& place : special.plan.loud) row[place.at] = 0;
     const std::vector<Scalar>& windows = special.windows[0];
     const bool all_windows = std::find(windows.begin(), windows.end(), Scalar(0)) == windows.end();
     if (special.passes() > 1 || !all_windows) {
@@ -242,14 +237,15 @@ class GradWeight {
       if (blocks.gradients[o].sparse) continue;
       Scalar* const to = direct_sums(blocks.share, direct, blocks.item, o, input);
       const Scalar* const gradient = blocks.rows + o * b_.size;
-      for (const Sample<Scalar>& sample : special.plan.loud) {
-        const int64_t last = std::min(sample.at, taps - 1);
-        for (int64_t j = std::max<int64_t>(sample.at - results + 1, 0); j <= last; ++j) {
-          to[j] += sample.value * gradient[sample.at - j];
+      for (const Place& place : special.plan.loud) {
+        const Scalar value = special.finite[place.at];
+        const int64_t last = std::min(place.at, taps - 1);
+        for (int64_t j = std::max<int64_t>(place.at - results + 1, 0); j <= last; ++j) {
+          to[j] += value * gradient[place.at - j];
         }
       }
-      for (const Window& window : special.plan.direct) {
-        to[window.at] += static_cast<Scalar>(dot(gradient, special.finite.data() + window.at, results));
+      for (const Place& place : special.plan.direct) {
+        to[place.at] += static_cast<Scalar>(dot(gradient, special.finite.data() + place.at, results));
       }
     }
   }
@@ -258,7 +254,7 @@ class GradWeight {
   void add_level(const Blocks& blocks, int64_t input, const SpecialBlock<Scalar>& special, size_t pass,
                  std::vector<Scalar>& direct) const {
     const at::Tensor row = at::detail::empty_cpu({1, b_.size}, real);
-    special.fill(pass, b_.size, row.mutable_data_ptr<Scalar>());
+    special.fill(pass, row.mutable_data_ptr<Scalar>());
     const at::Tensor products = rows_of(blocks.spectra.conj_physical().mul_(spectra_of(row)), b_.size);
     const Level<Scalar>& level = special.level(pass);
     const std::vector<Scalar>& windows = special.windows[0];

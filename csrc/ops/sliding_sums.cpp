@@ -42,8 +42,8 @@ bool any_zero(const std::vector<std::vector<Scalar>>& windows) {
 
 // Moves NaNs and infinities out of rows.
 template <class Scalar>
-std::vector<Sample<Scalar>> take_infinite(std::vector<Scalar>& rows, int64_t size) {
-  std::vector<Sample<Scalar>> found;
+std::vector<Infinite<Scalar>> take_infinite(std::vector<Scalar>& rows, int64_t size) {
+  std::vector<Infinite<Scalar>> found;
   for (int64_t i = 0; i < static_cast<int64_t>(rows.size()); ++i) {
     if (std::isfinite(rows[i])) continue;
     found.push_back({i / size, i % size, rows[i]});
@@ -83,7 +83,7 @@ at::Tensor SlidingSums<Scalar>::sums_of(const at::Tensor& tensor, const SlidingB
     const int64_t results = blocks.results[item / blocks.groups];
     specials[item] = examine(own, blocks.group + item % blocks.groups, results, left[item]);
     if (!specials[item] || specials[item]->finite.empty()) continue;
-    specials[item]->fill(0, f.size, own);
+    specials[item]->fill(0, own);
     passes = std::max(passes, specials[item]->passes());
   }
 
@@ -115,7 +115,7 @@ at::Tensor SlidingSums<Scalar>::sums_of(const at::Tensor& tensor, const SlidingB
       }
     };
     each_special([&](const Special& special, int64_t i, int64_t) {
-      special.fill(pass, f.size, more.mutable_data_ptr<Scalar>() + i * in_size);
+      special.fill(pass, more.mutable_data_ptr<Scalar>() + i * in_size);
     });
     const at::Tensor products = transformed(more, blocks, count);
     each_special([&](const Special& special, int64_t i, int64_t item) {
@@ -150,12 +150,12 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
   // Every window holds a whole chunk.
   const int64_t chunk = (shortest_window_ + 1) / 2;
   std::vector<Scalar> chunks(kernels::divide_up(count, chunk));
-  Measured<Scalar> all;
+  Magnitude<Scalar> all;
   bool finite = true;
   for (int64_t i = 0; i < f.in; ++i) {
-    const Magnitude<Scalar> row = measure_chunks(rows + i * f.size, count, chunk, chunks.data());
+    const Magnitude<Scalar> row = measure(rows + i * f.size, count, chunk, chunks.data());
     all.largest = std::max(all.largest, row.largest);
-    all.mean_square = std::max(all.mean_square, static_cast<double>(row.squares) / static_cast<double>(f.size));
+    all.squares = std::max(all.squares, row.squares);
     finite = finite && std::isfinite(row.squares);
   }
   if (finite && all.largest == 0) return nullptr;
@@ -163,10 +163,10 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
   if (finite && all_sparse) return nullptr;
   const bool may_be_whole =
       !all_sparse && filters_.whole_limit() > 0 && has_whole_chunk(rows, f.in, f.size, count, chunk);
-  const bool ordinary = finite && is_ordinary(all.largest);
-  if (ordinary && !may_be_whole) {
+  if (finite && is_ordinary(all.largest) && !may_be_whole) {
     const Scalar quietest = *std::min_element(chunks.begin(), chunks.begin() + count / chunk);
-    if (quietest >= least_window(all, filters_.gain(group))) return nullptr;
+    const double mean_square = static_cast<double>(all.squares) / static_cast<double>(f.size);
+    if (quietest >= least_window(all.largest, mean_square, filters_.gain(group))) return nullptr;
   }
 
   auto special = std::make_unique<Special>();
@@ -193,19 +193,12 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
       .window = products * pairs / static_cast<double>(special->windows.size()),
       .sample = products * static_cast<double>(f.out)};
   const Scalar* const levelled = special->has_whole() ? special->rest.data() : source;
-  const Samples<Scalar> samples{levelled, f.in, count, f.size};
-  if (!ordinary || special->has_whole()) all = measure_samples(samples);
-  plan_levels(samples, all, filters_.gain(group), special->windows, costs, special->plan);
-  // What is left of the rows may be transformed in its place.
-  const Levels<Scalar>& plan = special->plan;
-  const bool in_place = special->finite.empty() && filters_.none_sparse(group) && plan.levels.size() <= 1 &&
-                        (plan.levels.empty() || plan.levels.front().exponent == 0);
-  if (!in_place) {
-    if (special->finite.empty()) special->finite.assign(rows, rows + f.in * f.size);
-    return special;
-  }
-  for (const Sample<Scalar>& sample : plan.loud) rows[sample.row * f.size + sample.at] = 0;
-  if (plan.loud.empty() && !any_zero(special->windows)) return nullptr;
+  plan_levels(levelled, f.in, count, f.size, filters_.gain(group), special->windows, costs, special->plan);
+  const std::vector<Level<Scalar>>& levels = special->plan.levels;
+  const bool as_it_is =
+      special->finite.empty() && special->plan.loud.empty() && levels.size() == 1 && levels.front().exponent == 0;
+  if (!as_it_is && special->finite.empty()) special->finite.assign(rows, rows + f.in * f.size);
+  if (as_it_is && !any_zero(special->windows)) return nullptr;
   return special;
 }
 
@@ -228,9 +221,9 @@ std::vector<std::vector<Scalar>> SlidingSums<Scalar>::windows_of(const Scalar* r
     if (!any) continue;
     for (size_t first = 0; first < windows.size(); ++first) {
       const int64_t taps = f.taps - lacking - static_cast<int64_t>(first);
-      const auto from = largest.begin() + static_cast<int64_t>(first);
-      std::vector<Scalar> values(from, from + results + taps - 1);
-      slide(values.data(), results, taps, Larger<Scalar>(), windows[first].data());
+      std::vector<Scalar> values(largest.begin() + static_cast<int64_t>(first),
+                                 largest.begin() + static_cast<int64_t>(first) + results + taps - 1);
+      slide_maximum(values.data(), results, taps, windows[first].data());
     }
   }
   return windows;
@@ -296,12 +289,14 @@ void SlidingSums<Scalar>::add_pass(const Special& special, size_t pass, int64_t 
 template <class Scalar>
 void SlidingSums<Scalar>::add_loud(const Special& special, int64_t group, int64_t results, Scalar* to) const {
   const FilterShape& f = shape_.filters;
-  for (const Sample<Scalar>& sample : special.plan.loud) {
-    const int64_t first = std::max<int64_t>(sample.at - f.taps + 1, 0);
-    const int64_t last = std::min(sample.at, results - 1);
+  const std::vector<Scalar>& rows = special.has_whole() ? special.rest : special.finite;
+  for (const Place& place : special.plan.loud) {
+    const Scalar value = rows[place.row * f.size + place.at];
+    const int64_t first = std::max<int64_t>(place.at - f.taps + 1, 0);
+    const int64_t last = std::min(place.at, results - 1);
     for (int64_t o = 0; o < f.out; ++o) {
-      const Scalar* const taps = filters_.taps((group * f.out + o) * f.in + sample.row);
-      for (int64_t j = first; j <= last; ++j) to[o * f.size + j] += sample.value * taps[sample.at - j];
+      const Scalar* const taps = filters_.taps((group * f.out + o) * f.in + place.row);
+      for (int64_t j = first; j <= last; ++j) to[o * f.size + j] += value * taps[place.at - j];
     }
   }
 }
@@ -309,14 +304,14 @@ void SlidingSums<Scalar>::add_loud(const Special& special, int64_t group, int64_
 template <class Scalar>
 void SlidingSums<Scalar>::sum_directly(const Special& special, const Scalar* rows, int64_t group, Scalar* to) const {
   const FilterShape& f = shape_.filters;
-  for (const Window& window : special.plan.direct) {
+  for (const Place& place : special.plan.direct) {
     for (int64_t o = 0; o < f.out; ++o) {
-      if (special.windows.size() > 1 && shape_.lacks_first[o] != window.kind) continue;
+      if (special.windows.size() > 1 && shape_.lacks_first[o] != place.row) continue;
       double sum = 0;
       for (int64_t i = 0; i < f.in; ++i) {
-        sum += dot(filters_.taps((group * f.out + o) * f.in + i), rows + i * f.size + window.at, f.taps);
+        sum += dot(filters_.taps((group * f.out + o) * f.in + i), rows + i * f.size + place.at, f.taps);
       }
-      to[o * f.size + window.at] = static_cast<Scalar>(sum);
+      to[o * f.size + place.at] = static_cast<Scalar>(sum);
     }
   }
 }

@@ -1,7 +1,6 @@
 // What a block of overlap-save whose samples are not of like size is divided into.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -10,17 +9,19 @@
 
 namespace tapconv::ops {
 
-// Multiplied by 2^exponent.
+// A NaN or an infinity.
 template <class Scalar>
-Scalar scaled(Scalar value, int exponent) {
-  return exponent == 0 ? value : std::ldexp(value, exponent);
-}
+struct Infinite {
+  int64_t row;
+  int64_t at;
+  Scalar value;
+};
 
 template <class Scalar>
 struct SpecialBlock {
-  std::vector<Scalar> finite;            // the rows without NaN and infinity; empty if the rows are left in their place
-  std::vector<Scalar> rest;              // those without what is summed apart as whole numbers; empty if nothing is
-  std::vector<Sample<Scalar>> infinite;  // NaN and infinity, in the order of their places
+  std::vector<Scalar> finite;  // the rows without NaN and infinity; empty if the rows can be transformed as they are
+  std::vector<Scalar> rest;    // those without what is summed apart as whole numbers; empty if nothing is
+  std::vector<Infinite<Scalar>> infinite;    // in the order of their places
   std::vector<std::vector<Scalar>> windows;  // the largest sample that each sees in `rest`, or else in `finite`
   Levels<Scalar> plan;
 
@@ -29,8 +30,8 @@ struct SpecialBlock {
   bool is_whole(size_t pass) const { return has_whole() && pass == 0; }
   const Level<Scalar>& level(size_t pass) const { return plan.levels[pass - (has_whole() ? 1 : 0)]; }
 
-  // What a pass transforms, in rows of `size` samples.
-  void fill(size_t pass, int64_t size, Scalar* rows) const {
+  // What a pass transforms.
+  void fill(size_t pass, Scalar* rows) const {
     if (pass >= passes()) return std::fill(rows, rows + finite.size(), Scalar(0));
     if (is_whole(pass)) {
       for (size_t i = 0; i < finite.size(); ++i) rows[i] = finite[i] - rest[i];
@@ -38,17 +39,19 @@ struct SpecialBlock {
     }
     const Level<Scalar>& l = level(pass);
     const Scalar* const from = has_whole() ? rest.data() : finite.data();
-    const int64_t count = static_cast<int64_t>(plan.quietest.size());
-    if (count == 0) std::copy(from, from + finite.size(), rows);  // one level has them all
-    for (int64_t row = 0; row < static_cast<int64_t>(finite.size()) && count > 0; row += size) {
-      for (int64_t at = 0; at < count; ++at) {
-        const Scalar x = from[row + at];
-        rows[row + at] = plan.has(l, at, std::abs(x)) ? x : Scalar(0);
-      }
-      std::fill(rows + row + count, rows + row + size, Scalar(0));
+    for (size_t i = 0; i < finite.size(); ++i) {
+      const Scalar size = std::abs(from[i]);
+      rows[i] = size > l.above && size <= l.upto ? from[i] : Scalar(0);
     }
-    for (size_t i = 0; i < finite.size() && l.exponent != 0; ++i) rows[i] = scaled(rows[i], -l.exponent);
+    if (l.exponent == 0) return;
+    for (size_t i = 0; i < finite.size(); ++i) rows[i] = std::ldexp(rows[i], -l.exponent);
   }
 };
+
+// Multiplies by 2^exponent, in two steps that each fit the type.
+template <class Scalar>
+Scalar scaled(Scalar value, int exponent) {
+  return exponent == 0 ? value : std::ldexp(value, exponent);
+}
 
 }  // namespace tapconv::ops

@@ -4,10 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
 #include <cmath>
-
-#include "ops/magnitudes.h"
 
 namespace tapconv::ops {
 
@@ -27,27 +24,12 @@ at::Tensor multiply(const at::Tensor& inputs, const at::Tensor& arranged_filters
 // The largest magnitude of a spectrum.
 template <class Scalar>
 double largest_gain_of(const c10::complex<Scalar>* spectrum, int64_t frequencies) {
-  using L = Lanes<Scalar>;
-  using Vector = typename L::Vector;
-  const Scalar* const parts = reinterpret_cast<const Scalar*>(spectrum);
-  Vector real{};  // picks the lanes where a number begins
-  for (int64_t lane = 0; lane < L::width; lane += 2) real[lane] = 1;
-  Vector largest[L::chains] = {};
-  int64_t f = 0;
-  // One beyond the vector is read.
-  for (; 2 * f + L::step < 2 * frequencies; f += L::step / 2) {
-    for (int64_t chain = 0; chain < L::chains; ++chain) {
-      const Vector a = L::load(parts + 2 * f + chain * L::width);
-      const Vector b = L::load(parts + 2 * f + chain * L::width + 1);
-      largest[chain] = L::larger((a * a + b * b) * real, largest[chain]);
-    }
+  Scalar largest = 0;
+  for (int64_t f = 0; f < frequencies; ++f) {
+    const Scalar square = spectrum[f].real() * spectrum[f].real() + spectrum[f].imag() * spectrum[f].imag();
+    largest = square > largest ? square : largest;
   }
-  Scalar all = 0;
-  for (; f < frequencies; ++f) {
-    all = std::max(all, parts[2 * f] * parts[2 * f] + parts[2 * f + 1] * parts[2 * f + 1]);
-  }
-  for (int64_t i = 0; i < L::step; ++i) all = std::max(all, largest[i / L::width][i % L::width]);
-  return std::sqrt(static_cast<double>(all));
+  return std::sqrt(static_cast<double>(largest));
 }
 
 // Adds to `sums` (groups, out, in, frequencies) the sum over `units` of inputs (units, groups, in, frequencies) times
