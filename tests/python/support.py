@@ -174,6 +174,31 @@ def roundings(actual: torch.Tensor, exact: torch.Tensor, seen: torch.Tensor) -> 
     return torch.where(error == 0, 0.0, error / (0.5 * torch.finfo(accumulation).eps * seen))
 
 
+def local_roundings(dtype: torch.dtype) -> float:
+    """The stated bound, which counts roundings of the type itself, in those of the type that its sums are made in."""
+    return LOCAL_ROUNDINGS * (torch.finfo(dtype).eps / torch.finfo(torch.float32).eps if dtype.itemsize == 2 else 1)
+
+
+# Rows of numbers of very different size side by side: from even ones, their positions and how many there are.
+PATTERNS = {
+    "even": lambda x, i, n: x,
+    "masked by -1e9": lambda x, i, n: torch.where(i < n // 2, x, -1e9),
+    "masked by 3e4": lambda x, i, n: torch.where(i >= n // 3, x, 3e4),
+    "masked by 2e2": lambda x, i, n: torch.where(i < 2 * n // 3, x, 2e2),
+    "a click": lambda x, i, n: torch.where(i == n // 2, 1e4, x),
+    "an onset": lambda x, i, n: x * torch.where(i < n // 2, 1e-4, 1e2),
+    "an impulse": lambda x, i, n: (i == n // 3).to(x.dtype).expand_as(x),
+    "leading silence": lambda x, i, n: torch.where(i < n // 2, 0.0, x),
+    "growth": lambda x, i, n: x * torch.exp(14 * i / n),
+}
+
+
+def pattern(name: str, x: torch.Tensor) -> torch.Tensor:
+    """The pattern along the last dimension, in the tensor's type."""
+    position = torch.arange(x.shape[-1])
+    return PATTERNS[name](x.float(), position, x.shape[-1]).to(x.dtype).clone()
+
+
 def assert_locally_accurate(actual, exact, seen, factor: float = LOCAL_ROUNDINGS) -> None:
     """Each element within `factor` roundings of what it sees; exact if it sees nothing."""
     if actual.numel():

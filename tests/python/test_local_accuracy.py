@@ -7,8 +7,10 @@ from __future__ import annotations
 import pytest
 import torch
 from support import (
-    LOCAL_ROUNDINGS,
+    PATTERNS,
     assert_locally_accurate,
+    local_roundings,
+    pattern,
     seen_by_input_gradient,
     seen_by_output,
     seen_by_weight_gradient,
@@ -39,24 +41,6 @@ LAYERS = {
     "overlap_save_strided": ((1, 1, 9000), 2, 301, 2, (150, 150), 3, 1),
 }
 
-PATTERNS = {
-    "even": lambda x, i, n: x,
-    "masked by -1e9": lambda x, i, n: torch.where(i < n // 2, x, -1e9),
-    "masked by 3e4": lambda x, i, n: torch.where(i >= n // 3, x, 3e4),
-    "masked by 2e2": lambda x, i, n: torch.where(i < 2 * n // 3, x, 2e2),
-    "a click": lambda x, i, n: torch.where(i == n // 2, 1e4, x),
-    "an onset": lambda x, i, n: x * torch.where(i < n // 2, 1e-4, 1e2),
-    "an impulse": lambda x, i, n: (i == n // 3).to(x.dtype).expand_as(x),
-    "leading silence": lambda x, i, n: torch.where(i < n // 2, 0.0, x),
-    "growth": lambda x, i, n: x * torch.exp(14 * i / n),
-}
-
-
-def pattern(name: str, x: torch.Tensor) -> torch.Tensor:
-    """The pattern along the last dimension, in the tensor's type."""
-    position = torch.arange(x.shape[-1])
-    return PATTERNS[name](x.float(), position, x.shape[-1]).to(x.dtype).clone()
-
 
 def tensors(layer: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, dict]:
     """Input, weight, and the other arguments of the layer."""
@@ -72,11 +56,6 @@ def reference(input: torch.Tensor, weight: torch.Tensor, arguments: dict) -> tor
     return torch.conv1d(F.pad(input.double(), arguments["padding"]), weight.double(), **rest)
 
 
-def factor(dtype: torch.dtype) -> float:
-    """The bound counts roundings of the type itself; the helper counts those of the type that sums are made in."""
-    return LOCAL_ROUNDINGS * (torch.finfo(dtype).eps / torch.finfo(torch.float32).eps if dtype.itemsize == 2 else 1)
-
-
 def check_all_directions(input, weight, grad_output, arguments, algorithm="auto") -> None:
     leaves = [tensor.clone().requires_grad_() for tensor in (input, weight)]
     output = tapconv.conv1d(*leaves, **arguments, algorithm=algorithm)
@@ -84,7 +63,7 @@ def check_all_directions(input, weight, grad_output, arguments, algorithm="auto"
     wide = [tensor.double().requires_grad_() for tensor in (input, weight)]
     exact = reference(*wide, arguments)
     exact_gradients = torch.autograd.grad(exact, wide, grad_output.double())
-    bound = factor(input.dtype)
+    bound = local_roundings(input.dtype)
     seen = seen_by_output(input, weight, **arguments)
     assert_locally_accurate(output.detach(), exact.detach(), seen, bound)
     seen = seen_by_input_gradient(grad_output, weight, input.shape[-1], **arguments)
