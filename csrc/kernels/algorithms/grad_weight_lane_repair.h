@@ -1,8 +1,8 @@
 // Gradients of long depthwise filters that no transform may compute (seen_peaks.h). A transform's rounding error in one
 // part of the filter is relative to the sum over all blocks of (sum of |grad_output|) * (largest |x| of the block that
-// the part meets); a tap's own gradient has a right to less than that only where the taps sees little of those samples.
-// So both sums are kept while blocks are multiplied, with less than every tap sees in the second one, and where they
-// lie too far apart, taps are looked at one by one.
+// the part meets); a tap's gradient may be off by no more than what the same sum is over the samples that the tap sees.
+// So the first sum is kept while blocks are multiplied, and another one that is no more than any tap's: where they lie
+// too far apart, taps are looked at one by one.
 #pragma once
 
 #include "../kernel_table.h"
