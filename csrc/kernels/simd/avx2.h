@@ -95,7 +95,9 @@ struct Avx2Float {
 
   // Lanes [begin, begin + count) from consecutive elements, the others zero.
   static Register load_some(const float* from, int begin, int count) {
-    return _mm256_maskload_ps(from - begin, lanes(begin, count));
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    // Past the loaded ones there are zeros, and lanes before `begin` wrap round to those.
+    return _mm256_permutevar8x32_ps(load_partial(from, count), _mm256_sub_epi32(lanes, _mm256_set1_epi32(begin)));
   }
   template <class Storage>
   static Register load_some(const Storage* from, int begin, int count) {
@@ -279,7 +281,9 @@ struct Avx2Double {
   static Register load(const double* from) { return _mm256_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
   static Register load_some(const double* from, int begin, int count) {
-    return _mm256_maskload_pd(from - begin, lanes(begin, count));
+    double values[width] = {};
+    std::memcpy(values + begin, from, static_cast<size_t>(count) * sizeof(double));
+    return load(values);
   }
   static Register load_lanes(Register a, const double* from, int begin, int count) {
     const __m256i mask = lanes(begin, count);
