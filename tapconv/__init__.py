@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from tapconv import flop_formulas as flop_formulas  # registers them
+from tapconv import onnx_export
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
@@ -17,6 +18,8 @@ from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 from tapconv.packed import conv1d_packed, pack_weight
 from tapconv.rerouting import disable, enable, enabled
+
+onnx_export.register()
 
 __version__: str = torch.ops.tapconv.version()
 

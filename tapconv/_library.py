@@ -7,6 +7,12 @@ from pathlib import Path
 
 import torch
 
+if "__torch_package__" in globals():
+    raise ImportError(
+        "tapconv has a compiled library, which torch.package does not carry. Call extern('tapconv.**') on the "
+        "PackageExporter before it saves what uses tapconv, and install tapconv where the package is loaded."
+    )
+
 PACKAGE_FOLDER = Path(__file__).parent
 LIBRARY_PATH = PACKAGE_FOLDER / "lib" / "libtapconv.so"
 BUILD_INFO_PATH = PACKAGE_FOLDER / "lib" / "build_info.json"

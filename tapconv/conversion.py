@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tapconv import devices, script_graphs
-from tapconv.converted_classes import (
-    TWINS,
-    Converted,
-    class_after_converting,
-    class_after_reverting,
-    torch_base,
-)
-from tapconv.modules import Conv1d
+from tapconv import converted_modules, devices, script_graphs
+from tapconv.converted_modules import TWINS, torch_base
 from tapconv.tables import markdown_table
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -67,11 +60,12 @@ class Report:
 def convert(model: Model) -> Model:
     """Makes every `nn.Conv1d` and `nn.ConvTranspose1d` in a model compute by tapconv, in place.
 
-    Each module stays the same object with the same parameters, hooks, buffers and names, also where `weight_norm`,
-    `spectral_norm` or another parametrization computes its weight, and where a subclass changes what goes in or comes
-    out; only its class becomes a subclass of its own class that computes by tapconv. Copies, pickles and checkpoints of
-    the model work as before. In a TorchScript module, the calls in its graphs are replaced; convert it before it is
-    first called, because TorchScript keeps what it compiled then.
+    Each module stays the same object of the same class, with the same parameters, hooks, buffers and names, also where
+    `weight_norm`, `spectral_norm` or another parametrization computes its weight, and where a subclass changes what
+    goes in or comes out. It gets a mark, by which torch's own class knows that tapconv is to compute it, and unless it
+    has something of these names already, the attributes `algorithm`, `pack`, `unpack` and `is_packed` of
+    :class:`tapconv.Conv1d`. Copies, pickles and checkpoints of the model work as before. In a TorchScript module, the
+    calls in its graphs are replaced, in no other that shares its types; it may have been called before.
 
     Modules that tapconv cannot make faster are left alone: :func:`tapconv.report` lists them with the reason.
 
@@ -91,36 +85,52 @@ def convert(model: Model) -> Model:
         ...
     """
     _require_module(model, "convert")
-    for module in model.modules():
+    for _, module in _parts(model):
         if isinstance(module, torch.jit.ScriptModule):
             script_graphs.convert(module)
         elif torch_base(type(module)) and not computed_by_tapconv(module) and obstacle(module) is None:
-            module.__class__ = class_after_converting(module)
-            if isinstance(module, Conv1d):
-                module.unpack()  # what the constructor would have done
+            converted_modules.mark(module)
     return model
 
 
 def revert(model: Model) -> Model:
-    """Undoes :func:`tapconv.convert`, in place: every module gets back the class that it had. Modules that were made as
-    `tapconv.Conv1d` stay so. In a TorchScript module, all calls of tapconv that torch can compute become torch's.
+    """Undoes :func:`tapconv.convert`, in place. Modules that were made as `tapconv.Conv1d` stay so. In a TorchScript
+    module, all calls of tapconv that torch can compute become torch's.
 
     Returns:
         The model itself.
     """
     _require_module(model, "revert")
-    for module in model.modules():
+    for _, module in _parts(model):
         if isinstance(module, torch.jit.ScriptModule):
             script_graphs.revert(module)
-        elif isinstance(module, Converted):
-            module.__class__ = class_after_reverting(module)
+        elif converted_modules.is_marked(module):
+            converted_modules.unmark(module)
     return model
 
 
 def report(model: nn.Module) -> Report:
     """Says for each convolution of a model whether tapconv computes it, and if not, why; changes nothing."""
     _require_module(model, "report")
-    return Report(tuple(entry for name, module in model.named_modules() for entry in _entries(name, module)))
+    return Report(tuple(entry for name, module in _parts(model) for entry in _entries(name, module)))
+
+
+def _parts(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The modules of a model by name, each once. A TorchScript module is one part: it calls its submodules itself,
+    whatever has become of the Python objects that stand for them."""
+    seen = set()  # by address: what is equal to what is the model's business
+
+    def walk(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        yield name, module
+        if not isinstance(module, torch.jit.ScriptModule):
+            for child_name, child in module._modules.items():
+                if child is not None:
+                    yield from walk(f"{name}.{child_name}" if name else child_name, child)
+
+    return list(walk("", model))
 
 
 def _require_module(model: object, function: str) -> None:
@@ -134,12 +144,13 @@ def _require_module(model: object, function: str) -> None:
 
 def _entries(name: str, module: nn.Module) -> Iterator[Entry]:
     if isinstance(module, torch.jit.ScriptModule):
-        for method, (by_torch, by_tapconv) in script_graphs.methods_with_convolutions(module).items():
-            description = f"TorchScript {module.original_name}.{method}"
+        remark = script_graphs.obstacle(module) or "not converted"
+        for path, method, by_torch, by_tapconv in script_graphs.methods_with_convolutions(module):
+            where, description = ".".join(filter(None, (name, path))), f"TorchScript {method}"
             if by_tapconv:
-                yield Entry(name, description, True, "", by_tapconv)
+                yield Entry(where, description, True, "", by_tapconv)
             if by_torch:
-                yield Entry(name, description, False, "not converted", by_torch)
+                yield Entry(where, description, False, remark, by_torch)
     elif torch_base(type(module)):
         by_tapconv = computed_by_tapconv(module)
         remark = "" if by_tapconv else obstacle(module) or "not converted"
@@ -147,16 +158,19 @@ def _entries(name: str, module: nn.Module) -> Iterator[Entry]:
 
 
 def computed_by_tapconv(module: nn.Module) -> bool:
-    return isinstance(module, tuple(TWINS.values()))
+    return isinstance(module, tuple(TWINS.values())) or converted_modules.is_marked(module)
 
 
 def obstacle(module: nn.Module) -> str | None:
     """Why a subclass of `nn.Conv1d` or `nn.ConvTranspose1d` has to be left alone; None if it can be converted."""
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "has no weights yet: call the model once, then convert it"
-    if getattr(module, "qconfig", None) is not None:
-        return "is prepared for quantisation, which goes by a module's exact class"
-    weight = module.weight
+    try:
+        weight = module.weight
+    except Exception as error:  # a parametrization's, or of a class that computes its attributes
+        return f"its weight cannot be read: {type(error).__name__}: {error}"
+    if not isinstance(weight, Tensor):
+        return f"its weight is a {type(weight).__name__}"
     if elsewhere := devices.why_not(weight.device):
         return f"its weight is {elsewhere}"
     if weight.dtype not in DTYPES:
@@ -171,20 +185,30 @@ def _obstacle_in_methods(module: nn.Module) -> str | None:
     replaced = "_conv_forward" if base is nn.Conv1d else "forward"
     if replaced in vars(module):
         return f"its {replaced} was replaced on the object"
+    classes = type(module).__mro__[: type(module).__mro__.index(base)]
     for method in ("forward", "_conv_forward"):
-        for cls in type(module).__mro__[: type(module).__mro__.index(base)]:
-            if method in vars(cls) and not _hands_on(vars(cls)[method], method, replaced):
+        for cls in classes:
+            if method in vars(cls) and not _hands_on(vars(cls)[method], method, replaced, classes):
                 return f"{cls.__name__}.{method} computes by itself: `with tapconv.enabled()` may reach it"
     return None
 
 
-def _hands_on(function: object, method: str, replaced: str) -> bool:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
+def _hands_on(function: object, method: str, replaced: str, classes: tuple[type, ...]) -> bool:
+    names = _names_in(function, classes, set())
     if method == replaced:
-        return "super" in code.co_names and method in code.co_names
-    return "_conv_forward" in code.co_names or "forward" in code.co_names
+        return {"super", method} <= names
+    return bool({"_conv_forward", "forward"} & names)
+
+
+def _names_in(function: object, classes: tuple[type, ...], seen: set[str]) -> set[str]:
+    """The names that a function reads, and those that it reads through the methods of these classes that it calls."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    names = set(code.co_names) if code else set()
+    helpers = names - seen - {"forward", "_conv_forward"}
+    seen |= helpers
+    return names.union(
+        *(_names_in(vars(cls)[name], classes, seen) for name in helpers for cls in classes if name in vars(cls))
+    )
 
 
 def _describe(module: nn.Module) -> str:

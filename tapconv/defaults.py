@@ -12,8 +12,9 @@ from tapconv import _library
 _library.load()
 
 
-# torch.compile would run this while it traces; so it breaks the graph instead.
-@torch.compiler.disable
+# torch.compile would run this while it traces; so it breaks the graph instead. This is torch.compiler.disable without
+# importing the compiler, which takes longer than importing torch.
+@torch._disable_dynamo
 def _exchange(algorithm: str) -> str:
     return torch.ops.tapconv.set_default_algorithm(algorithm)
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from tapconv import _library, traced_numbers
 from tapconv.arguments import Number, Size, TracedNumber, number, numbers, with_torchs_errors
+from tapconv.reference import torch_conv1d
+from tapconv.tensor_kinds import redefines_functions
 
 _library.load()
 # Naming the overload saves the microsecond that finding it by the arguments takes.
@@ -43,6 +45,24 @@ def named_padding_in_samples(
     if padding == "same" and stride[0] != 1:
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     return padding_in_samples(padding, kernel_size, dilation[0])
+
+
+def _as_torch_has_it(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Tensor:
+    """By torch's functions alone, for tensors that redefine them."""
+    is_torchs = padding != "causal" if isinstance(padding, str) else len(numbers(padding)) == 1
+    if is_torchs and padding_mode == "zeros":
+        return torch.conv1d(input, weight, bias, stride, padding, dilation, groups)
+    padding = padding_in_samples(padding, weight.shape[-1], numbers(dilation)[0])
+    return torch_conv1d(input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 @with_torchs_errors(_torch_conv1d, 7, {"padding_mode": "str", "algorithm": "str", "out": "Tensor or None"})
@@ -103,6 +123,8 @@ def conv1d(
         >>> tapconv.conv1d(signal, filters, padding="causal").shape
         torch.Size([1, 4, 100])
     """
+    if redefines_functions(input, weight, bias) and out is None:
+        return _as_torch_has_it(input, weight, bias, stride, padding, dilation, groups, padding_mode)
     by_name = isinstance(padding, str)
     if type(stride) is type(padding) is type(dilation) is type(groups) is int:
         stride, padding, dilation = (stride,), (padding,), (dilation,)
@@ -177,6 +199,8 @@ def conv_transpose1d(
         >>> tapconv.conv_transpose1d(signal, filters, stride=2, padding=1).shape
         torch.Size([1, 4, 100])
     """
+    if redefines_functions(input, weight, bias):
+        return torch.conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation)
     sizes = (stride, padding, output_padding)
     try:
         stride, padding, output_padding = map(numbers, sizes)

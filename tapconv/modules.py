@@ -12,6 +12,7 @@ from tapconv.arguments import Size
 from tapconv.functional import ALGORITHMS, NAMED_PADDINGS, conv1d, conv_transpose1d, padding_in_samples
 from tapconv.packed import conv1d_packed_or_plain
 from tapconv.packing import Packing
+from tapconv.tensor_kinds import redefines_functions
 
 
 class Conv1d(torch.nn.Conv1d):
@@ -213,6 +214,8 @@ class Conv1d(torch.nn.Conv1d):
         """The packed weight for a call, made again if it no longer is that of the module; None if the call has no use
         for it: what records a gradient, torch.fx, which traces without tensors, and weights that are none of the
         module's, as in torch.func.functional_call."""
+        if redefines_functions(input, weight, bias):
+            return None
         if torch.compiler.is_compiling():
             return self._packed_weight
         packing = self._packing
@@ -260,8 +263,12 @@ class Conv1d(torch.nn.Conv1d):
                     padding_mode=self.padding_mode,
                     algorithm=self.algorithm,
                 )
-        if self.padding_mode == "zeros" and self.algorithm == "auto":
-            return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            if self.algorithm == "auto":
+                return conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+            return conv1d(
+                input, weight, bias, self.stride, self.padding, self.dilation, self.groups, algorithm=self.algorithm
+            )
         return conv1d(
             input,
             weight,

@@ -1,4 +1,5 @@
-"""torch's own answer to each question that tapconv answers: what tests, demo and benchmark compare with."""
+"""torch's own answer to each question that tapconv answers: what tests, demo and benchmark compare with, and what
+tensors get that redefine torch's functions."""
 
 from __future__ import annotations
 

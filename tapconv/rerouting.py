@@ -4,42 +4,42 @@ tapconv in code that one cannot change."""
 from __future__ import annotations
 
 import functools
+import importlib
 from collections import Counter
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, handle_torch_function
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from tapconv import devices
 from tapconv.conversion import DTYPES, Entry, Report
 from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.signal_padding import pad
+from tapconv.tensor_kinds import is_more_than_a_tensor, redefines_functions
 
 _torch_pad = torch.nn.functional.pad
 _OURS: dict[Callable, Callable] = {torch.conv1d: conv1d, torch.conv_transpose1d: conv_transpose1d}
 
 
-def _has_rules_of_its_own(kind: type) -> bool:
-    """Does this kind of tensor redefine torch's functions? `torch.overrides.has_torch_function` answers yes also for
-    plain tensors wherever a mode is on, such as `torch.device` or `torch.set_default_device`."""
-    return kind is not Tensor and kind.__torch_function__ is not torch._C._disabled_torch_function_impl
+def _tensors_of(args: tuple, kwargs: dict) -> list[object]:
+    return [args[i] if i < len(args) else kwargs.get(name) for i, name in enumerate(("input", "weight", "bias"))]
 
 
-def _obstacle(input: object) -> str | None:
-    """Why a call is torch's: for tapconv, the input must be a plain tensor of a type that its kernels take."""
-    if not isinstance(input, Tensor) or _has_rules_of_its_own(type(input)) or is_traceable_wrapper_subclass(input):
+def _obstacle(input: object, weight: object = None, bias: object = None) -> str | None:
+    """Why a call is torch's: for tapconv, its tensors must be plain ones, of a type that its kernels take."""
+    if not isinstance(input, Tensor):
         return f"the input is a {type(input).__name__}"
+    for name, tensor in (("input", input), ("weight", weight), ("bias", bias)):
+        kind = type(tensor)
+        if isinstance(tensor, Tensor) and (is_more_than_a_tensor(kind) or is_traceable_wrapper_subclass(tensor)):
+            return f"the {name} is a {kind.__name__}"
     if elsewhere := devices.why_not(input.device):
         return f"the input is {elsewhere}"
     if input.dtype not in DTYPES:
         return f"the input is {str(input.dtype).removeprefix('torch.')}: tapconv computes floating point"
     return None
-
-
-def _input_of(args: tuple, kwargs: dict) -> object:
-    return args[0] if args else kwargs.get("input")
 
 
 class enabled(TorchFunctionMode):
@@ -67,11 +67,11 @@ class enabled(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None) -> object:
         kwargs = kwargs or {}
         if func is _torch_pad:
-            return (func if _obstacle(_input_of(args, kwargs)) else pad)(*args, **kwargs)
+            return (func if _obstacle(_tensors_of(args, kwargs)[0]) else pad)(*args, **kwargs)
         ours = _OURS.get(func)
         if ours is None:
             return func(*args, **kwargs)
-        reason = _obstacle(_input_of(args, kwargs))
+        reason = _obstacle(*_tensors_of(args, kwargs))
         if not torch.compiler.is_compiling():
             self._calls[ours.__name__, reason] += 1
         return (func if reason else ours)(*args, **kwargs)
@@ -86,40 +86,70 @@ class enabled(TorchFunctionMode):
         )
 
 
-def _rerouted(theirs: Callable, ours: Callable) -> Callable:
-    @functools.wraps(ours)
-    def function(*args: object, **kwargs: object) -> Tensor:
-        return (theirs if _obstacle(_input_of(args, kwargs)) else ours)(*args, **kwargs)
+class _Rerouted:
+    """One of torch's convolution functions, computed by tapconv.
 
-    return function
+    An object and no function, since torch's is none either: as an attribute of a class it is no method. It equals
+    torch's, so that tables of rules for torch's functions have the same rule for it.
+    """
+
+    def __init__(self, theirs: Callable, ours: Callable) -> None:
+        functools.update_wrapper(self, ours)
+        # What holds it is pickled by this name, and loads with and without tapconv.
+        self.__module__, self.__qualname__ = "torch", theirs.__name__
+        self._theirs, self._ours = theirs, ours
+
+    def __call__(self, *args: object, **kwargs: object) -> Tensor:
+        tensors = _tensors_of(args, kwargs)
+        if redefines_functions(*tensors):
+            return handle_torch_function(self, tensors, *args, **kwargs)
+        return (self._theirs if _obstacle(*tensors) else self._ours)(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._theirs
+
+    def __hash__(self) -> int:
+        return hash(self._theirs)
+
+    def __reduce__(self) -> str | tuple:
+        # pickle takes a name only where it leads to this very object.
+        return self.__qualname__ if getattr(torch, self.__qualname__) is self else self._theirs.__reduce__()
+
+    def __copy__(self) -> _Rerouted:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> _Rerouted:
+        return self
 
 
 def _rerouted_convolution(theirs: Callable, ours: Callable) -> Callable:
-    function = _rerouted(theirs, ours)
+    function = _Rerouted(theirs, ours)
     torch.jit._builtins._register_builtin(function, f"tapconv::{ours.__name__}")
     return function
 
 
-def _rerouted_pad() -> Callable:
-    function = _rerouted(_torch_pad, pad)
-    # TorchScript compiles torch's function in its place.
-    function.__script_if_tracing_wrapper = True
-    function.__original_fn = _torch_pad
-    return function
+@functools.wraps(pad)
+def _rerouted_pad(*args: object, **kwargs: object) -> Tensor:
+    return (_torch_pad if _obstacle(_tensors_of(args, kwargs)[0]) else pad)(*args, **kwargs)
 
+
+# TorchScript compiles torch's function in its place.
+_rerouted_pad.__script_if_tracing_wrapper = True
+_rerouted_pad.__original_fn = _torch_pad
 
 _REPLACEMENTS = {theirs.__name__: (theirs, _rerouted_convolution(theirs, ours)) for theirs, ours in _OURS.items()}
-_PAD = _rerouted_pad()
 
 
 def enable() -> None:
     """Does for the whole process, all threads, what :class:`tapconv.enabled` does within it, until
     :func:`tapconv.disable`: replaces `torch.conv1d`, `torch.conv_transpose1d`, their names in `torch.nn.functional`,
     and `torch.nn.functional.pad`. Code that has imported these functions by name before keeps torch's."""
+    # Its tables tell functions by their identity, and torch.fx records torch's own.
+    importlib.import_module("torch.ao.quantization.backend_config")
     for name, (_, replacement) in _REPLACEMENTS.items():
         setattr(torch, name, replacement)
         setattr(torch.nn.functional, name, replacement)
-    torch.nn.functional.pad = _PAD
+    torch.nn.functional.pad = _rerouted_pad
 
 
 def disable() -> None:

@@ -1,47 +1,94 @@
-"""TorchScript modules have no Python class to change: their convolutions are nodes of graphs, which are rewritten."""
+"""TorchScript modules have no Python class to compute by: their convolutions are nodes of graphs, which are rewritten.
+
+Two facts of TorchScript stand in the way. The graphs belong to types, and modules share types: copies do, and whatever
+was scripted from like modules. And it keeps what it compiled when a graph first ran. So a module gets types of its own
+first, whose graphs have not run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
+from tapconv import script_types
+
 _FUNCTIONS = ("conv1d", "conv_transpose1d")
 
+Call = tuple[torch.Node, str, list]  # the node, the function that it calls, and the function's arguments
 
-def methods_with_convolutions(module: torch.jit.ScriptModule) -> dict[str, tuple[int, int]]:
-    """For each method of this module, not of its submodules, that has any: the convolutions by torch and by tapconv."""
-    counts = {}
-    for name, graph in _graphs(module):
-        by_torch, by_tapconv = len(list(_torchs_calls(graph))), len(list(_our_calls(graph)))
-        if by_torch or by_tapconv:
-            counts[name] = (by_torch, by_tapconv)
-    return counts
+
+def methods_with_convolutions(module: torch.jit.ScriptModule) -> Iterator[tuple[str, str, int, int]]:
+    """For each method of this module and its submodules that has any: the submodule's path, class and method, and the
+    convolutions by torch and by tapconv, those in functions that the method calls among them."""
+    for path, submodule in script_types.submodules(module._c):
+        for method in submodule._method_names():
+            graph = _with_functions(submodule._get_method(method).graph)
+            by_torch, by_tapconv = len(list(_torchs_calls(graph))), len(list(_our_calls(graph)))
+            if by_torch or by_tapconv:
+                yield path, f"{submodule._type().name()}.{method}", by_torch, by_tapconv
+
+
+def obstacle(module: torch.jit.ScriptModule) -> str | None:
+    """Why this module has to be left alone; None if it can be converted."""
+    if script_types.has_hooks(module._c):
+        return "has hooks, which TorchScript does not copy: convert the Python module, then script it"
+    return None
 
 
 def convert(module: torch.jit.ScriptModule) -> None:
-    """Has this module's methods, not those of its submodules, call tapconv.
-
-    TorchScript compiles a graph when it is first called and keeps what it compiled: a module that has run already goes
-    on as before, and only a copy of it, saved and loaded, runs what is written here.
-    """
-    for _, graph in _graphs(module):
-        for node, function, inputs in _torchs_calls(graph):
-            graph.setInsertPoint(node)
-            if function == "conv1d":
-                inputs = [*inputs, graph.insertConstant("zeros"), graph.insertConstant("auto")]
-            _replace(graph, node, f"tapconv::{function}", inputs)
+    """Has this module and its submodules call tapconv."""
+    _rewrite(module, _torchs_calls, _to_tapconv)
 
 
 def revert(module: torch.jit.ScriptModule) -> None:
-    """Has this module's methods call torch wherever torch can compute the same."""
-    for _, graph in _graphs(module):
-        for node, function, inputs in _our_calls(graph):
-            if function == "conv1d":
-                *inputs, padding_mode, _ = inputs
-                if padding_mode.toIValue() != "zeros" or not _torch_takes(inputs[4]):
-                    continue
-            _replace(graph, node, f"aten::{function}", inputs)
+    """Has this module and its submodules call torch wherever torch can compute the same."""
+    _rewrite(module, _calls_that_torch_takes, _to_torch)
+
+
+def _rewrite(
+    module: torch.jit.ScriptModule,
+    calls_in: Callable[[torch.Graph], Iterator[Call]],
+    replace: Callable[[torch.Graph, torch.Node, str, list], None],
+) -> None:
+    def wants_it(graph: torch.Graph) -> bool:
+        return any(True for _ in calls_in(_with_functions(graph)))
+
+    if obstacle(module) or not any(map(wants_it, _graphs(module))):
+        return
+    script_types.give_own_types(module)
+    for graph in filter(wants_it, _graphs(module)):
+        _inline_functions(graph)
+        for node, function, inputs in list(calls_in(graph)):
+            replace(graph, node, function, inputs)
+
+
+def _graphs(module: torch.jit.ScriptModule) -> list[torch.Graph]:
+    return [
+        submodule._get_method(method).graph
+        for _, submodule in script_types.submodules(module._c)
+        for method in submodule._method_names()
+    ]
+
+
+def _to_tapconv(graph: torch.Graph, node: torch.Node, function: str, inputs: list) -> None:
+    graph.setInsertPoint(node)
+    if function == "conv1d":
+        inputs = [*inputs, graph.insertConstant("zeros"), graph.insertConstant("auto")]
+    _replace(graph, node, f"tapconv::{function}", inputs)
+
+
+def _to_torch(graph: torch.Graph, node: torch.Node, function: str, inputs: list) -> None:
+    _replace(graph, node, f"aten::{function}", inputs)
+
+
+def _calls_that_torch_takes(graph: torch.Graph) -> Iterator[Call]:
+    for node, function, inputs in _our_calls(graph):
+        if function == "conv1d":
+            *inputs, padding_mode, _ = inputs
+            if padding_mode.toIValue() != "zeros" or not _torch_takes(inputs[4]):
+                continue
+        yield node, function, inputs
 
 
 def _torch_takes(padding: torch._C.Value) -> bool:
@@ -55,19 +102,13 @@ def _length_of(value: torch._C.Value) -> int | None:
     return len(list(node.inputs())) if node.kind() == "prim::ListConstruct" else None
 
 
-def _graphs(module: torch.jit.ScriptModule) -> Iterator[tuple[str, torch.Graph]]:
-    for name in module._c._method_names():
-        yield name, module._c._get_method(name).graph
-
-
-def _our_calls(graph: torch.Graph) -> Iterator[tuple[torch.Node, str, list]]:
+def _our_calls(graph: torch.Graph) -> Iterator[Call]:
     for function in _FUNCTIONS:
         for node in graph.findAllNodes(f"tapconv::{function}"):
             yield node, function, list(node.inputs())
 
 
-def _torchs_calls(graph: torch.Graph) -> Iterator[tuple[torch.Node, str, list]]:
-    """The nodes, the function that each calls, and the function's arguments."""
+def _torchs_calls(graph: torch.Graph) -> Iterator[Call]:
     for function in _FUNCTIONS:
         for node in graph.findAllNodes(f"aten::{function}"):
             yield node, function, list(node.inputs())
@@ -82,9 +123,28 @@ def _torchs_calls(graph: torch.Graph) -> Iterator[tuple[torch.Node, str, list]]:
             yield node, "conv1d", [input, weight, bias, stride, padding, dilation, groups]
 
 
-def _replace(graph: torch.Graph, node: torch.Node, kind: str, inputs: list) -> None:
+def _with_functions(graph: torch.Graph) -> torch.Graph:
+    """The graph, or a copy in which the bodies of the functions that it calls stand in place of the calls."""
+    if not graph.findAllNodes("prim::CallFunction"):
+        return graph
+    copy = graph.copy()
+    _inline_functions(copy)
+    return copy
+
+
+def _inline_functions(graph: torch.Graph) -> None:
+    # The pass would put in the bodies of methods, too, which have graphs of their own; so it must not see those calls.
+    methods = [(node, node.s("name")) for node in graph.findAllNodes("prim::CallMethod")]
+    hidden = [(_replace(graph, node, "tapconv::hidden", list(node.inputs())), name) for node, name in methods]
+    torch._C._jit_pass_inline(graph)
+    for node, name in hidden:
+        _replace(graph, node, "prim::CallMethod", list(node.inputs())).s_("name", name)
+
+
+def _replace(graph: torch.Graph, node: torch.Node, kind: str, inputs: list) -> torch.Node:
     new = graph.create(kind, inputs, 1)
     new.insertBefore(node)
     new.output().setType(node.output().type())
     node.output().replaceAllUsesWith(new.output())
     node.destroy()
+    return new

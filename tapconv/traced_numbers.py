@@ -23,17 +23,28 @@ def _tensor(value: object) -> Tensor:
     return value if isinstance(value, Tensor) else torch.tensor(number(value))
 
 
-def _tensors(value: object) -> list[Tensor]:
-    return [_tensor(element) for element in (value if isinstance(value, (tuple, list)) else [value])]
+def _one(value: object) -> Tensor:
+    """Of a list of one number, the number."""
+    if isinstance(value, (tuple, list)):
+        (value,) = value
+    return _tensor(value)
 
 
+def _pair(padding: object) -> list[Tensor]:
+    """Left and right."""
+    ends = padding if isinstance(padding, (tuple, list)) else [padding]
+    return [_tensor(ends[0]), _tensor(ends[-1])]
+
+
+# Numbers one by one, not in lists, which TorchScript would go through by a loop that exporters cannot unroll.
 def _by_samples(
     input: Tensor,
     weight: Tensor,
     bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
-    stride: list[Tensor],
-    padding: list[Tensor],
-    dilation: list[Tensor],
+    stride: Tensor,
+    left: Tensor,
+    right: Tensor,
+    dilation: Tensor,
     groups: Tensor,
     padding_mode: str,
     algorithm: str,
@@ -42,9 +53,9 @@ def _by_samples(
         input,
         weight,
         bias,
-        [int(n) for n in stride],
-        [int(n) for n in padding],
-        [int(n) for n in dilation],
+        [int(stride)],
+        [int(left), int(right)],
+        [int(dilation)],
         int(groups),
         padding_mode=padding_mode,
         algorithm=algorithm,
@@ -55,9 +66,9 @@ def _by_name(
     input: Tensor,
     weight: Tensor,
     bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
-    stride: list[Tensor],
+    stride: Tensor,
     padding: str,
-    dilation: list[Tensor],
+    dilation: Tensor,
     groups: Tensor,
     padding_mode: str,
     algorithm: str,
@@ -66,9 +77,9 @@ def _by_name(
         input,
         weight,
         bias,
-        [int(n) for n in stride],
+        [int(stride)],
         padding,
-        [int(n) for n in dilation],
+        [int(dilation)],
         int(groups),
         padding_mode=padding_mode,
         algorithm=algorithm,
@@ -79,21 +90,21 @@ def _transposed(
     input: Tensor,
     weight: Tensor,
     bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
-    stride: list[Tensor],
-    padding: list[Tensor],
-    output_padding: list[Tensor],
+    stride: Tensor,
+    padding: Tensor,
+    output_padding: Tensor,
     groups: Tensor,
-    dilation: list[Tensor],
+    dilation: Tensor,
 ) -> Tensor:
     return torch.ops.tapconv.conv_transpose1d(
         input,
         weight,
         bias,
-        [int(n) for n in stride],
-        [int(n) for n in padding],
-        [int(n) for n in output_padding],
+        [int(stride)],
+        [int(padding)],
+        [int(output_padding)],
         int(groups),
-        [int(n) for n in dilation],
+        [int(dilation)],
     )
 
 
@@ -109,10 +120,10 @@ def conv1d(
     algorithm: str,
 ) -> Tensor:
     """:func:`tapconv.conv1d`, recorded."""
-    sizes = (_tensors(dilation), _tensor(groups), padding_mode, algorithm)
+    sizes = (_one(dilation), _tensor(groups), padding_mode, algorithm)
     if isinstance(padding, str):
-        return _scripted(_by_name)(input, weight, bias, _tensors(stride), padding, *sizes)
-    return _scripted(_by_samples)(input, weight, bias, _tensors(stride), _tensors(padding), *sizes)
+        return _scripted(_by_name)(input, weight, bias, _one(stride), padding, *sizes)
+    return _scripted(_by_samples)(input, weight, bias, _one(stride), *_pair(padding), *sizes)
 
 
 def conv_transpose1d(
@@ -126,5 +137,5 @@ def conv_transpose1d(
     dilation: Size,
 ) -> Tensor:
     """:func:`tapconv.conv_transpose1d`, recorded."""
-    sizes = (_tensors(stride), _tensors(padding), _tensors(output_padding), _tensor(groups), _tensors(dilation))
+    sizes = (_one(stride), _one(padding), _one(output_padding), _tensor(groups), _one(dilation))
     return _scripted(_transposed)(input, weight, bias, *sizes)

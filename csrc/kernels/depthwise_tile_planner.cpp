@@ -1,9 +1,11 @@
 #include "depthwise_tile_planner.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "blocking.h"
 #include "cost_model.h"
+#include "filter_kinds.h"
 #include "instruction_set.h"
 #include "planner.h"
 #include "tile_transforms.h"
@@ -15,8 +17,6 @@ constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
 constexpr int smallest_size = 32;  // two vectors of the widest instruction set
 // With fewer output blocks than this for each part of the filter, a task spends its time on the filter's spectra.
 constexpr int64_t least_blocks_per_part = 4;
-// Blocks of grad_output whose products are added up in registers.
-constexpr int64_t gradient_blocks_together = 8;
 
 // Cuts rows, filter and outputs into blocks of one transform. False if the problem cannot be cut so.
 bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, DepthwiseTiles& cut) {
@@ -52,6 +52,17 @@ bool lay_out_slot(int64_t filters, int64_t sums, Plan& plan) {
   reserve(cut.slot_lanes_at, size * vector_bytes);
   reserve(cut.slot_rows_at, (size + 2 * width) * vector_bytes);
   reserve(cut.slot_pointers_at, cut.ring * static_cast<int64_t>(sizeof(void*)));
+  reserve(cut.slot_peaks_at, cut.ring * (size / cut.piece + 1) * vector_bytes);
+  // Vectors are loaded and stored past the ends of rows that repairs work in.
+  if (plan.algorithm == Algorithm::depthwise_tiles) {
+    // Taps, samples and what is seen of them, then sums.
+    cut.repair_row = rounded_up(plan.problem.kernel_size + cut.outputs, width) + 2 * width;
+    reserve(cut.slot_repair_at, (3 * cut.repair_row + width) * vector_bytes / width);
+  } else {
+    cut.repair_row = size + 2 * width;
+    reserve(cut.slot_repair_at, 5 * cut.repair_row * vector_bytes / width);
+    reserve(cut.slot_seen_at, 3 * cut.parts * vector_bytes);
+  }
   plan.slot_bytes = within + cache_line_bytes;
   return static_cast<int64_t>(plan.slot_bytes) <= most_slot_bytes;
 }
@@ -87,6 +98,9 @@ std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVa
   DepthwiseTiles& cut = plan.depthwise;
   if (!writes_in_order(p, variant) || !cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
   cut.ring = cut.parts + depthwise_tiles_together - 1;
+  // Every output sees a whole piece, and with several parts a block's outputs are whole pieces.
+  const int64_t seen = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>((p.kernel_size + 1) / 2)));
+  cut.piece = cut.parts > 1 ? std::min(seen, cut.outputs) : seen;
   if (!lay_out_slot(cut.parts, depthwise_tiles_together, plan)) return std::nullopt;
 
   const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, cut.lane_groups) : 1;
@@ -97,12 +111,10 @@ std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVa
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 
   size_t at = cache_line_bytes;  // the task counter comes first
-  cut.flags_at = at;
-  at += aligned_bytes(cut.lane_groups * (1 + p.batch * (cut.blocks + cut.parts - 1)));
-  cut.fallback_at = at;
+  cut.kinds_at = at;
+  at += aligned_bytes(filter_kind_bytes(p));
   plan.slots_at = at;
   plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
-  plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + direct_fallback(plan).workspace_bytes);
   return TileChoice{plan, depthwise_tile_cost(plan)};
 }
 
@@ -119,6 +131,8 @@ std::optional<TileChoice> plan_grad_weight_depthwise_tiles(const Problem& p, con
   plan.algorithm = Algorithm::grad_weight_depthwise_tiles;
   DepthwiseTiles& cut = plan.depthwise;
   if (!cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  // Taps see as many samples of a block as it has outputs, half of a transform at the least.
+  cut.piece = shape_of(transform).size / 4;
   cut.sample_parts = cut.time_parts = 1;
   cut.gradient_blocks = std::min(cut.blocks, gradient_blocks_together);
   cut.ring = cut.parts + cut.gradient_blocks - 1 + depthwise_tiles_together;

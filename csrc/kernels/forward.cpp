@@ -2,9 +2,12 @@
 #include "forward.h"
 
 #include <algorithm>
+#include <numeric>
 
+#include "algorithms/tile_grid.h"
 #include "blocking.h"
 #include "conv1d.h"
+#include "filter_kinds.h"
 #include "kernel_table.h"
 #include "offset_table.h"
 #include "planner.h"
@@ -82,59 +85,42 @@ void run_direct(const Plan& plan, ForwardOperands operands, const Parallel& para
   });
 }
 
-// Does a task of the direct fallback write outputs of a tile that was flagged?
-bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* flags) {
+// Does a task of the direct fallback write outputs that tiles must not compute?
+bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* flags, const FilterKind* kinds) {
   const TileBlocks& tiles = plan.tiles;
+  const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
   const int64_t time = task % direct.time_block_count * direct.time_block;
   const int64_t end = std::min(time + direct.time_block, plan.problem.output_length);
-  task /= direct.time_block_count * direct.out_block_count;
+  task /= direct.time_block_count;
+  const int64_t tile = task % direct.out_block_count * direct.out_block;
+  task /= direct.out_block_count;
   const int64_t group = task % plan.problem.groups;
   const int64_t sample = task / plan.problem.groups;
   const int64_t first = time / (tiles.outputs * tiles.phases);
   const int64_t last = (end - 1) / (tiles.outputs * tiles.phases);
   const char* const row = flags + 1 + (group * plan.problem.batch + sample) * tiles.tiles_per_phase;
-  return std::any_of(row + first, row + last + 1, [](char flag) { return flag != 0; });
-}
-
-// The same for long depthwise filters.
-bool is_flagged_depthwise(const Plan& direct, int64_t task, const Plan& plan, const char* flags) {
-  const Problem& p = plan.problem;
-  const DepthwiseTiles& cut = plan.depthwise;
-  const int64_t lanes = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
-  const int64_t group_out = p.out_channels / p.groups;
-  const int64_t time = task % direct.time_block_count * direct.time_block;
-  const int64_t end = std::min(time + direct.time_block, p.output_length);
-  task /= direct.time_block_count * direct.out_block_count;
-  const int64_t group = task % p.groups;
-  const int64_t sample = task / p.groups;
-  const int64_t first = time / (cut.outputs * cut.phases);
-  const int64_t last = (end - 1) / (cut.outputs * cut.phases) + cut.parts - 1;
-  for (int64_t lane = group * group_out / lanes; lane <= ((group + 1) * group_out - 1) / lanes; ++lane) {
-    const char* const row = flags + cut.lane_groups + (sample * cut.lane_groups + lane) * (cut.blocks + cut.parts - 1);
-    if (flags[lane] != 0 || std::any_of(row + first, row + last + 1, [](char flag) { return flag != 0; })) return true;
-  }
-  return false;
+  const int bits = std::accumulate(row + first, row + last + 1, 0, [](int all, char flag) { return all | flag; });
+  if ((bits & uneven_tile) != 0) return true;
+  const int64_t last_tile = std::min(tile + direct.out_block, direct.tile_row_count);
+  const auto first_out = [&](int64_t i) {
+    return group * group_out + part_of(i, direct.tile_row_count, group_out).first;
+  };
+  return std::any_of(kinds + first_out(tile), kinds + first_out(last_tile), [&](FilterKind kind) {
+    return kind == FilterKind::single_taps || (kind == FilterKind::whole && (bits & whole_tile) != 0);
+  });
 }
 
 void run_depthwise_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  const DepthwiseTiles& cut = plan.depthwise;
   const TaskKernels& kernels = plan.instruction_set->table()->depthwise_tiles[static_cast<int>(plan.problem.data_type)];
   char* const memory = static_cast<char*>(operands.workspace);
-  char* const flags = memory + cut.flags_at;
-  const int64_t flag_count = cut.lane_groups * (1 + plan.problem.batch * (cut.blocks + cut.parts - 1));
-  std::fill_n(flags, flag_count, char(0));
+  find_filter_kinds(plan.problem, plan.variant, operands.weight,
+                    reinterpret_cast<FilterKind*>(memory + plan.depthwise.kinds_at));
   run_tasks(parallel, plan.slots, plan.task_count, memory,
             [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
-  if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
-  const Plan direct = direct_fallback(plan);
-  ForwardOperands remaining = operands;
-  remaining.workspace = memory + cut.fallback_at;
-  run_direct(direct, remaining, parallel,
-             [&](int64_t task) { return is_flagged_depthwise(direct, task, plan, flags); });
 }
 
-// Tiles that hold a NaN, an infinity or enormous numbers are left to the direct sum: a transform would spread them over
-// all their outputs.
+// Tiles whose numbers must not be transformed together, and filters whose sums have to be exact, are left to the direct
+// sum.
 void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& parallel) {
   const int type = static_cast<int>(plan.problem.data_type);
   const TileKernels& kernels = plan.instruction_set->table()->tiles[type];
@@ -142,6 +128,9 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   char* const flags = memory + plan.tiles.flags_at;
   const int64_t flag_count = 1 + plan.problem.groups * plan.problem.batch * plan.tiles.tiles_per_phase;
   std::fill_n(flags, flag_count, char(0));
+  std::fill_n(memory + plan.tiles.peaks_at, plan.slots * plan.tiles.shared_groups, char(0));
+  FilterKind* const kinds = reinterpret_cast<FilterKind*>(memory + plan.tiles.kinds_at);
+  const bool all_ordinary = !find_filter_kinds(plan.problem, plan.variant, operands.weight, kinds);
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
   const int64_t distance = has_filter_lanes(plan.tiles) ? plan.tile_rows : plan.tiles.block_tiles;
   fill_even_offsets(offsets, plan.channel_block, distance);
@@ -156,6 +145,7 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
         each_slot(groups * group_in, [&](int64_t first, int64_t last, int slot) {
           kernels.transform_inputs(plan, operands, block, group * group_in + first, group * group_in + last, slot);
         });
+        for (int64_t i = 0; i < groups; ++i) kernels.flag_shared_tiles(plan, operands, block, group + i);
         each_slot(groups * plan.out_block_count, [&](int64_t first, int64_t last, int slot) {
           const int64_t task = group * plan.out_block_count;
           kernels.multiply(plan, operands, block, task + first, task + last, slot);
@@ -170,13 +160,13 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
     each_slot(plan.task_count,
               [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
   }
-  if (std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
+  if (all_ordinary && std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
   const bool weights_fit = flags[0] == 0;
   const Plan direct = direct_fallback(plan);
   ForwardOperands remaining = operands;
   remaining.workspace = memory + plan.tiles.fallback_at;
   run_direct(direct, remaining, parallel,
-             [&](int64_t task) { return !weights_fit || is_flagged(direct, task, plan, flags); });
+             [&](int64_t task) { return !weights_fit || is_flagged(direct, task, plan, flags, kinds); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "planner.h"
 #include "register_tiles.h"
 #include "tasks.h"
+#include "whole_numbers.h"
 
 namespace tapconv::kernels {
 
@@ -29,15 +30,35 @@ void run_direct(const Plan& plan, const GradWeightOperands& operands, const Para
   add_parts(plan, operands, parallel);
 }
 
-// Where a NaN, an infinity or enormous numbers turn up, all is computed once more without transforms, which would
-// spread them over taps that have nothing to do with them.
+bool are_all_whole(const Problem& p, const GradWeightOperands& operands) {
+  const auto both = [&]<class Storage>(const Storage*) {
+    return are_whole(static_cast<const Storage*>(operands.grad_output), p.output_strides, p.batch, p.out_channels,
+                     p.output_length) &&
+           are_whole(static_cast<const Storage*>(operands.input), p.input_strides, p.batch, p.in_channels,
+                     p.input_length);
+  };
+  switch (p.data_type) {
+    case DataType::float32:
+      return both(static_cast<const float*>(nullptr));
+    case DataType::float64:
+      return both(static_cast<const double*>(nullptr));
+    case DataType::bfloat16:
+      return both(static_cast<const BFloat16*>(nullptr));
+    case DataType::float16:
+      return both(static_cast<const Float16*>(nullptr));
+  }
+  return false;
+}
+
+// Sums of whole numbers are exact without transforms. And where a NaN, an infinity or enormous gradients turn up, all
+// is computed once more without them: they would spread these over taps that have nothing to do with them.
 template <class RunTransformed>
 void run_with_fallback(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel, size_t flag_at,
                        size_t fallback_at, const RunTransformed& run_transformed) {
   char* const memory = static_cast<char*>(operands.workspace);
   char& flag = memory[flag_at];
-  flag = 0;
-  run_tasks(parallel, plan.slots, plan.task_count, memory, run_transformed);
+  flag = are_all_whole(plan.problem, operands) ? 1 : 0;
+  if (flag == 0) run_tasks(parallel, plan.slots, plan.task_count, memory, run_transformed);
   if (flag == 0) return add_parts(plan, operands, parallel);
   GradWeightOperands again = operands;
   again.workspace = memory + fallback_at;

@@ -224,7 +224,11 @@ class Decision {
     reserve(blocks_.slot_sums_at, plan_.channel_block * p_.kernel_size * blocks_.out_lanes);
     reserve(blocks_.slot_bias_at, blocks_.out_lanes);
     reserve(tiles.slot_samples_at, (std::max<int64_t>(shape_of(tiles.transform).size, width_) + 1) * width_);
-    reserve(tiles.slot_rows_at, block_row_elements(p_, tiles, tiles.block_tiles) * width_ + 2 * width_);
+    const int64_t row = block_row_elements(p_, tiles, tiles.block_tiles);
+    reserve(tiles.slot_rows_at, row * width_ + 2 * width_);
+    reserve(tiles.slot_peaks_at, std::max<int64_t>(row, shape_of(tiles.transform).size) + 2 * width_);
+    reserve(blocks_.slot_repaired_at, plan_.channel_block * p_.kernel_size * blocks_.out_lanes);
+    reserve(blocks_.slot_left_out_at, divide_up(channels * tiles.block_tiles, element_));
     plan_.slot_bytes = within + cache_line_bytes;
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
     const Plan direct = decide_grad_weight_without_tiles(p_, *plan_.instruction_set, plan_.slots);

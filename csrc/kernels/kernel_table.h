@@ -35,8 +35,8 @@ struct OutLaneKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-// Filters are numbered by register tile, over all groups. With shared tiles the last two work on one block of tiles,
-// one after the other; else run_tasks does everything.
+// Filters are numbered by register tile, over all groups. With shared tiles the last three work on one block of
+// tiles, one after the other; else run_tasks does everything.
 struct TileKernels {
   void (*transform_weights)(const Plan&, const ForwardOperands&, int64_t first_tile, int64_t last_tile, int slot);
   // Vectors of output channels, over all groups.
@@ -44,6 +44,8 @@ struct TileKernels {
   void (*run_tasks)(const Plan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
   void (*transform_inputs)(const Plan&, const ForwardOperands&, int64_t block, int64_t first_channel,
                            int64_t last_channel, int slot);
+  // What was seen of a group's samples decides which of its tiles direct sums compute.
+  void (*flag_shared_tiles)(const Plan&, const ForwardOperands&, int64_t block, int64_t group);
   void (*multiply)(const Plan&, const ForwardOperands&, int64_t block, int64_t first_task, int64_t last_task, int slot);
 };
 

@@ -27,11 +27,6 @@ constexpr int64_t near_size = 1 << 17;
 constexpr double sample = 2;
 constexpr double product = 2;
 
-double row_cost(int64_t size) {
-  const double samples = static_cast<double>(size);
-  return samples * (sample + (size > near_size ? far_transform : transform) * std::log2(samples));
-}
-
 // Results of the longest row: outputs, or positions of the gradient by the input.
 int64_t row_results(const Problem& p, Direction direction, const OverlapSave& blocks) {
   const int64_t outputs = divide_up(p.output_length, blocks.phases);
@@ -43,8 +38,8 @@ double cost_of(const Problem& p, const OverlapSave& blocks) {
   const double inputs = static_cast<double>(p.in_channels * blocks.segments);
   const double outputs = static_cast<double>(p.out_channels);
   const double filters = inputs / static_cast<double>(p.groups) * outputs;
-  return (rows * (inputs + outputs) + filters) * row_cost(blocks.size) +
-         product * rows * filters * static_cast<double>(blocks.size / 2 + 1);
+  return (rows * (inputs + outputs) + filters) * block_row_cost(blocks.size) +
+         rows * filters * block_product_cost(blocks.size);
 }
 
 // The forward problems that the kernels put the gradient by the input as: body(part) for each.
@@ -109,6 +104,13 @@ Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
 }
 
 }  // namespace
+
+double block_row_cost(int64_t size) {
+  const double samples = static_cast<double>(size);
+  return samples * (sample + (size > near_size ? far_transform : transform) * std::log2(samples));
+}
+
+double block_product_cost(int64_t size) { return product * static_cast<double>(size / 2 + 1); }
 
 OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
   const int64_t common = std::gcd(p.stride, p.dilation);

@@ -31,6 +31,10 @@ struct OverlapSave {
 // The blocks whose size costs least, for a problem whose sizes are at least 1.
 OverlapSave cheapest_overlap_save(const Problem& problem, Direction direction);
 
+// What a block costs, in the units of cost_model.h: one row's transform, and the products of two spectra.
+double block_row_cost(int64_t size);
+double block_product_cost(int64_t size);
+
 // The blocks that the layer above should carry out, or nothing if the kernels are to compute the problem, whose sizes
 // are at least 1. What the problem asks for decides, then the cost.
 std::optional<OverlapSave> choose_overlap_save(const Problem& problem, Direction direction,

@@ -134,9 +134,11 @@ struct GradWeightBlocks {
   int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
   size_t slot_gradient_at;
   size_t slot_sums_at;
-  size_t slot_bias_at;   // one sum of grad_output for each output channel of a task, in a vector of lanes each
-  size_t parts_at;       // [part][out_channel][in_channel][tap], in the compute type
-  size_t bias_parts_at;  // [part][out_channel]
+  size_t slot_repaired_at;  // products that were not transformed (algorithms/grad_weight_tile_repair.h), like the sums
+  size_t slot_left_out_at;  // and for each tile of a block, a byte for each segment of each channel
+  size_t slot_bias_at;      // one sum of grad_output for each output channel of a task, in a vector of lanes each
+  size_t parts_at;          // [part][out_channel][in_channel][tap], in the compute type
+  size_t bias_parts_at;     // [part][out_channel]
 };
 
 // How the tile algorithm divides its work.
@@ -193,7 +195,10 @@ struct TileBlocks {
   int64_t weight_tile;   // between the register tiles of one product
   int64_t row_distance;  // between the rows of channels whose tiles share a vector
 
-  size_t flags_at;     // one byte for the weights, then for each group, sample and tile: 1 where sums may overflow
+  size_t flags_at;     // one byte for the weights, 1 where sums may overflow; then for each group, sample and tile the
+                       // bits of filter_kinds.h: what direct sums have to compute
+  size_t kinds_at;     // of filters (filter_kinds.h)
+  size_t peaks_at;     // for each slot and shared group one byte: 1 once the slot has seen samples of the group
   size_t fallback_at;  // workspace of the direct sum for such tiles; overlaps all that follows
   size_t shared_at;    // transformed tiles that are shared
   size_t slot_inputs_at;
@@ -201,6 +206,7 @@ struct TileBlocks {
   size_t slot_weight_at;
   size_t slot_samples_at;
   size_t slot_rows_at;
+  size_t slot_peaks_at;  // for each shared group (algorithms/tile_peaks.h), and spare rows
 };
 
 // How a long depthwise filter is cut (algorithms/depthwise_tiles.h, algorithms/grad_weight_depthwise_tiles.h).
@@ -217,10 +223,12 @@ struct DepthwiseTiles {
   int64_t sample_parts;     // tasks for each lane group: ranges of samples
   int64_t time_parts;       // and of output blocks
 
-  // One byte for each lane group's filters, then for each sample, lane group and input block; for the weight gradient
-  // one byte in all: 1 where sums may overflow.
-  size_t flags_at;
-  size_t fallback_at;  // as in TileBlocks
+  int64_t piece;       // samples of which the largest is kept (algorithms/depthwise_peaks.h)
+  int64_t repair_row;  // elements of each row that channels are looked at one by one in
+
+  size_t kinds_at;     // of filters (filter_kinds.h)
+  size_t flags_at;     // for the weight gradient, one byte: 1 where sums may overflow
+  size_t fallback_at;  // and workspace to compute it without transforms
   size_t slot_filters_at;
   size_t slot_inputs_at;
   size_t slot_sums_at;
@@ -228,6 +236,9 @@ struct DepthwiseTiles {
   size_t slot_lanes_at;    // samples of filters, gradients and outputs
   size_t slot_rows_at;
   size_t slot_pointers_at;
+  size_t slot_peaks_at;
+  size_t slot_repair_at;
+  size_t slot_seen_at;  // weight gradient only
 };
 
 // The input gradient of a handful of outputs (algorithms/grad_input_columns.h). out_block counts output channels whose
@@ -240,6 +251,9 @@ struct ColumnSums {
 
 // Output blocks of a long depthwise filter that are summed at a time.
 inline constexpr int depthwise_tiles_together = 4;
+
+// Blocks of grad_output whose products with a long depthwise filter's input are added up in registers.
+inline constexpr int64_t gradient_blocks_together = 8;
 
 // The most tiles of a block.
 inline constexpr int largest_tile_block = 512;
@@ -302,5 +316,9 @@ struct Plan {
 
   const char* algorithm_name() const { return name_of(algorithm); }
 };
+
+// Kinds of segments of the rows that are cut into tiles, by their taps: where the taps do not divide by the number of
+// segments, some have one tap less than the others.
+constexpr int peak_kinds(const Plan& plan) { return plan.problem.kernel_size % plan.rows.segment_count == 0 ? 1 : 2; }
 
 }  // namespace tapconv::kernels

@@ -27,14 +27,19 @@ constexpr int64_t least_pairs_per_block = 96;
 // Weights used by no more column tiles than this are read where they lie.
 constexpr int64_t most_uses_unpacked = 8;
 
+// Outputs of a block of the fallback: not many more than one tile, for the sake of which it runs, and enough of them
+// that its rows and weights pay.
+constexpr int64_t fallback_time = 128;
+
 // Outputs this long leave hardly any lanes empty.
 constexpr int64_t most_folded_vectors = 8;
 
 class Decision {
  public:
   Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           bool packed_ahead, bool folded)
+           bool packed_ahead, bool folded, int64_t most_time = INT64_MAX)
       : p_(problem),
+        most_time_(most_time),
         batch_(folded ? 1 : problem.batch),
         length_(folded ? problem.batch * problem.output_length : problem.output_length),
         tiles_(register_tiles(instruction_set.register_count)),
@@ -143,6 +148,7 @@ class Decision {
       const int64_t out_channels = plan_.out_block * plan_.tile_rows;
       time = std::min(time, l2_partial_bytes / (out_channels * element_));
     }
+    time = std::min(time, most_time_);
     time = std::max(time / tile_time_, int64_t(1)) * tile_time_;
     plan_.time_block = std::min(time, length_);
 
@@ -220,6 +226,7 @@ class Decision {
   }
 
   const Problem& p_;
+  const int64_t most_time_;  // of a block
   const int64_t batch_;
   const int64_t length_;  // outputs of a row
   const RegisterTiles& tiles_;
@@ -234,11 +241,11 @@ class Decision {
 };
 
 Plan decide_sum(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-                bool packed_ahead, bool folded) {
+                bool packed_ahead, bool folded, int64_t most_time = INT64_MAX) {
   if (sums_by_matrices(problem, instruction_set)) {
     return decide_matrix(problem, variant, instruction_set, slots, packed_ahead, folded);
   }
-  return Decision(problem, variant, instruction_set, slots, packed_ahead, folded).decide();
+  return Decision(problem, variant, instruction_set, slots, packed_ahead, folded, most_time).decide();
 }
 
 }  // namespace
@@ -266,7 +273,8 @@ Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const 
 }
 
 Plan direct_fallback(const Plan& tile_plan) {
-  Plan plan = decide_direct(tile_plan.problem, tile_plan.variant, *tile_plan.instruction_set, 1);
+  Plan plan = decide_sum(tile_plan.problem, tile_plan.variant, *tile_plan.instruction_set, 1, /*packed_ahead=*/false,
+                         /*folded=*/false, fallback_time);
   plan.slots = tile_plan.slots;
   plan.workspace_bytes += static_cast<size_t>(plan.slots - 1) * plan.slot_bytes;
   return plan;

@@ -36,7 +36,7 @@ Plan decide_best_direct(const Problem& problem, const ForwardVariant& variant, c
 std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
                                              const InstructionSet& instruction_set, int slots);
 
-// For the tiles of a plan whose sums may overflow: a direct plan whose blocks do not depend on the slots.
+// For what must not be transformed (filter_kinds.h): a direct plan whose blocks do not depend on the slots.
 Plan direct_fallback(const Plan& tile_plan);
 
 Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);

@@ -168,6 +168,60 @@ void copy_piece(const Problem& problem, const Storage* channel, int64_t first, i
   }
 }
 
+// Whole samples of at most a vector of outputs each, side by side in a segment for each tap of each channel. Which
+// lanes of an output are padding depends on the tap alone. Samples lie far apart, and so do segments: a few channels go
+// through all samples before the next ones, so that both stay in the first-level cache.
+template <class Vector, class Storage>
+class ShortSamples {
+  static constexpr int64_t most_taps = 16;
+  static constexpr int64_t channels_together = 8;
+
+ public:
+  explicit ShortSamples(const Problem& problem) : problem_(problem) {
+    usable_ = problem.output_length <= Vector::width && problem.kernel_size <= most_taps &&
+              problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
+    for (int64_t k = 0; usable_ && k < problem.kernel_size; ++k) {
+      real_[k] = real_samples(problem, k * problem.dilation - problem.padding_left, problem.output_length);
+    }
+  }
+
+  bool usable() const { return usable_; }
+
+  // From `input` on, to `rows`, which take `room` elements in each segment and get no more.
+  void copy(const RowLayout& layout, const Storage* input, int64_t channels, int64_t samples, int64_t room,
+            typename Vector::Scalar* rows) const {
+    for (int64_t first = 0; first < channels; first += channels_together) {
+      const int64_t last = first + channels_together < channels ? first + channels_together : channels;
+      for (int64_t n = 0; n < samples; ++n) {
+        const int64_t at = n * problem_.output_length;
+        for (int64_t c = first; c < last; ++c) {
+          const Storage* const channel =
+              input + n * problem_.input_strides.batch + c * problem_.input_strides.channel - problem_.padding_left;
+          copy_taps(channel, layout.segment_length, room - at, rows + c * layout.row_length + at);
+        }
+      }
+    }
+  }
+
+ private:
+  void copy_taps(const Storage* channel, int64_t segment_length, int64_t room, typename Vector::Scalar* to) const {
+    for (int64_t k = 0; k < problem_.kernel_size; ++k, channel += problem_.dilation, to += segment_length) {
+      const int from = static_cast<int>(real_[k].from);
+      const int count = static_cast<int>(real_[k].to) - from;
+      const auto values = count > 0 ? Vector::load_some(channel + from, from, count) : Vector::zero();
+      if (room >= Vector::width) {
+        Vector::store(to, values);
+      } else {
+        Vector::store_partial(to, values, static_cast<int>(problem_.output_length));
+      }
+    }
+  }
+
+  const Problem& problem_;
+  bool usable_;
+  RealSamples real_[most_taps];
+};
+
 // Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment
 // for each tap, which holds what the tap reads for one sample after the other.
 template <class Vector, class Storage>
@@ -175,14 +229,27 @@ void copy_folded_rows(const Plan& plan, const Storage* input, int64_t channels, 
                       typename Vector::Scalar* rows) {
   const Problem& problem = plan.problem;
   const RowLayout& layout = plan.rows;
+  const int64_t length = problem.output_length;
+  const ShortSamples<Vector, Storage> short_samples(problem);
+  const int64_t first_time = first_output % length;
+  const int64_t head = first_time == 0 ? 0 : length - first_time < count ? length - first_time : count;
+  const int64_t whole = short_samples.usable() ? (count - head) / length : 0;
+  input += first_output / length * problem.input_strides.batch;
+  short_samples.copy(layout, input + (head > 0 ? problem.input_strides.batch : 0), channels, whole, count - head,
+                     rows + head);
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t k = 0; k < problem.kernel_size; ++k) {
       typename Vector::Scalar* const segment = rows + c * layout.row_length + k * layout.segment_length;
-      const Storage* channel = input + c * problem.input_strides.channel +
-                               first_output / problem.output_length * problem.input_strides.batch;
-      int64_t time = first_output % problem.output_length;
+      const Storage* channel = input + c * problem.input_strides.channel;
+      int64_t time = first_time;
       for (int64_t at = 0; at < count; channel += problem.input_strides.batch) {
-        const int64_t left = problem.output_length - time;
+        if (at == head && whole > 0) {
+          at += whole * length;
+          channel += (whole - 1) * problem.input_strides.batch;
+          time = 0;
+          continue;
+        }
+        const int64_t left = length - time;
         const int64_t here = left < count - at ? left : count - at;
         const int64_t first = time * problem.stride + k * problem.dilation - problem.padding_left;
         copy_piece<Vector>(problem, channel, first, here, segment + at);

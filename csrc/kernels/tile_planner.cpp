@@ -5,6 +5,7 @@
 
 #include "blocking.h"
 #include "cost_model.h"
+#include "filter_kinds.h"
 #include "instruction_set.h"
 #include "planner.h"
 #include "register_tiles.h"
@@ -52,6 +53,7 @@ class Decision {
     plan_.packed_ahead = ahead == FiltersAhead::transformed;
     tiles_.transform = transform;
     tiles_.channels_together = 1;
+    tiles_.shared_groups = 1;
     tiles_.blocking = blocking;
     const bool usable = ahead != FiltersAhead::in_lanes || has_filter_lanes(tiles_);
     tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
@@ -283,6 +285,10 @@ class Decision {
     size_t at = cache_line_bytes;  // the task counter comes first
     tiles_.flags_at = at;
     at += aligned_bytes(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);
+    tiles_.kinds_at = at;
+    at += aligned_bytes(filter_kind_bytes(p_));
+    tiles_.peaks_at = at;
+    at += aligned_bytes(plan_.slots * tiles_.shared_groups);
     tiles_.fallback_at = at;
     plan_.offset_table_at = at;
     at += aligned_bytes(plan_.channel_block * 4);
@@ -311,6 +317,9 @@ class Decision {
     tiles_.slot_rows_at = within;
     tiles_.row_distance = row_distance();
     within += aligned_bytes(row_buffer_elements() * element_);
+    // Peaks and fractions for each group, then spare rows.
+    tiles_.slot_peaks_at = within;
+    within += aligned_bytes((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
     plan_.slot_bytes = within + cache_line_bytes;
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
 

@@ -102,23 +102,17 @@ void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::o
   const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
   check_request(problem, weight.scalar_type(), weight.sizes());
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
-  const auto run = [&](const kernels::Problem& part, int64_t sample, int64_t output_offset) {
-    const auto bytes = static_cast<int64_t>(input.element_size());
-    const char* const from =
-        static_cast<const char*>(input.const_data_ptr()) + sample * part.input_strides.batch * bytes;
-    char* const to =
-        static_cast<char*>(output.mutable_data_ptr()) + (sample * part.output_strides.batch + output_offset) * bytes;
-    launch(part, kernels::plan_forward,
-           [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
-             kernels::forward(plan, from, weight.const_data_ptr(),
-                              dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, to, workspace, parallel);
-           });
-  };
+  kernels::Problem by_kernels = problem;
   if (const auto blocks = overlap_save_for(problem, kernels::Direction::forward)) {
-    overlap_save_forward(problem, *blocks, input, weight, dense_bias, output, run);
-  } else {
-    run(problem, 0, 0);
+    if (overlap_save_forward(problem, *blocks, input, weight, dense_bias, output)) return;
+    by_kernels.algorithm = kernels::AlgorithmRequest::direct;
   }
+  launch(by_kernels, kernels::plan_forward,
+         [&](const kernels::Plan& plan, void* workspace, const kernels::Parallel& parallel) {
+           kernels::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),
+                            dense_bias.defined() ? dense_bias.const_data_ptr() : nullptr, output.mutable_data_ptr(),
+                            workspace, parallel);
+         });
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) {

@@ -1,7 +1,7 @@
 // The operators on CUDA devices, below autograd: they check, allocate, and hand pointers and the current stream to the
 // kernels. Device, stream and memory come by torch's interfaces for any device, so this compiles, links and loads with
 // a torch that knows no CUDA. The memory is that of torch's caching allocator, in stream order, and nothing here waits
-// for the device: a CUDA graph can capture it.
+// for the device, but to ask whether numbers may go by overlap-save: a CUDA graph can capture everything else.
 #include "ops/cuda.h"
 
 #include <ATen/Context.h>
@@ -13,6 +13,7 @@
 
 #include "cuda/conv1d.h"
 #include "ops/delegate.h"
+#include "ops/device_evenness.h"
 #include "ops/device_overlap_save.h"
 #include "ops/library_gradient.h"
 
@@ -41,6 +42,12 @@ cuda::Plan plan(PlanOf plan_of, const kernels::Problem& problem, const at::Tenso
   cuda::Device device{};
   check(cuda::describe_device(tensor.device().index(), &device), tensor);
   return plan_of(problem, device, current_settings());
+}
+
+// For numbers that overlap-save must not transform together.
+cuda::Plan plan_direct(PlanOf plan_of, kernels::Problem problem, const at::Tensor& tensor) {
+  problem.algorithm = kernels::AlgorithmRequest::direct;
+  return plan(plan_of, problem, tensor);
 }
 
 // run(workspace, stream) with memory for the plan and the current stream of the tensor's device, which is current.
@@ -83,13 +90,16 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   const auto shape = shape_of(Role::input, sizes, attributes);
   const at::Tensor grad_input = at::empty(shape, weight.options());
   if (sizes.batch == 0) return grad_input;
-  const cuda::Plan plan =
+  cuda::Plan plan =
       ops::plan(&cuda::plan_grad_input, problem_of(sizes, attributes, grad_output, grad_input, weight), weight);
   if (plan.algorithm == Algorithm::library) {
     return library_grad_input(plan.problem, batched(grad_output), weight).view(shape);
   }
   if (plan.algorithm == Algorithm::fft) {
-    return device_overlap_save_grad_input(plan.problem, batched(grad_output), weight).view(shape);
+    if (is_even_grad_input(plan.problem, batched(grad_output), weight)) {
+      return device_overlap_save_grad_input(plan.problem, batched(grad_output), weight).view(shape);
+    }
+    plan = plan_direct(&cuda::plan_grad_input, plan.problem, weight);
   }
   launch(plan, weight, [&](void* workspace, void* stream) {
     return cuda::grad_input(plan, grad_output.const_data_ptr(), weight.const_data_ptr(), grad_input.mutable_data_ptr(),
@@ -109,14 +119,17 @@ std::tuple<at::Tensor, at::Tensor> grad_weight_of(const at::Tensor& grad_output,
             wants_bias ? at::zeros({sizes.out_channels}, input.options()) : at::Tensor()};
   }
   const at::Tensor grad_weight = at::empty(shape, input.options());
-  const cuda::Plan plan =
+  cuda::Plan plan =
       ops::plan(&cuda::plan_grad_weight, problem_of(sizes, attributes, grad_output, input, grad_weight), input);
   if (plan.algorithm == Algorithm::library) {
     return library_grad_weight(plan.problem, batched(grad_output), batched(input), wants_bias);
   }
   if (plan.algorithm == Algorithm::fft) {
-    return {device_overlap_save_grad_weight(plan.problem, batched(grad_output), batched(input)),
-            wants_bias ? grad_bias_of(grad_output) : at::Tensor()};
+    if (is_even_grad_weight(plan.problem, batched(grad_output), batched(input))) {
+      return {device_overlap_save_grad_weight(plan.problem, batched(grad_output), batched(input)),
+              wants_bias ? grad_bias_of(grad_output) : at::Tensor()};
+    }
+    plan = plan_direct(&cuda::plan_grad_weight, plan.problem, input);
   }
   const at::Tensor grad_bias = wants_bias ? at::empty({sizes.out_channels}, input.options()) : at::Tensor();
   launch(plan, input, [&](void* workspace, void* stream) {
@@ -152,11 +165,14 @@ at::Tensor conv1d_cuda(const at::Tensor& input, const at::Tensor& weight, const 
   check_request(attributes);
   if (sizes.batch == 0) return output;
   const c10::OptionalDeviceGuard guard(input.device());
-  const cuda::Plan plan = ops::plan(&cuda::plan_forward, problem_of(sizes, attributes, output, input, weight), input);
+  cuda::Plan plan = ops::plan(&cuda::plan_forward, problem_of(sizes, attributes, output, input, weight), input);
   if (plan.algorithm == Algorithm::library) return delegate(input, weight, bias, raw);
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
   if (plan.algorithm == Algorithm::fft) {
-    return device_overlap_save_forward(plan.problem, batched(input), weight, dense_bias).view(output.sizes());
+    if (is_even_forward(plan.problem, batched(input), weight)) {
+      return device_overlap_save_forward(plan.problem, batched(input), weight, dense_bias).view(output.sizes());
+    }
+    plan = plan_direct(&cuda::plan_forward, plan.problem, input);
   }
   launch(plan, input, [&](void* workspace, void* stream) {
     return cuda::forward(plan, input.const_data_ptr(), weight.const_data_ptr(),

@@ -21,8 +21,8 @@ at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std
 // rules for vmap divide by the groups before anything is checked, which ends the process.
 void check_groups_under_transforms(const c10::SymInt& groups);
 
-// Does the innermost transform map a convolution of this input over nothing, and so without a weight of its own? torch's
-// rule gives such a result a shape that no sample's output has, and raises where the weight is mapped.
+// Does the innermost transform map a convolution of this input over nothing, and so without a weight of its own?
+// torch's rule gives such a result a shape that no sample's output has, and raises where the weight is mapped.
 bool is_mapped_over_nothing(const at::Tensor& input, const at::Tensor& weight);
 
 }  // namespace tapconv::ops

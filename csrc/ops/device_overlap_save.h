@@ -2,8 +2,8 @@
 // are fed whole tensors, as GPUs are. Gathering the blocks is one strided view, because the stride's and the dilation's
 // phases, the blocks and the samples each lie at constant distances.
 //
-// Unlike the one for the CPU it does not look at the numbers, which would wait for the device: a NaN or an infinity
-// reaches every output of its block. Nothing else here waits, so a CUDA graph can capture it.
+// Unlike the one for the CPU it does not look at the numbers: a NaN or an infinity reaches every output of its block,
+// and so does the rounding of large numbers. device_evenness.h says whether a call may come here.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -19,8 +19,8 @@ constexpr int64_t compared_whole = 16 << 10;
 constexpr int64_t fewest_places = 128;
 constexpr int64_t most_places = 512;
 
-// Are a weight of so many bytes and its copy alike wherever it is looked? In each of `count` equal stretches at one byte,
-// whose place is no multiple of anything, so that all taps are among them; and at both ends.
+// Are a weight of so many bytes and its copy alike wherever it is looked? In each of `count` equal stretches at one
+// byte, whose place is no multiple of anything, so that all taps are among them; and at both ends.
 template <typename Alike>
 bool alike_at_places(int64_t bytes, int64_t count, const Alike& alike) {
   const int64_t stretch = bytes / count;

@@ -5,11 +5,11 @@
 #include <c10/util/Half.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 #include "kernels/problem.h"
 #include "kernels/rows.h"
+#include "ops/block_division.h"
 
 namespace tapconv::ops {
 
@@ -56,29 +56,34 @@ void gather(const kernels::Problem& problem, const Storage* channel, const Posit
   std::fill(row + p.count, row + size, Scalar(0));
 }
 
-// Could transforms, products of spectra or their sums over these samples leave the range of the type? True for NaN and
-// infinity. Sums of squares of up to 2^80 (2^700 in double) leave room for 2^40 frequencies times channels.
-template <class Scalar>
-bool may_overflow(const Scalar* row, int64_t count) {
-  constexpr int lanes = 16;
-  Scalar squares[lanes] = {};
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    for (int lane = 0; lane < lanes; ++lane) squares[lane] += row[i + lane] * row[i + lane];
-  }
-  for (; i < count; ++i) squares[0] += row[i] * row[i];
-  Scalar sum = 0;
-  for (const Scalar square : squares) sum += square;
-  return !(sum <= std::ldexp(Scalar(1), sizeof(Scalar) == 8 ? 700 : 80));
+// The samples of an input (a segment of a channel) that a block reads for its first `results` outputs, into a row.
+template <class Scalar, class Storage>
+void gather_input(const BlockDivision& d, const Storage* input, const Unit& u, int64_t channel, int64_t segment,
+                  int64_t results, Scalar* row) {
+  const kernels::Problem& p = d.p;
+  const Storage* const from = input + u.sample * p.input_strides.batch + channel * p.input_strides.channel;
+  const int64_t first = u.phase * p.stride + segment * p.dilation - p.padding_left + u.first * d.b.step;
+  gather(p, from, {first, d.b.step, results == 0 ? 0 : results + d.taps_of(segment) - 1}, d.b.size, row);
+}
+
+// `count` gradients of a channel, from `before` results ahead of a block on, into a row.
+template <class Scalar, class Storage>
+void gather_gradient(const BlockDivision& d, const Storage* gradient, const Unit& u, int64_t channel, int64_t before,
+                     int64_t count, Scalar* row) {
+  kernels::Problem as_input = d.p;
+  as_input.padding_mode = kernels::PaddingMode::zeros;
+  as_input.input_length = d.p.output_length;
+  as_input.input_strides = d.p.output_strides;
+  const Storage* const from = gradient + u.sample * d.p.output_strides.batch + channel * d.p.output_strides.channel;
+  gather(as_input, from, {u.phase + (u.first - before) * d.b.apart, d.b.apart, count}, d.b.size, row);
 }
 
 // Writes results, each with `bias` added, to those of the positions that lie in [0, length).
-template <class Scalar, class Storage>
-void scatter(const Scalar* results, const Positions& p, int64_t length, int64_t time_stride, Scalar bias,
-             Storage* channel) {
+template <class Scalar, class To>
+void scatter(const Scalar* results, const Positions& p, int64_t length, int64_t time_stride, Scalar bias, To* channel) {
   const Part real = part_inside(p, length);
   for (int64_t i = real.from; i < real.to; ++i) {
-    channel[(p.first + i * p.step) * time_stride] = static_cast<Storage>(results[i] + bias);
+    channel[(p.first + i * p.step) * time_stride] = static_cast<To>(results[i] + bias);
   }
 }
 

@@ -174,8 +174,8 @@ TORCH_LIBRARY(tapconv, m) {
   const std::vector<at::Tag> tags = {at::Tag::pt2_compliant_tag};
   // Numbers may be symbolic, so that a traced program can compute them. Where a schema says so, torch.ops takes a list
   // and never a bare int; where it says int[1], it takes that too, but of symbolic numbers only what they happen to be.
-  // Hence a second overload of each, which torch.ops tries after the first. TorchScript's registry tells overloads apart
-  // by their types, for which SymInt and int are one: so `groups` is optional there, and refused if it is None.
+  // Hence a second overload of each, which torch.ops tries after the first. TorchScript's registry tells overloads
+  // apart by their types, for which SymInt and int are one: so `groups` is optional there, and refused if it is None.
   const auto define = [&](const std::string& name, const std::string& rest) {
     m.def((name + rest).c_str(), tags);
     const std::string optional = std::regex_replace(rest, std::regex("SymInt groups"), "int? groups");

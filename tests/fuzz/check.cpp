@@ -11,14 +11,17 @@
 
 #include "fuzz_case.h"
 #include "kernels/harness.h"
+#include "kernels/local_bound.h"
 #include "kernels/numbers.h"
 #include "kernels/planner.h"
 #include "kernels/tile_planner.h"
 #include "kernels/tile_transforms.h"
+#include "kernels/uneven_patterns.h"
 
 namespace tapconv::kernels::test {
 namespace {
 
+constexpr double direct_roundings = 8;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // The tensor whose numbers are made special: the one that is read along time. Zero padding stands beside the weight and
@@ -57,6 +60,10 @@ Arguments arguments_of(const FuzzCase& fuzz_case) {
     for (size_t i = 0; i < count; ++i) storage[generator() % storage.size()] = numbers[generator() % numbers.size()];
   };
   const double largest = largest_number(problem.data_type);
+  if (fuzz_case.numbers == Numbers::random && fuzz_case.pattern >= 0) {
+    apply(uneven_patterns()[static_cast<size_t>(fuzz_case.pattern)], problem.data_type,
+          signal_of(fuzz_case, arguments));
+  }
   if (fuzz_case.numbers == Numbers::not_finite) scatter({std::nan(""), infinity, -infinity});
   if (fuzz_case.numbers == Numbers::enormous) scatter({largest, -largest, -0.0});
   if (fuzz_case.numbers == Numbers::denormal) {
@@ -74,75 +81,22 @@ Tensor without_specials(Tensor tensor) {
   return tensor;
 }
 
-double largest_of_row(const Tensor& tensor, int64_t i, int64_t j) {
-  double largest = 0;
-  for (int64_t k = 0; k < tensor.sizes[2]; ++k) largest = std::max(largest, std::fabs(tensor.at(i, j, k)));
-  return largest;
-}
-
-double sum_of_row(const Tensor& tensor, int64_t i, int64_t j) {
-  double sum = 0;
-  for (int64_t k = 0; k < tensor.sizes[2]; ++k) sum += std::fabs(tensor.at(i, j, k));
-  return sum;
-}
-
-// What bounds the rounding of algorithms that transform a stretch of the signal at a time: all taps (of grad_weight:
-// all gradients) times the largest number of the signal, for each row of the result.
-Tensor magnitude_of_rows(Direction direction, const Problem& p, const Arguments& arguments) {
-  Tensor magnitude = empty_result(p, direction);
-  std::fill(magnitude.storage.begin(), magnitude.storage.end(), 0);
-  const int64_t group_in = p.in_channels / p.groups;
-  const int64_t group_out = p.out_channels / p.groups;
-  // A sample's gradient is the sum over all padded positions that copy it.
-  const double copies =
-      p.padding_mode == PaddingMode::zeros ? 1 : static_cast<double>(1 + p.padding_left + p.padding_right);
-  const auto add_to_row = [&](int64_t i, int64_t j, double term) {
-    for (int64_t k = 0; k < magnitude.sizes[2]; ++k) magnitude.at(i, j, k) += term;
-  };
-  const auto for_each_channel_pair = [&](auto body) {
-    for (int64_t n = 0; n < p.batch; ++n) {
-      for (int64_t o = 0; o < p.out_channels; ++o) {
-        for (int64_t c = 0; c < group_in; ++c) body(n, o, c, o / group_out * group_in + c);
-      }
-    }
-  };
-  switch (direction) {
-    case Direction::forward:
-      for_each_channel_pair([&](int64_t n, int64_t o, int64_t c, int64_t channel) {
-        add_to_row(n, o, sum_of_row(arguments.weight, o, c) * largest_of_row(arguments.input, n, channel));
-        if (c == 0 && !arguments.bias.empty()) add_to_row(n, o, std::fabs(arguments.bias[static_cast<size_t>(o)]));
-      });
-      break;
-    case Direction::grad_input:
-      for_each_channel_pair([&](int64_t n, int64_t o, int64_t c, int64_t channel) {
-        add_to_row(n, channel, copies * sum_of_row(arguments.weight, o, c) * largest_of_row(arguments.output, n, o));
-      });
-      break;
-    case Direction::grad_weight:
-      for_each_channel_pair([&](int64_t n, int64_t o, int64_t c, int64_t channel) {
-        add_to_row(o, c, sum_of_row(arguments.output, n, o) * largest_of_row(arguments.input, n, channel));
-      });
-      break;
-  }
-  return magnitude;
-}
-
 bool has_zero_stride(const Tensor& tensor) {
   return std::any_of(tensor.strides.begin(), tensor.strides.end(), [](int64_t stride) { return stride == 0; });
 }
 
 class Comparison {
  public:
-  // `roundings`: of the magnitude, that a sum may be off by.
-  Comparison(const FuzzCase& fuzz_case, const Arguments& arguments, bool by_transforms, double roundings)
+  // A direct sum may be off by some roundings of its own magnitude, one by transforms by those of what it sees.
+  Comparison(const FuzzCase& fuzz_case, const Arguments& arguments, bool by_transforms)
       : type_(fuzz_case.problem.data_type),
-        exact_required_(fuzz_case.numbers == Numbers::integers && !by_transforms),
+        exact_required_(fuzz_case.numbers == Numbers::integers),
         expected_(oracle(fuzz_case.direction, fuzz_case.problem, arguments)) {
     const Problem& problem = fuzz_case.problem;
     const Arguments finite{without_specials(arguments.input), arguments.weight, without_specials(arguments.output),
                            arguments.bias};
     if (by_transforms) {
-      expected_.magnitude = magnitude_of_rows(fuzz_case.direction, problem, finite);
+      expected_.magnitude = local_magnitude(fuzz_case.direction, problem, finite);
     } else if (fuzz_case.numbers == Numbers::not_finite) {
       expected_.magnitude = oracle(fuzz_case.direction, problem, finite).magnitude;
     }
@@ -151,6 +105,8 @@ class Comparison {
     // Sums of equal numbers round the same way at every step; others mostly cancel.
     const bool equal_terms =
         has_zero_stride(arguments.input) || has_zero_stride(arguments.weight) || has_zero_stride(arguments.output);
+    const double roundings =
+        by_transforms ? local_roundings * unit_roundoff(type_) / accumulation_roundoff(type_) : direct_roundings;
     roundings_ = equal_terms ? std::max(roundings, terms) : roundings;
     // Every product may lose what is smaller than the smallest number; so may what a transform divides by its size.
     const double divisor = by_transforms ? shape_of(TileTransform::fourier512).size : 1;
@@ -206,14 +162,6 @@ RunResult run_case(const FuzzCase& fuzz_case, const Arguments& arguments, const 
   return run(fuzz_case.direction, fuzz_case.problem, *fuzz_case.instruction_set, arguments, fuzz_case.guard, parallel);
 }
 
-// As docs/algorithms.md states them.
-double roundings_of(const FuzzCase& fuzz_case) {
-  const auto plan = forced_plan(fuzz_case, 1);
-  const bool winograd =
-      plan ? !is_fourier(plan->tiles.transform) : fuzz_case.problem.algorithm == AlgorithmRequest::winograd;
-  return winograd ? 32 : 8;
-}
-
 Parallel parallel_of(const FuzzCase& fuzz_case) {
   return fuzz_case.threads ? threads(fuzz_case.slots) : Parallel{fuzz_case.slots, serial().run};
 }
@@ -224,8 +172,7 @@ std::string fault_of(const FuzzCase& fuzz_case) {
   const RunResult actual = run_case(fuzz_case, arguments, parallel_of(fuzz_case));
   if (!actual.margins_intact) return "wrote beside the result or the workspace";
   if (!actual.gaps_intact) return "wrote between the elements of the result";
-  const std::string fault =
-      Comparison(fuzz_case, arguments, by_transforms, roundings_of(fuzz_case)).fault_of(actual.result);
+  const std::string fault = Comparison(fuzz_case, arguments, by_transforms).fault_of(actual.result);
   if (!fault.empty() || fuzz_case.slots == 1) return fault;
   return run_case(fuzz_case, arguments, serial()).bytes == actual.bytes ? "" : "other bits than with one slot";
 }

@@ -8,6 +8,7 @@
 #include "kernels/harness.h"
 #include "kernels/numbers.h"
 #include "kernels/tile_transforms.h"
+#include "kernels/uneven_patterns.h"
 
 namespace tapconv::kernels::test {
 namespace {
@@ -143,6 +144,9 @@ FuzzCase fuzz_case_of(std::span<const uint8_t> bytes) {
   problem.weight_strides = weight_strides(read.number(0, 6), problem.out_channels, problem.in_channels / problem.groups,
                                           problem.kernel_size, result != Direction::grad_weight);
   if (read.number(0, 2) == 2) fuzz_case.forced_blocking = TileBlocking::filter_lanes;
+  // After the end of an input there is none.
+  fuzz_case.pattern = static_cast<int>(read.number(0, 2 * static_cast<int64_t>(uneven_patterns().size()))) - 1;
+  if (fuzz_case.pattern >= static_cast<int>(uneven_patterns().size())) fuzz_case.pattern = -1;
   fuzz_case.problem = problem;
   return fuzz_case;
 }
@@ -154,7 +158,8 @@ std::string describe(const FuzzCase& fuzz_case) {
        << ", forced tiles " << fuzz_case.forced_tiles << " in blocking " << static_cast<int>(fuzz_case.forced_blocking)
        << ", " << fuzz_case.slots << " slots" << (fuzz_case.threads ? " on threads" : "") << ", guard "
        << (fuzz_case.guard == Guard::after ? "after" : "before") << (fuzz_case.bias ? ", bias" : "") << ", numbers "
-       << static_cast<int>(fuzz_case.numbers) << " of seed " << fuzz_case.seed << ": " << describe(fuzz_case.problem);
+       << static_cast<int>(fuzz_case.numbers) << " of seed " << fuzz_case.seed << ", pattern " << fuzz_case.pattern
+       << ": " << describe(fuzz_case.problem);
   return text.str();
 }
 

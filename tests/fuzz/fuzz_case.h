@@ -36,6 +36,7 @@ struct FuzzCase {
   bool bias;
   Numbers numbers;
   uint64_t seed;  // of the numbers
+  int pattern;    // of uneven_patterns.h that the signal's random ones are shaped by, or -1
 };
 
 FuzzCase fuzz_case_of(std::span<const uint8_t> bytes);

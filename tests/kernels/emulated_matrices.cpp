@@ -96,6 +96,11 @@ struct EmulatedHalfWords {
     for (int i = 0; i < count; ++i) a.lanes[i] = from[i];
     return a;
   }
+  static Register load_some(const BFloat16* from, int begin, int count) {
+    Register a{};
+    for (int i = 0; i < count; ++i) a.lanes[begin + i] = from[i];
+    return a;
+  }
   static void store(BFloat16* to, Register a) { store_partial(to, a, width); }
   static void store_partial(BFloat16* to, Register a, int count) {
     for (int i = 0; i < count; ++i) to[i] = a.lanes[i];

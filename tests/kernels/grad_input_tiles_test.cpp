@@ -11,6 +11,7 @@
 #include "harness.h"
 #include "kernels/input_gradient.h"
 #include "kernels/planner.h"
+#include "local_bound.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {
@@ -53,31 +54,6 @@ class GradInputTiles : public testing::TestWithParam<DataType> {
     }
     return count;
   }
-
-  // For each input channel: the sum over output channels of all taps times the largest gradient, borders included,
-  // which a padding mode adds to the samples they were copied from.
-  static std::vector<double> magnitudes(const Problem& p, const Arguments& arguments) {
-    const int64_t group_in = p.in_channels / p.groups;
-    const int64_t group_out = p.out_channels / p.groups;
-    std::vector<double> magnitude(static_cast<size_t>(p.in_channels), 0);
-    for (int64_t o = 0; o < p.out_channels; ++o) {
-      double largest = 0;
-      for (int64_t n = 0; n < p.batch; ++n) {
-        for (int64_t t = 0; t < p.output_length; ++t) {
-          largest = std::max(largest, std::fabs(arguments.output.at(n, o, t)));
-        }
-      }
-      for (int64_t c = 0; c < group_in; ++c) {
-        double taps = 0;
-        for (int64_t k = 0; k < p.kernel_size; ++k) taps += std::fabs(arguments.weight.at(o, c, k));
-        magnitude[static_cast<size_t>(o / group_out * group_in + c)] += taps * largest;
-      }
-    }
-    if (p.padding_mode != PaddingMode::zeros) {
-      for (double& m : magnitude) m *= static_cast<double>(1 + p.padding_left + p.padding_right);
-    }
-    return magnitude;
-  }
 };
 
 TEST_P(GradInputTiles, are_accurate) {
@@ -87,7 +63,7 @@ TEST_P(GradInputTiles, are_accurate) {
   for (Problem problem : problems()) {
     const Arguments arguments = random_arguments(problem, ++seed);
     const Sums expected = oracle(Direction::grad_input, problem, arguments);
-    const std::vector<double> magnitude = magnitudes(problem, arguments);
+    const Tensor magnitude = local_magnitude(Direction::grad_input, problem, arguments);
     problem.algorithm = seed % 3 == 0 ? AlgorithmRequest::winograd : AlgorithmRequest::fft;
     for (const InstructionSet* set : instruction_sets_under_test()) {
       const auto [some, phases] = tiled(problem, *set);
@@ -99,19 +75,7 @@ TEST_P(GradInputTiles, are_accurate) {
           run(Direction::grad_input, problem, *set, arguments, seed % 2 == 0 ? Guard::after : Guard::before, serial());
       ASSERT_TRUE(actual.margins_intact);
       ASSERT_TRUE(actual.gaps_intact);
-      for (int64_t n = 0; n < problem.batch; ++n) {
-        for (int64_t c = 0; c < problem.in_channels; ++c) {
-          for (int64_t i = 0; i < problem.input_length; ++i) {
-            const double exact = expected.value.at(n, c, i);
-            const double bound = 16 * accumulation_roundoff(problem.data_type) * magnitude[static_cast<size_t>(c)] +
-                                 2 * unit_roundoff(problem.data_type) * std::fabs(exact) +
-                                 std::fabs(exact - nearest(problem.data_type, exact));
-            ASSERT_LE(std::fabs(actual.result.at(n, c, i) - exact), bound)
-                << "sample " << n << ", " << c << ", " << i << ": got " << actual.result.at(n, c, i) << ", the sum is "
-                << exact;
-          }
-        }
-      }
+      ASSERT_LE(local_error(problem, expected, magnitude, actual.result), local_roundings);
     }
   }
   EXPECT_GT(tiles, 100);

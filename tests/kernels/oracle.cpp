@@ -17,8 +17,11 @@ Tensor empty_tensor(std::array<int64_t, 3> sizes, std::array<int64_t, 3> strides
   return tensor;
 }
 
-// Which input sample stands at `position`, counted from the first sample and possibly outside; -1 for a padded zero.
-int64_t source_of(const Problem& problem, int64_t position) {
+void fill(Tensor& tensor, double value) { std::fill(tensor.storage.begin(), tensor.storage.end(), value); }
+
+}  // namespace
+
+int64_t source_of_position(const Problem& problem, int64_t position) {
   const int64_t length = problem.input_length;
   if (position >= 0 && position < length) return position;
   switch (problem.padding_mode) {
@@ -33,31 +36,6 @@ int64_t source_of(const Problem& problem, int64_t position) {
   }
   return -1;
 }
-
-// Calls visit(n, o, c, channel, k, t, i) for every product weight[o, c, k] * input[n, channel, i] in output[n, o, t].
-template <typename Visit>
-void for_each_product(const Problem& problem, Visit visit) {
-  const int64_t in_per_group = problem.in_channels / problem.groups;
-  const int64_t out_per_group = problem.out_channels / problem.groups;
-  for (int64_t n = 0; n < problem.batch; ++n) {
-    for (int64_t o = 0; o < problem.out_channels; ++o) {
-      const int64_t first_channel = o / out_per_group * in_per_group;
-      for (int64_t c = 0; c < in_per_group; ++c) {
-        for (int64_t t = 0; t < problem.output_length; ++t) {
-          for (int64_t k = 0; k < problem.kernel_size; ++k) {
-            const int64_t position = t * problem.stride + k * problem.dilation - problem.padding_left;
-            const int64_t i = source_of(problem, position);
-            if (i >= 0) visit(n, o, c, first_channel + c, k, t, i);
-          }
-        }
-      }
-    }
-  }
-}
-
-void fill(Tensor& tensor, double value) { std::fill(tensor.storage.begin(), tensor.storage.end(), value); }
-
-}  // namespace
 
 const char* name_of(Direction direction) {
   switch (direction) {

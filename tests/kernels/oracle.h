@@ -43,6 +43,30 @@ struct Arguments {
   std::vector<double> bias;
 };
 
+// Which input sample stands at `position`, counted from the first sample and possibly outside; -1 for a padded zero.
+int64_t source_of_position(const Problem& problem, int64_t position);
+
+// Calls visit(n, o, c, channel, k, t, i) for every product weight[o, c, k] * input[n, channel, i] in output[n, o, t].
+template <typename Visit>
+void for_each_product(const Problem& problem, Visit visit) {
+  const int64_t in_per_group = problem.in_channels / problem.groups;
+  const int64_t out_per_group = problem.out_channels / problem.groups;
+  for (int64_t n = 0; n < problem.batch; ++n) {
+    for (int64_t o = 0; o < problem.out_channels; ++o) {
+      const int64_t first_channel = o / out_per_group * in_per_group;
+      for (int64_t c = 0; c < in_per_group; ++c) {
+        for (int64_t t = 0; t < problem.output_length; ++t) {
+          for (int64_t k = 0; k < problem.kernel_size; ++k) {
+            const int64_t position = t * problem.stride + k * problem.dilation - problem.padding_left;
+            const int64_t i = source_of_position(problem, position);
+            if (i >= 0) visit(n, o, c, first_channel + c, k, t, i);
+          }
+        }
+      }
+    }
+  }
+}
+
 struct Sums {
   Tensor value;
   Tensor magnitude;  // the same sums over absolute values, which rounding errors are measured by

@@ -13,18 +13,13 @@
 #include "kernels/planner.h"
 #include "kernels/tile_planner.h"
 #include "kernels/tile_transforms.h"
+#include "local_bound.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {
 namespace {
 
 using Forced = std::function<void(const Plan& plan, const std::string& what)>;
-
-// What docs/algorithms.md promises. Winograd's transform magnifies some samples, and its inverse some sums.
-constexpr double fourier_roundings = 16;
-constexpr double winograd_roundings = 32;
-// Of evenly spread numbers roundings cancel, and half of that is never reached.
-constexpr double share_for_random_numbers = 0.5;
 
 // One in so many.
 void append_some(std::vector<Problem>& problems, const std::vector<Problem>& more, size_t one_in) {
@@ -62,59 +57,23 @@ class Tiles : public testing::TestWithParam<DataType> {
       problem.data_type = GetParam();
       Arguments arguments = random_arguments(problem, ++seed);
       if (seed % 2 == 0) arguments.bias.clear();
-      expect_accurate(problem, arguments, share_for_random_numbers, 1 + problems.size() / 50, seed);
+      expect_accurate(problem, arguments, 1 + problems.size() / 50, seed);
       if (HasFatalFailure()) return;
     }
   }
 
-  // The error of a tile is bounded by roundings of |w| |x| over all its samples, not over those that one output reads:
-  // sum over c of (sum over k of |w|) * (largest |x| of the channel), and the bias.
-  static void expect_accurate(const Problem& problem, const Arguments& arguments, double share, uint64_t one_in,
-                              uint64_t turn) {
+  static void expect_accurate(const Problem& problem, const Arguments& arguments, uint64_t one_in, uint64_t turn) {
     const Sums expected = oracle(Direction::forward, problem, arguments);
-    const Tensor largest = magnitude_of_channels(problem, arguments, expected.value);
+    const Tensor magnitude = local_magnitude(Direction::forward, problem, arguments);
     const auto check = [&](const Plan& plan, const std::string& what) {
       SCOPED_TRACE(what);
       const Guard guard = turn % 4 < 2 ? Guard::after : Guard::before;
       const RunResult actual = run_forward(plan, arguments, guard, serial());
       ASSERT_TRUE(actual.margins_intact);
       ASSERT_TRUE(actual.gaps_intact);
-      const bool winograd = plan.algorithm == Algorithm::tiles && !is_fourier(plan.tiles.transform);
-      const double roundings = share * (winograd ? winograd_roundings : fourier_roundings);
-      const std::vector<bool> reached = reached_elements(expected.value);
-      for (size_t i = 0; i < reached.size(); ++i) {
-        if (!reached[i]) continue;
-        const double exact = expected.value.storage[i];
-        const double bound = roundings * accumulation_roundoff(problem.data_type) * largest.storage[i] +
-                             2 * unit_roundoff(problem.data_type) * std::fabs(exact) +
-                             std::fabs(exact - nearest(problem.data_type, exact));
-        ASSERT_LE(std::fabs(actual.result.storage[i] - exact), bound)
-            << "element " << i << " of " << reached.size() << ": got " << actual.result.storage[i] << ", the sum is "
-            << exact;
-      }
+      ASSERT_LE(local_error(problem, expected, magnitude, actual.result), local_roundings);
     };
     for_each_plan(problem, 1, check, one_in, turn);
-  }
-
-  static Tensor magnitude_of_channels(const Problem& p, const Arguments& arguments, Tensor magnitude) {
-    const int64_t group_in = p.in_channels / p.groups;
-    for (int64_t n = 0; n < p.batch; ++n) {
-      for (int64_t o = 0; o < p.out_channels; ++o) {
-        double sum = arguments.bias.empty() ? 0 : std::fabs(arguments.bias[static_cast<size_t>(o)]);
-        for (int64_t c = 0; c < group_in; ++c) {
-          double taps = 0;
-          for (int64_t k = 0; k < p.kernel_size; ++k) taps += std::fabs(arguments.weight.at(o, c, k));
-          double largest = 0;
-          const int64_t channel = o / (p.out_channels / p.groups) * group_in + c;
-          for (int64_t i = 0; i < p.input_length; ++i) {
-            largest = std::max(largest, std::fabs(arguments.input.at(n, channel, i)));
-          }
-          sum += taps * largest;
-        }
-        for (int64_t t = 0; t < p.output_length; ++t) magnitude.at(n, o, t) = sum;
-      }
-    }
-    return magnitude;
   }
 };
 
@@ -186,7 +145,7 @@ TEST_P(Tiles, adversarial_numbers) {
         Arguments arguments = random_arguments(problem, ++seed);
         fill_rows(arguments.input, samples, GetParam());
         fill_rows(arguments.weight, weights, GetParam());
-        expect_accurate(problem, arguments, 1, 1, seed);
+        expect_accurate(problem, arguments, 1, seed);
         if (HasFatalFailure()) return;
       }
     }

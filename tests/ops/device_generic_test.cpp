@@ -5,8 +5,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <vector>
 
+#include "ops/device_evenness.h"
 #include "ops/device_overlap_save.h"
 #include "ops/library_gradient.h"
 #include "ops/padding.h"
@@ -104,6 +106,56 @@ TEST(DeviceGeneric, OverlapSave) {
     expect_close(device_overlap_save_grad_input(p, r.grad_output, r.weight), r.gradients[0], 1e-10);
     expect_close(device_overlap_save_grad_weight(p, r.grad_output, r.input), r.gradients[1], 1e-10);
   }
+}
+
+// What may go by overlap-save, and what must not: numbers of very different size side by side, such as are not finite,
+// whole ones, and filters that copy.
+TEST(DeviceGeneric, EvenNumbers) {
+  at::manual_seed(5);
+  Problem p{};
+  p.data_type = kernels::DataType::float64;
+  p.padding_mode = PaddingMode::zeros;
+  p.batch = 2;
+  p.in_channels = p.out_channels = 6;
+  p.groups = 3;
+  p.input_length = 3000;
+  p.kernel_size = 40;
+  p.stride = 1;
+  p.dilation = 2;
+  p.output_length = p.input_length - (p.kernel_size - 1) * p.dilation;
+  const at::TensorOptions options(at::kDouble);
+  const at::Tensor weight = at::rand({6, 2, 40}, options) + 1;
+  const at::Tensor input = at::rand({2, 6, 3000}, options) + 1;
+  const at::Tensor grad_output = at::rand({2, 6, p.output_length}, options) + 1;
+  EXPECT_TRUE(is_even_forward(p, input, weight));
+  EXPECT_TRUE(is_even_grad_weight(p, grad_output, input));
+  for (const double special : {1e4, 1e30, std::nan(""), HUGE_VAL}) {
+    at::Tensor loud = input.clone();
+    loud.index_put_({1, 3, 1500}, at::scalar_tensor(special, options));
+    EXPECT_FALSE(is_even_forward(p, loud, weight)) << special;
+    EXPECT_FALSE(is_even_grad_weight(p, grad_output, loud)) << special;
+    at::Tensor gradient = grad_output.clone();
+    gradient.index_put_({0, 2, 1000}, at::scalar_tensor(special, options));
+    EXPECT_FALSE(is_even_grad_input(p, gradient, weight)) << special;
+  }
+  at::Tensor silent = input.clone();
+  silent.narrow(2, 0, 1000).zero_();
+  EXPECT_FALSE(is_even_forward(p, silent, weight));
+  EXPECT_FALSE(is_even_forward(p, input.round(), weight.round()));
+  EXPECT_FALSE(is_even_grad_weight(p, grad_output.round(), input.round()));
+  at::Tensor copies = weight.clone();
+  copies.select(0, 4).narrow(1, 1, 39).zero_();
+  EXPECT_FALSE(is_even_forward(p, input, copies));
+  // Every position sees as much as any other.
+  p.kernel_size = 1;
+  p.output_length = p.input_length;
+  const at::Tensor everywhere = at::rand({2, 6, p.output_length}, options) + 1;
+  const at::Tensor one_tap = at::rand({6, 2, 1}, options) + 1;
+  EXPECT_FALSE(is_even_grad_input(p, everywhere, one_tap));  // single taps copy
+  p.kernel_size = 2;
+  p.dilation = 1;
+  p.output_length = p.input_length - 1;
+  EXPECT_TRUE(is_even_grad_input(p, everywhere.narrow(2, 0, p.output_length), at::rand({6, 2, 2}, options) + 1));
 }
 
 TEST(DeviceGeneric, LibraryGradients) {

@@ -98,6 +98,114 @@ def assert_within_bound(output, expected, magnitude, algorithm: str) -> None:
     assert excess <= 0, f"error exceeds the bound by {excess:.3g}"
 
 
+# How many roundings of what an output sees its error may be, by any algorithm.
+LOCAL_ROUNDINGS = 64
+
+
+def window_maximum(x: torch.Tensor, taps: int, stride: int = 1, dilation: int = 1) -> torch.Tensor:
+    """The largest of the `taps` samples, `dilation` apart, that each output of a convolution sees."""
+    count = x.shape[-1] - (taps - 1) * dilation
+    covered = 1  # taps that each element stands for
+    while 2 * covered <= taps:
+        x = torch.maximum(x[..., : x.shape[-1] - covered * dilation], x[..., covered * dilation :])
+        covered *= 2
+    rest = (taps - covered) * dilation
+    return torch.maximum(x[..., :count], x[..., rest : rest + count])[..., ::stride]
+
+
+def _padded(x: torch.Tensor, padding: tuple[int, int], mode: str) -> torch.Tensor:
+    return x if padding == (0, 0) else torch.nn.functional.pad(x, padding, "constant" if mode == "zeros" else mode)
+
+
+def _by_group(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """(batch, groups, length): the largest magnitude over the channels of each group."""
+    return x.double().abs().unflatten(1, (groups, -1)).amax(2)
+
+
+def seen_by_output(input, weight, stride=1, padding=(0, 0), dilation=1, groups=1, padding_mode="zeros"):
+    """For each output the largest sample that it sees, times the sum of the magnitudes of its filter."""
+    seen = window_maximum(_padded(_by_group(input, groups), padding, padding_mode), weight.shape[-1], stride, dilation)
+    sums = weight.double().abs().sum((1, 2))
+    return seen.repeat_interleave(weight.shape[0] // groups, 1) * sums[:, None]
+
+
+def seen_by_input_gradient(
+    grad_output, weight, input_length, stride=1, padding=(0, 0), dilation=1, groups=1, padding_mode="zeros"
+):
+    """The same for the gradient by each sample, which sees the gradients of the outputs that see the sample. What a
+    padding copies from it is a sum of its own."""
+    taps = weight.shape[-1]
+    span = (taps - 1) * dilation
+    length = sum(padding) + input_length
+    outputs = _by_group(grad_output, groups)
+    spread = outputs.new_zeros(*outputs.shape[:2], span + max(length, (outputs.shape[-1] - 1) * stride + 1 + span))
+    spread[..., span : span + (outputs.shape[-1] - 1) * stride + 1 : stride] = outputs
+    seen = window_maximum(spread, taps, 1, dilation)[..., :length]
+    # Only taps whose distance fits the stride meet an output.
+    by_tap = weight.double().abs().unflatten(0, (groups, -1)).sum(1).flatten(0, 1)
+    distances = torch.arange(taps) * dilation % stride
+    sums = torch.stack([by_tap[:, distances == phase].sum(-1) for phase in range(min(stride, length))], -1)
+    bound = seen.repeat_interleave(weight.shape[1], 1) * sums[:, torch.arange(length) % stride]
+    samples = bound.new_zeros(*bound.shape[:2], input_length, requires_grad=True)
+    return torch.autograd.grad(_padded(samples, padding, padding_mode), samples, bound)[0]
+
+
+def seen_by_weight_gradient(
+    grad_output, input, kernel_size, stride=1, padding=(0, 0), dilation=1, groups=1, padding_mode="zeros"
+):
+    """The same for the gradient by each weight: for each sample of the batch, the largest number that the weight
+    meets, times the sum of the magnitudes of the output's gradients."""
+    padded = _padded(input.double().abs(), padding, padding_mode)
+    seen = window_maximum(padded, grad_output.shape[-1], dilation, stride)[..., :kernel_size]
+    sums = grad_output.double().abs().sum(-1).unflatten(1, (groups, -1))
+    return torch.einsum("ngo,ngck->gock", sums, seen.unflatten(1, (groups, -1))).flatten(0, 1)
+
+
+def roundings(actual: torch.Tensor, exact: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """By how many roundings of `seen`, in the type that sums are made in, each element is off, beside what storing it
+    in its own type rounds. Infinite where nothing is seen and the element is not exact."""
+    assert actual.shape == exact.shape == seen.shape
+    accumulation = torch.float64 if actual.dtype == torch.float64 else torch.float32
+    error = (actual.double() - exact).abs()
+    if actual.dtype != accumulation:
+        info = torch.finfo(actual.dtype)
+        error = (error - 1.01 * (0.5 * info.eps * exact.abs() + 0.5 * info.smallest_normal * info.eps)).clamp(min=0)
+    # An oracle in double is no better than its own roundings.
+    return torch.where(error == 0, 0.0, error / (0.5 * torch.finfo(accumulation).eps * seen))
+
+
+def local_roundings(dtype: torch.dtype) -> float:
+    """The stated bound, which counts roundings of the type itself, in those of the type that its sums are made in."""
+    return LOCAL_ROUNDINGS * (torch.finfo(dtype).eps / torch.finfo(torch.float32).eps if dtype.itemsize == 2 else 1)
+
+
+# Rows of numbers of very different size side by side: from even ones, their positions and how many there are.
+PATTERNS = {
+    "even": lambda x, i, n: x,
+    "masked by -1e9": lambda x, i, n: torch.where(i < n // 2, x, -1e9),
+    "masked by 3e4": lambda x, i, n: torch.where(i >= n // 3, x, 3e4),
+    "masked by 2e2": lambda x, i, n: torch.where(i < 2 * n // 3, x, 2e2),
+    "a click": lambda x, i, n: torch.where(i == n // 2, 1e4, x),
+    "an onset": lambda x, i, n: x * torch.where(i < n // 2, 1e-4, 1e2),
+    "an impulse": lambda x, i, n: (i == n // 3).to(x.dtype).expand_as(x),
+    "leading silence": lambda x, i, n: torch.where(i < n // 2, 0.0, x),
+    "growth": lambda x, i, n: x * torch.exp(14 * i / n),
+}
+
+
+def pattern(name: str, x: torch.Tensor) -> torch.Tensor:
+    """The pattern along the last dimension, in the tensor's type."""
+    position = torch.arange(x.shape[-1])
+    return PATTERNS[name](x.float(), position, x.shape[-1]).to(x.dtype).clone()
+
+
+def assert_locally_accurate(actual, exact, seen, factor: float = LOCAL_ROUNDINGS) -> None:
+    """Each element within `factor` roundings of what it sees; exact if it sees nothing."""
+    if actual.numel():
+        worst = roundings(actual, exact, seen).max().item()
+        assert worst <= factor, f"off by {worst:.3g} roundings of what it sees"
+
+
 def grid() -> Iterator[Problem]:
     """Every combination of stride, dilation, kernel, groups and padding on a short odd length, then edges."""
     for stride, dilation, kernel_size, groups, padding in itertools.product(

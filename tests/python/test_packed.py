@@ -237,6 +237,19 @@ except RuntimeError as error:
     assert f"packed for the instruction set {tapconv.isa()}, and this process uses {others[0]}" in result.stdout, result
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: str(problem.shape))
+def test_unpacking(problem, dtype):
+    _, weight, _ = problem.tensors(dtype)
+    attributes = {"stride": problem.stride, "dilation": problem.dilation, "groups": problem.groups}
+    arguments = (pack(problem, weight), weight.shape, dtype)
+    assert torch.equal(torch.ops.tapconv.unpack_weight(*arguments, **attributes), weight)
+    tests = ("test_schema", "test_faketensor")
+    torch.library.opcheck(torch.ops.tapconv.unpack_weight.default, arguments, attributes, test_utils=tests)
+    with pytest.raises(RuntimeError, match="packed for dilation"):
+        torch.ops.tapconv.unpack_weight(*arguments, **{**attributes, "dilation": 4})
+
+
 def test_nothing_is_differentiable():
     weight = torch.randn(4, 2, 3, requires_grad=True)
     packed = tapconv.pack_weight(weight)

@@ -1,5 +1,9 @@
 """`tapconv.enabled` and `tapconv.enable`: torch's functions computed by tapconv in code that nobody changed."""
 
+import copy
+import pickle
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -179,3 +183,37 @@ def test_scripted(process_wide):
 
     assert "tapconv::conv1d" in str(function.graph)
     torch.testing.assert_close(function(SIGNAL, FILTERS), EXPECTED[0])
+
+
+class HoldsFunctions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.functions = [torch.conv1d, F.conv_transpose1d, F.pad]
+
+
+@cpu_only
+def test_functions_are_pickled_by_torchs_names(process_wide, tmp_path):
+    model = HoldsFunctions()
+    for function in model.functions:
+        assert pickle.loads(pickle.dumps(function)) is function is copy.deepcopy(function)
+    torch.save(model, tmp_path / "model.pt")
+    assert torch.load(tmp_path / "model.pt", weights_only=False).functions == model.functions
+    tapconv.disable()
+    torchs = [torch.conv1d, torch.conv_transpose1d, F.pad]
+    assert torch.load(tmp_path / "model.pt", weights_only=False).functions == torchs
+    for function, theirs in zip(model.functions[:2], torchs, strict=False):
+        assert pickle.loads(pickle.dumps(function)) is theirs and copy.deepcopy(function) is function
+
+
+@cpu_only
+def test_pickled_functions_load_without_tapconv(process_wide, tmp_path):
+    with open(tmp_path / "functions.pt", "wb") as file:
+        pickle.dump([torch.conv1d, F.conv_transpose1d, F.pad], file)
+    program = f"""
+import pickle, sys, torch
+with open({str(tmp_path / "functions.pt")!r}, "rb") as file:
+    functions = pickle.load(file)
+assert functions == [torch.conv1d, torch.conv_transpose1d, torch.nn.functional.pad], functions
+assert "tapconv" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

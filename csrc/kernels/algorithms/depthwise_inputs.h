@@ -8,10 +8,10 @@
 
 #include "../plan.h"
 #include "../rows.h"
+#include "depthwise_peaks.h"
 #include "spectrum.h"
 #include "tile_gather.h"
 #include "tile_grid.h"
-#include "value_range.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -32,6 +32,7 @@ class DepthwiseInputs {
         size_(shape_of(plan.depthwise.transform).size),
         row_problem_(plan.problem),
         ring_(reinterpret_cast<Scalar*>(slot + cut_.slot_inputs_at)),
+        peaks_(plan.depthwise, reinterpret_cast<Scalar*>(slot + cut_.slot_peaks_at)),
         samples_(reinterpret_cast<Scalar*>(slot + cut_.slot_samples_at)),
         rows_(reinterpret_cast<Scalar*>(slot + cut_.slot_rows_at)),
         pointers_(reinterpret_cast<const Scalar**>(slot + cut_.slot_pointers_at)) {
@@ -53,18 +54,38 @@ class DepthwiseInputs {
     have_samples_ = false;
   }
 
-  // Transforms all blocks up to `end` that are not transformed yet; calls `unfit(block)` for those whose samples might
-  // leave the range of the type in a transform, or hold a NaN or an infinity.
-  template <class Unfit>
-  void transform_up_to(int64_t end, const Unfit& unfit) {
+  // Transforms all blocks up to `end` that are not transformed yet.
+  void transform_up_to(int64_t end) {
     if (one_row_) {
-      for (; next_block_ < end; next_block_ += width) transform_one_row(unfit);
+      for (; next_block_ < end; next_block_ += width) transform_one_row();
       return;
     }
-    for (; next_block_ < end; ++next_block_) {
-      if (!transform(next_block_)) unfit(next_block_);
-    }
+    for (; next_block_ < end; ++next_block_) transform(next_block_);
   }
+
+  // The largest magnitudes of a block in the ring, lane by lane: of all its samples, and of pieces of them.
+  class BlockPeaks {
+   public:
+    Register all() const { return load(all_); }
+    Register piece(int64_t i) const { return load(pieces_ + i * width); }
+
+   private:
+    friend class DepthwiseInputs;
+    BlockPeaks(const Scalar* all, const Scalar* pieces, bool one_lane)
+        : all_(all), pieces_(pieces), one_lane_(one_lane) {}
+    Register load(const Scalar* from) const { return one_lane_ ? Vector::broadcast(*from) : Vector::load(from); }
+
+    const Scalar* all_;
+    const Scalar* pieces_;
+    bool one_lane_;
+  };
+  BlockPeaks peaks_of(int64_t block) const {
+    const int64_t entry = entry_of(block);
+    const int64_t lane = lane_of(block);
+    return {peaks_.all(entry) + lane, peaks_.piece(entry, 0) + lane, one_row_};
+  }
+  int64_t piece_length() const { return peaks_.piece_length(); }
+  int64_t pieces() const { return peaks_.pieces(); }
 
   // sums[r] = the sum over p of (spectrum of block first + r + p) * filters[p], or `accumulate`s it.
   void multiply(int64_t first, const Scalar* filters, int64_t filter_count, Scalar* sums, int sum_count,
@@ -94,16 +115,13 @@ class DepthwiseInputs {
  private:
   int64_t group_of(int64_t out_channel) const { return out_channel / (problem_.out_channels / problem_.groups); }
 
-  // In the ring; with one row, from the block's lane on.
-  Scalar* spectrum_of(int64_t block) const {
-    if (!one_row_) return ring_ + block % cut_.ring * spectrum();
-    const int64_t number = block - first_block_;
-    return ring_ + number / width % cut_.ring * spectrum() + number % width;
-  }
+  // In the rings. With one row, blocks share an entry, a lane each.
+  int64_t entry_of(int64_t block) const { return (one_row_ ? (block - first_block_) / width : block) % cut_.ring; }
+  int64_t lane_of(int64_t block) const { return one_row_ ? (block - first_block_) % width : 0; }
+  Scalar* spectrum_of(int64_t block) const { return ring_ + entry_of(block) * spectrum() + lane_of(block); }
 
   // The next blocks of the one row, as many as there are lanes.
-  template <class Unfit>
-  void transform_one_row(const Unfit& unfit) {
+  void transform_one_row() {
     const int64_t left = cut_.blocks + cut_.parts - 1 - next_block_;
     const int count = static_cast<int>(left < width ? left : width);
     const Storage* const channel =
@@ -111,20 +129,19 @@ class DepthwiseInputs {
     const int64_t position = next_block_ * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
     copy_segment<Vector>(row_problem_, channel, position, (count - 1) * cut_.outputs + size_, rows_);
     const Scalar* from[width];
-    for (int l = 0; l < width; ++l) {
-      from[l] = rows_ + (l < count ? l : 0) * cut_.outputs;
-      if (l < count && !is_ordinary<Vector>(from[l], size_)) unfit(next_block_ + l);
-    }
+    for (int l = 0; l < width; ++l) from[l] = rows_ + (l < count ? l : 0) * cut_.outputs;
     gather_samples<Vector>(from, size_, samples_);
+    peaks_.keep(entry_of(next_block_), samples_, 0, 0);
     functions_.forward(samples_, spectrum_of(next_block_));
   }
 
-  bool transform(int64_t block) {
+  void transform(int64_t block) {
     Scalar* const to = spectrum_of(block);
     if (is_padding(block)) {
       fill_zeros<Vector>(to, spectrum());
+      peaks_.keep_zeros(entry_of(block));
       have_samples_ = false;
-      return true;
+      return;
     }
     const int64_t kept = have_samples_ ? size_ - cut_.outputs : 0;
     for (int64_t i = 0; i < kept * width; i += width) {
@@ -132,8 +149,8 @@ class DepthwiseInputs {
     }
     gather(block * cut_.outputs + kept, size_ - kept, samples_ + kept * width);
     have_samples_ = true;
+    peaks_.keep(entry_of(block), samples_, kept > 0 ? entry_of(block - 1) : 0, kept);
     functions_.forward(samples_, to);
-    return is_ordinary<Vector>(samples_, size_ * width);
   }
 
   // Does a block lie in zero padding altogether?
@@ -174,6 +191,7 @@ class DepthwiseInputs {
   const int size_;
   Problem row_problem_;
   Scalar* const ring_;  // spectra of the latest blocks
+  DepthwisePeaks<Vector> peaks_;
   Scalar* const samples_;
   Scalar* const rows_;
   const Scalar** const pointers_;

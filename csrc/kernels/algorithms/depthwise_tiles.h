@@ -5,8 +5,10 @@
 // 1966, Gardner 1995), with channels for lanes.
 #pragma once
 
+#include "../filter_kinds.h"
 #include "../kernel_table.h"
 #include "depthwise_inputs.h"
+#include "depthwise_repair.h"
 #include "tile_gather.h"
 
 namespace tapconv::kernels {
@@ -31,7 +33,8 @@ class DepthwiseTileRunner {
         inputs_(plan, operands.input, own_),
         filters_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
-        lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)) {}
+        lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)),
+        repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
   // A vector of channels, for a range of samples and a range of output blocks.
   void run(int64_t task) {
@@ -53,18 +56,18 @@ class DepthwiseTileRunner {
 
  private:
   void transform_filters() {
-    Scalar squares = 0;
+    Register squares = Vector::zero();
     for (int64_t part = 0; part < cut_.parts; ++part) {
       const int64_t first = part * cut_.part_taps;
       const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
       gather_taps(first, taps);
-      squares += square_sum<Vector>(lanes_samples_, taps * width);
+      squares = Vector::add(squares, square_sums<Vector>(lanes_samples_, taps * width));
       fill_zeros<Vector>(lanes_samples_ + taps * width, (size_ - taps) * width);
       Scalar* const filter = filters_ + part * inputs_.spectrum();
       functions_.forward(lanes_samples_, filter);
       finish_filter<Vector>(size_, filter);
     }
-    if (!(squares <= largest_square_sum<Scalar>)) raise_flag(flags() + lane_group_);
+    Vector::store(squares_, squares);
   }
 
   // Taps [first, first + taps) of all lanes to [tap][lane].
@@ -98,11 +101,9 @@ class DepthwiseTileRunner {
 
   void run_row(int64_t sample, int64_t phase, int64_t first_block, int64_t last_block) {
     inputs_.select_row(sample, phase, first_block);
-    const int64_t input_blocks = cut_.blocks + cut_.parts - 1;
-    char* const row_flags = flags() + cut_.lane_groups + (sample * cut_.lane_groups + lane_group_) * input_blocks;
     for (int64_t block = first_block; block < last_block; block += depthwise_tiles_together) {
       const int count = static_cast<int>(smaller(depthwise_tiles_together, last_block - block));
-      inputs_.transform_up_to(block + count + cut_.parts - 1, [&](int64_t unfit) { raise_flag(row_flags + unfit); });
+      inputs_.transform_up_to(block + count + cut_.parts - 1);
       inputs_.multiply(block, filters_, cut_.parts, sums_, count, false);
       for (int r = 0; r < count; ++r) write_block(sample, phase, block + r, sums_ + r * inputs_.spectrum());
     }
@@ -115,19 +116,22 @@ class DepthwiseTileRunner {
       Vector::store(spectrum, Vector::add(Vector::load(spectrum), constant));
     }
     functions_.inverse(spectrum, lanes_samples_);
+    const int64_t first = block * cut_.outputs;
+    const int64_t row_length = (problem_.output_length - phase + cut_.phases - 1) / cut_.phases;
+    const int64_t count = smaller(cut_.outputs, row_length - first);
+    if (count <= 0) return;
     if (plan_.variant.wide_output) {
-      scatter(sample, phase, block, static_cast<Scalar*>(operands_.output));
+      scatter(sample, phase, first, count, static_cast<Scalar*>(operands_.output));
+      repair(sample, phase, block, count, static_cast<Scalar*>(operands_.output));
     } else {
-      scatter(sample, phase, block, static_cast<Storage*>(operands_.output));
+      scatter(sample, phase, first, count, static_cast<Storage*>(operands_.output));
+      repair(sample, phase, block, count, static_cast<Storage*>(operands_.output));
     }
   }
 
   template <class To>
-  void scatter(int64_t sample, int64_t phase, int64_t block, To* output) {
+  void scatter(int64_t sample, int64_t phase, int64_t first, int64_t count, To* output) {
     const ActivationStrides& strides = problem_.output_strides;
-    const int64_t first = block * cut_.outputs;
-    const int64_t row_length = (problem_.output_length - phase + cut_.phases - 1) / cut_.phases;
-    const int64_t count = smaller(cut_.outputs, row_length - first);
     const int64_t distance = strides.time * cut_.phases;
     To* const to = output + sample * strides.batch + first_channel_ * strides.channel +
                    (first * cut_.phases + phase) * strides.time;
@@ -141,7 +145,52 @@ class DepthwiseTileRunner {
     }
   }
 
-  char* flags() const { return workspace() + cut_.flags_at; }
+  // Rewrites those of the block's outputs that its transforms must not compute.
+  template <class To>
+  void repair(int64_t sample, int64_t phase, int64_t block, int64_t count, To* output) {
+    Scalar largest[width];
+    Scalar seen[width];
+    find_peaks(block, count, largest, seen);
+    constexpr auto ratio = largest_ratio<Storage>(TileTransform::fourier8);
+    const auto* const kinds = reinterpret_cast<const FilterKind*>(workspace() + cut_.kinds_at) + first_channel_;
+    for (int l = 0; l < lanes_; ++l) {
+      const bool fits = squares_[l] <= largest_square_sum<Scalar>;
+      const bool uneven = largest[l] != 0 && is_uneven(largest[l], seen[l], ratio);
+      if (fits && !uneven && kinds[l] == FilterKind::ordinary) continue;
+      repair_.select({first_channel_ + l, sample, phase, block * cut_.outputs, count}, fits);
+      if (!fits || kinds[l] == FilterKind::single_taps) {
+        repair_.rewrite_all(fits && largest[l] <= largest_sample<Scalar>, output);
+        continue;
+      }
+      if (uneven) repair_.rewrite_uneven(largest[l], ratio, output);
+      if (kinds[l] == FilterKind::whole) repair_.rewrite_whole(output);
+    }
+  }
+
+  // For each lane, the largest magnitude that the transforms behind a block's outputs hold, and one that is no larger
+  // than the largest that any of these outputs sees.
+  void find_peaks(int64_t block, int64_t count, Scalar* largest, Scalar* seen) const {
+    const int64_t piece = inputs_.piece_length();
+    const int64_t end = count + problem_.kernel_size - 1;  // of what the outputs see
+    Register all = Vector::zero();
+    Register common = Vector::zero();  // what every output sees
+    Register least = Vector::broadcast(std::numeric_limits<Scalar>::max());
+    for (int64_t part = 0; part < cut_.parts; ++part) {
+      const auto peaks = inputs_.peaks_of(block + part);
+      all = Vector::larger_magnitude(all, peaks.all());
+      const bool last = part + 1 == cut_.parts;
+      // The next block holds the rest of this one's samples again.
+      const int64_t pieces = last ? inputs_.pieces() : cut_.outputs / piece;
+      for (int64_t i = 0; i < pieces && part * cut_.outputs + (i + 1) * piece <= end; ++i) {
+        const Register here = peaks.piece(i);
+        least = Vector::smaller_magnitude(least, here);
+        if (part > 0 && !last) common = Vector::larger_magnitude(common, here);
+      }
+    }
+    Vector::store(largest, all);
+    Vector::store(seen, Vector::larger_magnitude(common, least));
+  }
+
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -156,6 +205,8 @@ class DepthwiseTileRunner {
   Scalar* const filters_;        // [part] spectra
   Scalar* const sums_;           // spectra of some output blocks
   Scalar* const lanes_samples_;  // [sample][lane] of a part of the filter, then of outputs
+  DepthwiseRepair<Vector, Storage> repair_;
+  Scalar squares_[width] = {};  // sums of those of each lane's taps
   int64_t lane_group_ = 0;
   int64_t first_channel_ = 0;
   int lanes_ = 0;

@@ -5,6 +5,7 @@
 
 #include "../kernel_table.h"
 #include "depthwise_inputs.h"
+#include "grad_weight_lane_repair.h"
 #include "grad_weight_sums.h"
 
 namespace tapconv::kernels {
@@ -29,7 +30,9 @@ class GradWeightDepthwiseTileRunner {
         inputs_(plan, operands.input, own_),
         gradients_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
-        lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)) {}
+        lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)),
+        repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_seen_at),
+                reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
   // A vector of channels, for all samples.
   void run(int64_t task) {
@@ -38,6 +41,7 @@ class GradWeightDepthwiseTileRunner {
     inputs_.select_channels(first_channel_, lanes_);
     zero_sums<Vector>(sums_, cut_.parts * inputs_.spectrum());
     Vector::store(bias_, Vector::zero());
+    repair_.clear();
     for (int64_t n = 0; n < p_.batch; ++n) {
       for (int64_t phase = 0; phase < cut_.phases; ++phase) add_row(n, phase);
     }
@@ -55,8 +59,13 @@ class GradWeightDepthwiseTileRunner {
       const int64_t count = smaller(cut_.gradient_blocks, cut_.blocks - block);
       for (int64_t i = 0; i < count; ++i) {
         transform_gradient(sample, phase, block + i, gradients_ + i * inputs_.spectrum());
+        Vector::store(magnitudes_[i], magnitude_sum_);
       }
-      inputs_.transform_up_to(block + count + cut_.parts - 1, [this](int64_t) { raise_flag(flag_); });
+      inputs_.transform_up_to(block + count + cut_.parts - 1);
+      for (int64_t i = 0; i < count; ++i) {
+        const bool whole = outputs_of(phase, block + i) == cut_.outputs;
+        repair_.add(inputs_, block + i, Vector::load(magnitudes_[i]), whole);
+      }
       for (int64_t part = 0; part < cut_.parts; part += together) {
         const int some = static_cast<int>(smaller(together, cut_.parts - part));
         inputs_.multiply(block + part, gradients_, count, sums_ + part * inputs_.spectrum(), some, true);
@@ -64,10 +73,16 @@ class GradWeightDepthwiseTileRunner {
     }
   }
 
+  // That a block of a row has.
+  int64_t outputs_of(int64_t phase, int64_t block) const {
+    const int64_t row_length = (p_.output_length - phase + cut_.phases - 1) / cut_.phases;
+    const int64_t left = row_length - block * cut_.outputs;
+    return left > 0 ? smaller(cut_.outputs, left) : 0;
+  }
+
   void transform_gradient(int64_t sample, int64_t phase, int64_t block, Scalar* spectrum) {
     const int64_t first = block * cut_.outputs;
-    const int64_t row_length = (p_.output_length - phase + cut_.phases - 1) / cut_.phases;
-    const int64_t count = row_length > first ? smaller(cut_.outputs, row_length - first) : 0;
+    const int64_t count = outputs_of(phase, block);
     ActivationStrides strides = p_.output_strides;
     const Storage* const from = static_cast<const Storage*>(operands_.grad_output) + sample * strides.batch +
                                 first_channel_ * strides.channel + (first * cut_.phases + phase) * strides.time;
@@ -76,12 +91,18 @@ class GradWeightDepthwiseTileRunner {
     fill_zeros<Vector>(lanes_samples_ + count * width, (size_ - count) * width);
     if (!is_ordinary<Vector>(lanes_samples_, count * width)) raise_flag(flag_);
     add_times<Vector>(lanes_samples_, width, count, bias_);
+    magnitude_sum_ = Vector::zero();
+    for (int64_t t = 0; t < count; ++t) {
+      const auto magnitude = Vector::larger_magnitude(Vector::zero(), Vector::load(lanes_samples_ + t * width));
+      magnitude_sum_ = Vector::add(magnitude_sum_, magnitude);
+    }
     functions_.forward(lanes_samples_, spectrum);
     finish_filter<Vector>(size_, spectrum);
   }
 
   void write_part(int64_t part) {
     functions_.inverse(sums_ + part * inputs_.spectrum(), lanes_samples_);
+    repair_.rewrite(part, first_channel_, lanes_, lanes_samples_);
     const int64_t first = part * cut_.part_taps;
     const int64_t taps = smaller(cut_.part_taps, p_.kernel_size - first);
     const WeightStrides& strides = p_.weight_strides;
@@ -106,6 +127,9 @@ class GradWeightDepthwiseTileRunner {
   Scalar* const gradients_;      // spectra of some blocks of grad_output
   Scalar* const sums_;           // [part] spectra
   Scalar* const lanes_samples_;  // [time][lane], then [tap][lane]
+  GradWeightLaneRepair<Vector, Storage> repair_;
+  typename Vector::Register magnitude_sum_ = Vector::zero();  // of a block of grad_output
+  Scalar magnitudes_[gradient_blocks_together][width];        // of those that are multiplied together
   Scalar bias_[width];
   int64_t first_channel_ = 0;
   int lanes_ = 0;

@@ -13,6 +13,7 @@
 #include "../tile_transforms.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
+#include "grad_weight_tile_repair.h"
 #include "tile_gather.h"
 #include "tile_weights.h"
 #include "transforms.h"
@@ -37,9 +38,10 @@ class GradWeightTileRunner {
         operands_(operands),
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         size_(shape_of(plan.tiles.transform).size),
-        products_(shape_of(plan.tiles.transform).products) {
+        products_(shape_of(plan.tiles.transform).products),
+        repair_(plan, slot_memory(plan, operands, slot)) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, operands, slot);
     const auto at = [own](size_t offset) { return reinterpret_cast<Scalar*>(own + offset); };
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     flag_ = workspace + cut_.flags_at;
@@ -56,38 +58,45 @@ class GradWeightTileRunner {
     const GradWeightTask task(plan_, number, operands_.grad_bias != nullptr);
     const int64_t channels = task.channels * plan_.rows.segment_count;
     zero_sums<Vector>(products_sums_, products_ * cut_.output_plane);
+    repair_.begin_task();
     if (task.with_bias) zero_sums<Vector>(bias_, blocks_.out_lanes);
     for (int64_t block = task.steps.first; block < task.steps.first + task.steps.size; ++block) {
       lanes_.locate(plan_, block, width);
       transform_inputs(task);
       transform_gradients(task);
       multiply(channels, task.outs);
+      if (repair_.any_left_out()) add_left_out(task);
     }
     transform_back(channels, task);
+    repair_.add_sums(task, sums_);
     write_grad_weight<Vector, Storage>(plan_, operands_, task, sums_, blocks_.out_lanes);
     if (task.with_bias) write_grad_bias<Storage>(plan_, operands_, task, bias_);
   }
 
  private:
+  static char* slot_memory(const Plan& plan, const GradWeightOperands& operands, int slot) {
+    return static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+  }
+
+  const Storage* first_channel(const GradWeightTask& task) const {
+    return static_cast<const Storage*>(operands_.input) +
+           (task.group * (p_.in_channels / p_.groups) + task.first_channel) * p_.input_strides.channel;
+  }
+
   void transform_inputs(const GradWeightTask& task) {
-    const ActivationStrides& strides = p_.input_strides;
-    const Storage* channel = static_cast<const Storage*>(operands_.input) +
-                             (task.group * (p_.in_channels / p_.groups) + task.first_channel) * strides.channel;
+    const Storage* channel = first_channel(task);
     Scalar* to = inputs_;
-    for (int64_t c = 0; c < task.channels; ++c, channel += strides.channel) {
+    repair_.begin_block();
+    for (int64_t c = 0; c < task.channels; ++c, channel += p_.input_strides.channel) {
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += cut_.block_tiles) {
-        for (int r = 0; r < lanes_.run_count; ++r) {
-          const TileRun& run = lanes_.runs[r];
-          const int64_t position = run.first * p_.stride + s * p_.dilation - p_.padding_left;
-          copy_segment<Vector>(p_, channel + run.sample * strides.batch, position, run.count, rows_ + run.at);
-        }
-        check_range(rows_, lanes_.row_length);
+        copy_tile_row<Vector>(p_, lanes_, channel, s, rows_);
         for (int lane = 0; lane < lanes_.count; lane += width) {
           if (cut_.phases == 1) {
             gather_tiles<Vector>(lanes_, lane, rows_, size_, samples_);
           } else {
             gather_phases<Vector>(lanes_, lane, rows_, cut_.phases, size_, samples_);
           }
+          repair_.leave_out(lanes_, c * plan_.rows.segment_count + s, s, lane, samples_);
           transform_.input(samples_, to + lane, cut_.input_plane, nullptr);
         }
       }
@@ -97,19 +106,8 @@ class GradWeightTileRunner {
   // One vector of output channels after the other: their gradients are transposed to [time][output channel], and each
   // tile of them is transformed like a filter.
   void transform_gradients(const GradWeightTask& task) {
-    const ActivationStrides& strides = p_.output_strides;
-    const Storage* const grad_output =
-        static_cast<const Storage*>(operands_.grad_output) + task.out_channel * strides.channel;
     for (int64_t o = 0; o < task.outs; o += width) {
-      const int outs = static_cast<int>(smaller(width, task.outs - o));
-      for (int r = 0; r < lanes_.run_count; ++r) {
-        const TileRun& run = lanes_.runs[r];
-        const int64_t times = smaller(run.count, p_.output_length - run.first);
-        transpose_gradient<Vector>(
-            strides, grad_output + run.sample * strides.batch + o * strides.channel + run.first * strides.time, outs,
-            times, rows_ + run.at * width, width);
-        check_range(rows_ + run.at * width, times * width);
-      }
+      transpose_gradients(task, o);
       for (int64_t i = cut_.outputs; i < size_; ++i) Vector::store(samples_ + i * width, Vector::zero());
       for (int lane = 0; lane < lanes_.count; ++lane) {
         const int64_t times = smaller(cut_.outputs, (lanes_.left[lane] + cut_.phases - 1) / cut_.phases);
@@ -121,6 +119,28 @@ class GradWeightTileRunner {
         if (task.with_bias) add_times<Vector>(samples_, width, cut_.outputs, bias_ + o);
         transform_.weight(samples_, gradients_ + lane * blocks_.out_lanes + o, cut_.weight_plane);
       }
+    }
+  }
+
+  // Gradients of a vector of output channels to the buffer of rows, [element][lane].
+  void transpose_gradients(const GradWeightTask& task, int64_t o) {
+    const ActivationStrides& strides = p_.output_strides;
+    const Storage* const grad_output =
+        static_cast<const Storage*>(operands_.grad_output) + (task.out_channel + o) * strides.channel;
+    const int outs = static_cast<int>(smaller(width, task.outs - o));
+    for (int r = 0; r < lanes_.run_count; ++r) {
+      const TileRun& run = lanes_.runs[r];
+      const int64_t times = smaller(run.count, p_.output_length - run.first);
+      transpose_gradient<Vector>(strides, grad_output + run.sample * strides.batch + run.first * strides.time, outs,
+                                 times, rows_ + run.at * width, width);
+      if (!is_ordinary<Vector>(rows_ + run.at * width, times * width)) raise_flag(flag_);
+    }
+  }
+
+  void add_left_out(const GradWeightTask& task) {
+    for (int64_t o = 0; o < task.outs; o += width) {
+      transpose_gradients(task, o);
+      repair_.add_products(lanes_, task, first_channel(task), o, rows_);
     }
   }
 
@@ -159,10 +179,6 @@ class GradWeightTileRunner {
     }
   }
 
-  void check_range(const Scalar* from, int64_t count) {
-    if (!is_ordinary<Vector>(from, count)) raise_flag(flag_);
-  }
-
   const Plan& plan_;
   const GradWeightBlocks& blocks_;
   const TileBlocks& cut_;
@@ -171,6 +187,7 @@ class GradWeightTileRunner {
   const TransformFunctions<Scalar>& transform_;
   const int size_;
   const int products_;
+  GradWeightTileRepair<Vector, Storage> repair_;
   const int32_t* offsets_;
   char* flag_;
   Scalar* inputs_;         // [product][channel][tile]

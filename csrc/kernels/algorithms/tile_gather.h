@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../plan.h"
+#include "../rows.h"
 #include "../storage.h"
 
 namespace tapconv::kernels {
@@ -64,6 +65,19 @@ struct TileLanes {
     }
   }
 };
+
+// A segment of an input channel, as the tiles of a block read it, and zeros to the end of a vector.
+template <class Vector, class Storage>
+void copy_tile_row(const Problem& problem, const TileLanes& lanes, const Storage* channel, int64_t segment,
+                   typename Vector::Scalar* row) {
+  for (int r = 0; r < lanes.run_count; ++r) {
+    const TileRun& run = lanes.runs[r];
+    const int64_t position = run.first * problem.stride + segment * problem.dilation - problem.padding_left;
+    copy_segment<Vector>(problem, channel + run.sample * problem.input_strides.batch, position, run.count,
+                         row + run.at);
+  }
+  fill_zeros<Vector>(row + lanes.row_length, -lanes.row_length & (Vector::width - 1));
+}
 
 // The samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the next
 // one's first.

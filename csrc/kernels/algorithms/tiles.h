@@ -13,9 +13,9 @@
 #include "tap.h"
 #include "tile_filter_lanes.h"
 #include "tile_gather.h"
+#include "tile_peaks.h"
 #include "tile_weights.h"
 #include "transforms.h"
-#include "value_range.h"
 #include "write_output.h"
 
 namespace tapconv::kernels {
@@ -25,6 +25,7 @@ template <class Isa, class Storage>
 class TileRunner {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
+  using Peaks = TilePeaks<Vector, Storage>;
   static constexpr int width = Vector::width;
 
  public:
@@ -36,7 +37,8 @@ class TileRunner {
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups),
         transform_(transform_functions<Vector>(plan.tiles.transform)),
-        products_(shape_of(plan.tiles.transform).products) {
+        products_(shape_of(plan.tiles.transform).products),
+        slot_(slot) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     inputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_inputs_at);
     outputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_outputs_at);
@@ -65,9 +67,13 @@ class TileRunner {
   void run(int64_t task) {
     const int64_t group = task / blocks_.block_count;
     locate(task % blocks_.block_count);
+    Peaks peaks = peaks_of(slot_, group);
+    peaks.clear(lanes_);
     for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
       const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
-      transform_inputs(group, first, last, {inputs_, first, last - first});
+      transform_inputs(group, first, last, {inputs_, first, last - first}, peaks);
+      // Where the direct sum computes every tile of the block, products would be thrown away.
+      if (last == group_in_ && !peaks.flag_tiles(lanes_, flags_of(group), spare_rows())) return;
       for (int64_t out_block = 0; out_block < plan_.out_block_count; ++out_block) {
         multiply(out_block, first, last, {inputs_, first, last - first}, filters_from(group, first_tile(out_block)));
         if (last == group_in_) transform_outputs(group, out_block);
@@ -83,9 +89,24 @@ class TileRunner {
       const int64_t group = first / group_in_;
       const int64_t end = smaller((group + 1) * group_in_, last);
       const int64_t channel = first - group * group_in_;
-      transform_inputs(group, channel, end - group * group_in_, shared_inputs(group));
+      Peaks peaks = peaks_of(slot_, group);
+      char& has_peaks = has_peaks_of(slot_, group);
+      if (has_peaks == 0) peaks.clear(lanes_);
+      has_peaks = 1;
+      transform_inputs(group, channel, end - group * group_in_, shared_inputs(group), peaks);
       first = end;
     }
+  }
+
+  // Raises the flags of the shared tiles of a group from what all slots saw of its input channels.
+  void flag_shared_tiles(int64_t group) {
+    Peaks all = peaks_of(slot_, group);
+    if (has_peaks_of(slot_, group) == 0) all.clear(lanes_);
+    for (int slot = 0; slot < plan_.slots; ++slot) {
+      if (slot != slot_ && has_peaks_of(slot, group) != 0) all.add(lanes_, peaks_of(slot, group));
+      has_peaks_of(slot, group) = 0;
+    }
+    all.flag_tiles(lanes_, flags_of(group), spare_rows());
   }
 
   // A block of output channels for the tiles that all slots share.
@@ -142,7 +163,7 @@ class TileRunner {
   };
 
   // Channels [first, last) of the group.
-  void transform_inputs(int64_t group, int64_t first, int64_t last, const Inputs& inputs) {
+  void transform_inputs(int64_t group, int64_t first, int64_t last, const Inputs& inputs, Peaks& peaks) {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
         static_cast<const Storage*>(operands_.input) + (group * group_in_ + first) * strides.channel;
@@ -156,7 +177,9 @@ class TileRunner {
         Scalar* const to_last =
             s < blocks_.last_product_segments ? to + (products_ - 1) * blocks_.input_plane : nullptr;
         for (int64_t i = 0; i < together; ++i) {
-          copy_row(group, channel + i * strides.channel, s, rows_ + i * blocks_.row_distance);
+          Scalar* const row = rows_ + i * blocks_.row_distance;
+          copy_tile_row<Vector>(problem_, lanes_, channel + i * strides.channel, s, row);
+          peaks.add(lanes_, s, row);
         }
         for (int lane = 0; lane < lanes_.count; lane += width) {
           gather(lane);
@@ -164,18 +187,6 @@ class TileRunner {
         }
       }
     }
-  }
-
-  // A segment of an input channel, as the tiles of the block read it.
-  void copy_row(int64_t group, const Storage* channel, int64_t segment, Scalar* row) {
-    for (int r = 0; r < lanes_.run_count; ++r) {
-      const TileRun& run = lanes_.runs[r];
-      const int64_t position = run.first * problem_.stride + segment * problem_.dilation - problem_.padding_left;
-      copy_segment<Vector>(problem_, channel + run.sample * problem_.input_strides.batch, position, run.count,
-                           row + run.at);
-    }
-    fill_zeros<Vector>(row + lanes_.row_length, -lanes_.row_length & (width - 1));
-    if (!is_ordinary<Vector>(row, lanes_.row_length)) flag_tiles(group, row);
   }
 
   void gather(int lane) {
@@ -199,21 +210,6 @@ class TileRunner {
       const int64_t end = smaller(position + run.count * problem_.stride, problem_.input_length);
       const Storage* const samples = channel + run.sample * problem_.input_strides.batch;
       for (int64_t i = begin; i < end; i += line) __builtin_prefetch(samples + i);
-    }
-  }
-
-  // Finds the tiles whose samples do not fit. What they hold decides, not how tiles are put in blocks.
-  void flag_tiles(int64_t group, const Scalar* row) {
-    const int64_t distance = blocks_.outputs * blocks_.phases;
-    const int64_t length = shape_of(blocks_.transform).size * blocks_.phases;
-    for (int r = 0; r < lanes_.run_count; ++r) {
-      const TileRun& run = lanes_.runs[r];
-      char* const flags =
-          workspace() + blocks_.flags_at + 1 + (group * problem_.batch + run.sample) * blocks_.tiles_per_phase;
-      for (int64_t first = run.first; first + length <= run.first + run.count; first += distance) {
-        const Scalar* const samples = row + run.at + (first - run.first);
-        if (!is_ordinary<Vector>(samples, length)) raise_flag(flags + first / distance);
-      }
     }
   }
 
@@ -343,6 +339,25 @@ class TileRunner {
                 group % blocks_.shared_groups * products_ * blocks_.input_plane,
             0, group_in_};
   }
+  // What the slot has seen of the shared groups lies group by group; a task of its own sees one.
+  Peaks peaks_of(int slot, int64_t group) const {
+    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot) * plan_.slot_bytes;
+    Scalar* const rows = reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at);
+    return {plan_, rows + group % blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance,
+            filter_kinds()[problem_.out_channels + group] == FilterKind::whole};
+  }
+  Scalar* spare_rows() const {
+    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot_) * plan_.slot_bytes;
+    return reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at) +
+           blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance;
+  }
+  char& has_peaks_of(int slot, int64_t group) const {
+    return workspace()[blocks_.peaks_at + slot * blocks_.shared_groups + group % blocks_.shared_groups];
+  }
+  char* flags_of(int64_t group) const {
+    return workspace() + blocks_.flags_at + 1 + group * problem_.batch * blocks_.tiles_per_phase;
+  }
+  const FilterKind* filter_kinds() const { return reinterpret_cast<const FilterKind*>(workspace() + blocks_.kinds_at); }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -354,6 +369,7 @@ class TileRunner {
   const int64_t group_in_;
   const TransformFunctions<Scalar>& transform_;
   const int products_;
+  int slot_;
   Scalar* inputs_;   // as in Inputs
   Scalar* outputs_;  // [product][output channel][tile]
   Scalar* weight_;   // of a block of output channels, transformed where it is used
@@ -392,6 +408,13 @@ void transform_tile_inputs(const Plan& plan, const ForwardOperands& operands, in
 }
 
 template <class Isa, class Storage>
+void flag_shared_tiles(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t group) {
+  TileRunner<Isa, Storage> runner(plan, operands, 0);
+  runner.locate(block);
+  runner.flag_shared_tiles(group);
+}
+
+template <class Isa, class Storage>
 void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t first, int64_t last,
                     int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
@@ -401,8 +424,9 @@ void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t b
 
 template <class Isa, class Storage>
 constexpr TileKernels tile_kernels() {
-  return {&transform_tile_weights<Isa, Storage>, &bring_filters_into_lanes<Isa, Storage>, &run_tiles<Isa, Storage>,
-          &transform_tile_inputs<Isa, Storage>, &multiply_tiles<Isa, Storage>};
+  return {
+      &transform_tile_weights<Isa, Storage>, &bring_filters_into_lanes<Isa, Storage>, &run_tiles<Isa, Storage>,
+      &transform_tile_inputs<Isa, Storage>,  &flag_shared_tiles<Isa, Storage>,        &multiply_tiles<Isa, Storage>};
 }
 
 }  // namespace

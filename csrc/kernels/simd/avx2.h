@@ -53,6 +53,14 @@ struct Avx2Float {
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_ps(a, b, c); }
+  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
+  static Register larger_magnitude(Register magnitude, Register a) {
+    const __m256i bits = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff));
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(magnitude), bits));
+  }
+  static Register smaller_magnitude(Register a, Register b) {
+    return _mm256_castsi256_ps(_mm256_min_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+  }
   static float sum(Register a) {
     const __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -84,6 +92,19 @@ struct Avx2Float {
   static Register load_partial(const float* from, int count) { return _mm256_maskload_ps(from, first(count)); }
   static Register load_partial(const BFloat16* from, int count) { return widen_bfloat16(load_16bit(from, count)); }
   static Register load_partial(const Float16* from, int count) { return _mm256_cvtph_ps(load_16bit(from, count)); }
+
+  // Lanes [begin, begin + count) from consecutive elements, the others zero.
+  static Register load_some(const float* from, int begin, int count) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    // Past the loaded ones there are zeros, and lanes before `begin` wrap round to those.
+    return _mm256_permutevar8x32_ps(load_partial(from, count), _mm256_sub_epi32(lanes, _mm256_set1_epi32(begin)));
+  }
+  template <class Storage>
+  static Register load_some(const Storage* from, int begin, int count) {
+    Storage values[width] = {};
+    std::memcpy(values + begin, from, static_cast<size_t>(count) * sizeof(Storage));
+    return load(values);
+  }
 
   // Lanes [begin, begin + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const float* from, int begin, int count) {
@@ -229,6 +250,11 @@ struct Avx2Double {
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_pd(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_pd(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_pd(a, b, c); }
+  static Register larger_magnitude(Register magnitude, Register a) {
+    const __m256d bits = _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
+    return _mm256_blendv_pd(magnitude, bits, is_larger(bits, magnitude));
+  }
+  static Register smaller_magnitude(Register a, Register b) { return _mm256_blendv_pd(a, b, is_larger(a, b)); }
   static double sum(Register a) {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
@@ -254,6 +280,11 @@ struct Avx2Double {
 
   static Register load(const double* from) { return _mm256_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm256_maskload_pd(from, first(count)); }
+  static Register load_some(const double* from, int begin, int count) {
+    double values[width] = {};
+    std::memcpy(values + begin, from, static_cast<size_t>(count) * sizeof(double));
+    return load(values);
+  }
   static Register load_lanes(Register a, const double* from, int begin, int count) {
     const __m256i mask = lanes(begin, count);
     return _mm256_blendv_pd(a, _mm256_maskload_pd(from - begin, mask), _mm256_castsi256_pd(mask));
@@ -273,6 +304,12 @@ struct Avx2Double {
     rows[1] = _mm256_permute2f128_pd(high01, high23, 0x20);
     rows[2] = _mm256_permute2f128_pd(low01, low23, 0x31);
     rows[3] = _mm256_permute2f128_pd(high01, high23, 0x31);
+  }
+
+ private:
+  // By the bits of magnitudes.
+  static __m256d is_larger(Register a, Register b) {
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b)));
   }
 };
 

@@ -51,6 +51,14 @@ struct Avx512Float {
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_ps(a, b, c); }
   static float sum(Register a) { return _mm512_reduce_add_ps(a); }
+  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
+  static Register larger_magnitude(Register magnitude, Register a) {
+    const __m512i bits = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff));
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(magnitude), bits));
+  }
+  static Register smaller_magnitude(Register a, Register b) {
+    return _mm512_castsi512_ps(_mm512_min_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }
 
   // `width` elements of low and high, side by side, from element `count` of low.
   using Shift = __m512i;
@@ -83,6 +91,17 @@ struct Avx512Float {
   }
   static Register load_partial(const Float16* from, int count) {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from));
+  }
+
+  // Lanes [first, first + count) from consecutive elements, the others zero.
+  static Register load_some(const float* from, int first, int count) {
+    return _mm512_maskz_loadu_ps(lanes(first, count), from - first);
+  }
+  static Register load_some(const BFloat16* from, int first, int count) {
+    return widen_bfloat16(_mm256_maskz_loadu_epi16(lanes(first, count), from - first));
+  }
+  static Register load_some(const Float16* from, int first, int count) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(first, count), from - first));
   }
 
   // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
@@ -240,6 +259,13 @@ struct Avx512Double {
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_pd(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_pd(a, b, c); }
   static double sum(Register a) { return _mm512_reduce_add_pd(a); }
+  static Register larger_magnitude(Register magnitude, Register a) {
+    const __m512i bits = _mm512_and_si512(_mm512_castpd_si512(a), _mm512_set1_epi64(0x7fffffffffffffff));
+    return _mm512_castsi512_pd(_mm512_max_epi64(_mm512_castpd_si512(magnitude), bits));
+  }
+  static Register smaller_magnitude(Register a, Register b) {
+    return _mm512_castsi512_pd(_mm512_min_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(b)));
+  }
 
   using Shift = __m512i;
   static Shift shift_of(int count) {
@@ -260,6 +286,9 @@ struct Avx512Double {
 
   static Register load(const double* from) { return _mm512_loadu_pd(from); }
   static Register load_partial(const double* from, int count) { return _mm512_maskz_loadu_pd(first(count), from); }
+  static Register load_some(const double* from, int first, int count) {
+    return _mm512_maskz_loadu_pd(lanes(first, count), from - first);
+  }
   static Register load_lanes(Register a, const double* from, int first, int count) {
     return _mm512_mask_loadu_pd(a, lanes(first, count), from - first);
   }

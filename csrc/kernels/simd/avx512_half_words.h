@@ -20,6 +20,10 @@ struct Avx512HalfWords {
   static Register zero() { return _mm512_setzero_si512(); }
   static Register load(const BFloat16* from) { return _mm512_loadu_si512(from); }
   static Register load_partial(const BFloat16* from, int count) { return _mm512_maskz_loadu_epi16(first(count), from); }
+  // Lanes [begin, begin + count) from consecutive elements, the others zero.
+  static Register load_some(const BFloat16* from, int begin, int count) {
+    return _mm512_maskz_loadu_epi16(first(begin + count) & ~first(begin), from - begin);
+  }
   static void store(BFloat16* to, Register a) { _mm512_storeu_si512(to, a); }
   static void store_partial(BFloat16* to, Register a, int count) { _mm512_mask_storeu_epi16(to, first(count), a); }
 

@@ -1,6 +1,8 @@
 // Any machine: 16-byte vectors in the compiler's own vector type, which it maps to SSE2, NEON or plain scalars.
 #pragma once
 
+#include <type_traits>
+
 #include "../storage.h"
 
 namespace tapconv::kernels {
@@ -10,6 +12,9 @@ template <class ScalarType>
 struct PortableVector {
   using Scalar = ScalarType;
   using Register [[gnu::vector_size(16)]] = Scalar;
+  using Word = std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t>;
+  using Bits [[gnu::vector_size(16)]] = Word;
+  static constexpr Word largest_bits = sizeof(Scalar) == 8 ? Word(INT64_MAX) : Word(INT32_MAX);
   static constexpr int width = 16 / sizeof(Scalar);
   static constexpr bool has_shift = false;
   static constexpr bool has_quads = false;
@@ -44,6 +49,17 @@ struct PortableVector {
   static Register multiply_add(Register a, Register b, Register c) { return a * b + c; }
   static Register multiply_subtract(Register a, Register b, Register c) { return a * b - c; }
   static Register subtract_product(Register c, Register a, Register b) { return c - a * b; }
+  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
+  static Register larger_magnitude(Register magnitude, Register a) {
+    const Bits bits = std::bit_cast<Bits>(a) & largest_bits;
+    const Bits other = std::bit_cast<Bits>(magnitude);
+    return std::bit_cast<Register>(bits > other ? bits : other);
+  }
+  static Register smaller_magnitude(Register a, Register b) {
+    const Bits bits = std::bit_cast<Bits>(a);
+    const Bits other = std::bit_cast<Bits>(b);
+    return std::bit_cast<Register>(bits < other ? bits : other);
+  }
   static Scalar sum(Register a) {
     for (int half = width / 2; half > 0; half /= 2) {
       for (int lane = 0; lane < half; ++lane) a[lane] += a[lane + half];
@@ -91,6 +107,14 @@ struct PortableVector {
   template <class Storage>
   static void store_partial(Storage* to, Register a, int count) {
     for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
+  }
+
+  // Lanes [first, first + count) from consecutive elements, the others zero.
+  template <class Storage>
+  static Register load_some(const Storage* from, int first, int count) {
+    Register a{};
+    for (int lane = 0; lane < count; ++lane) a[first + lane] = widen(from[lane]);
+    return a;
   }
 
   // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.

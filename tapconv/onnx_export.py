@@ -1,0 +1,39 @@
+"""Has `torch.onnx.export` write tapconv's operators as ONNX's own: Conv, Pad and ConvTranspose.
+
+torch has two exporters, and each needs to be told in its way. Nothing here is imported, and no package of ONNX's is
+needed, until somebody imports `torch.onnx`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from tapconv.after_import import after_import
+
+
+def _teach_torchscript_exporter() -> None:
+    from tapconv import onnx_symbolics
+
+    onnx_symbolics.register()
+
+
+def _teach_dynamo_exporter() -> None:
+    """It decomposes a program into what it has rules for, which ahead of that is rewritten in torch's operators. Rules
+    by `custom_translation_table`, torch's own way, are for the user to pass, and cannot see a packed weight's data."""
+    from torch.onnx._internal.exporter import _fx_passes
+
+    torchs = _fx_passes.decompose_with_registry
+
+    @functools.wraps(torchs)
+    def decompose_with_registry(exported_program, registry):
+        from tapconv import lowering
+
+        translated = [operator for operator in lowering.OPERATORS if registry.is_registered(operator)]
+        return torchs(lowering.in_torchs_operators(exported_program, keep=translated), registry)
+
+    _fx_passes.decompose_with_registry = decompose_with_registry
+
+
+def register() -> None:
+    after_import("torch.onnx", _teach_torchscript_exporter)
+    after_import("torch.onnx._internal.exporter._fx_passes", _teach_dynamo_exporter)
