@@ -12,8 +12,8 @@
 #include "kernels/packed_weight.h"
 #include "ops/arguments.h"
 
-// Calls that found their packed weight stale. Python reads it in every call of a module, by its address, which is cheaper
-// than an operator.
+// Calls that found their packed weight stale. Python reads it in every call of a module, by its address, which is
+// cheaper than an operator.
 extern "C" TAPCONV_API std::atomic<int64_t> tapconv_stale_packed_calls;
 
 namespace tapconv::ops {
