@@ -150,8 +150,10 @@ class Conv1d(torch.nn.Conv1d):
                 "torch.inference_mode(): make the module outside of it"
             )
         options = {"input_length": input_length, "batch": batch}
-        self._packing = Packing.of(weight, self._packing_arguments(), options)
-        self._packed_weight = self._packing.packed
+        packing = Packing.of(weight, self._packing_arguments(), options)
+        # Each is set as a whole and from what is at hand here: other threads may pack or unpack the module meanwhile.
+        self._packing = packing
+        self._packed_weight = packing.packed
         return self
 
     def _packing_arguments(self) -> dict[str, object]:
@@ -188,20 +190,22 @@ class Conv1d(torch.nn.Conv1d):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Conv1d:
         super()._apply(fn, recurse)
-        if self._packing is not None:
-            self._pack_again(self._packing)
+        packing = self._packing
+        if packing is not None:
+            self._pack_again(packing)
         return self
 
     def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         super()._load_from_state_dict(*args, **kwargs)
-        if self._packing is not None:
-            self._pack_again(self._packing)
+        packing = self._packing
+        if packing is not None:
+            self._pack_again(packing)
 
     def __getstate__(self) -> dict[str, object]:
         state = self.__dict__.copy()
-        if self._packing is not None:
-            state.pop("_packed_weight")
-            state["_packing"] = self._packing.options
+        if state.get("_packing") is not None:
+            state.pop("_packed_weight", None)
+            state["_packing"] = state["_packing"].options
         return state
 
     def __setstate__(self, state: dict[str, object]) -> None:
