@@ -30,10 +30,11 @@ def number(value: object) -> Number:
     if type(value) is int or isinstance(value, torch.SymInt):
         return value
     if isinstance(value, Tensor):
-        if value.numel() == 1 and not value.is_floating_point() and not value.is_complex():
-            if torch.jit.is_tracing():
+        if not value.is_floating_point() and not value.is_complex():
+            if torch.jit.is_tracing():  # asked first: the tracer warns about conditions on what it follows
                 raise TracedNumber
-            return value.item()
+            if value.numel() == 1:
+                return value.item()
     elif hasattr(type(value), "__torch_function__"):
         return value  # a stand-in, such as torch.fx traces with
     elif not isinstance(value, bool):

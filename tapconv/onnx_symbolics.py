@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OLDEST_OPSET = 9
 
 
-@symbolic_helper.parse_args("v", "v", "v", "is", "v", "is", "i", "s", "s")
+@symbolic_helper.parse_args("v", "v", "v", "is", "v", "is", "v", "s", "s")
 def conv1d(
     g: GraphContext,
     input: Value,
@@ -30,12 +30,14 @@ def conv1d(
     stride: Sequence[int],
     padding: Value,
     dilation: Sequence[int],
-    groups: int,
+    groups: Value,
     padding_mode: str,
     algorithm: str,
 ) -> Value:
     samples = _samples(padding, _kernel_size(weight), dilation[0], input)
-    return _convolution(g, input, weight, bias, stride, samples, dilation, groups, padding_mode)
+    return _convolution(
+        g, input, weight, bias, stride, samples, dilation, _groups(groups, input, weight), padding_mode
+    )
 
 
 @symbolic_helper.parse_args("v", "v", "v", "v", "is", "v", "is", "i", "s", "s")
@@ -128,6 +130,15 @@ def _kernel_size(weight: Value) -> int | None:
     """None where the exporter does not know the shape of the weight."""
     sizes = symbolic_helper._get_tensor_sizes(weight)
     return None if sizes is None or len(sizes) != 3 else sizes[2]
+
+
+def _groups(groups: Value, input: Value, weight: Value) -> int:
+    """ONNX has it as an attribute. A traced program may compute it, as from a number of channels; then it is what the
+    channels of the input and the weight say, where the exporter knows these."""
+    sizes, weight_sizes = map(symbolic_helper._get_tensor_sizes, (input, weight))
+    if not symbolic_helper._is_constant(groups) and sizes and weight_sizes and sizes[-2] and weight_sizes[1]:
+        return sizes[-2] // weight_sizes[1]
+    return symbolic_helper._parse_arg(groups, "i")
 
 
 def _samples(padding: Value, kernel_size: int | None, dilation: int, input: Value) -> tuple[int, int]:

@@ -5,6 +5,7 @@ program computes the numbers whenever it runs."""
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Optional
 
@@ -20,7 +21,11 @@ def _scripted(function: Callable) -> torch.jit.ScriptFunction:
 
 
 def _tensor(value: object) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.tensor(number(value))
+    if isinstance(value, Tensor):
+        return value
+    with warnings.catch_warnings():  # the tracer says that this is a constant, which it is
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return torch.tensor(number(value))
 
 
 def _one(value: object) -> Tensor:

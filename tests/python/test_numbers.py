@@ -218,7 +218,6 @@ def twins(kind):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("kind", MODELS)
 def test_traced_numbers(kind):
     ours, theirs = twins(kind)

@@ -236,6 +236,26 @@ def test_scripted_modules(pack, path):
     assert_same(path, model, input, longer(input))
 
 
+class DepthwiseFunction(nn.Module):
+    """The number of groups is one that the tracer follows."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 1, 3))
+
+    def forward(self, input):
+        _, channels, _ = input.shape
+        return torch.conv1d(input, self.weight, None, padding=1, groups=channels)
+
+
+@EXPORTERS
+def test_groups_from_the_number_of_channels(dynamo, path):
+    model, input = DepthwiseFunction().eval(), torch.randn(2, 4, 40)
+    with tapconv.enabled():
+        assert "Conv" in export(path, model, input, dynamo)
+    assert_same(path, model, input, longer(input))
+
+
 def traced(model):
     return torch.jit.trace(model, torch.randn(2, 4, 40), strict=False)
 
