@@ -258,6 +258,33 @@ def test_data_parallel(order, process_group):
     assert computed_by(tapconv.convert(parallel), backward=True) == (2, 0)
 
 
+@pytest.fixture
+def two_ranks():
+    from torch.testing._internal.distributed.fake_pg import FakeStore  # nothing is sent, which takes one process
+
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    yield dist.device_mesh.init_device_mesh("cpu", (2,))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv_transpose1d"])
+def test_distributed_tensors(name, two_ranks):
+    """Are refused in one sentence, whose advice works."""
+    from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_module, distribute_tensor
+
+    input = distribute_tensor(torch.randn(4, 6, 20), two_ranks, [Shard(0)])
+    weight = distribute_tensor(torch.randn(6, 6, 3), two_ranks, [Replicate()])
+    module = nn.Conv1d(6, 6, 3) if name == "conv1d" else nn.ConvTranspose1d(6, 6, 3)
+    distribute_module(tapconv.convert(module), two_ranks)
+    for call in (lambda: getattr(tapconv, name)(input, weight), lambda: module(input)):
+        with pytest.raises(NotImplementedError, match=f"tapconv.{name} has no rule for .*DTensor.*call torch.{name}"):
+            call()
+    tapconv.revert(module)
+    with tapconv.enabled():
+        for output in (getattr(torch, name)(input, weight), module(input)):
+            assert isinstance(output, DTensor)
+
+
 def gradients_of_samples(wrapped, model):
     wrapped(SIGNAL).square().sum().backward()
     return [parameter.grad_sample for parameter in model.parameters()]
