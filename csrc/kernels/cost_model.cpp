@@ -83,6 +83,7 @@ constexpr double direct_strided_sample = 2;
 constexpr double direct_weight = 0.25;
 // A segment of one sample and channel, however short.
 constexpr double row_piece = 22;
+constexpr double folded_vector = 3;  // the same where rows are folded by vectors
 
 constexpr double tile_product = 1.03;
 constexpr double winograd_product = 1.1;
@@ -170,6 +171,12 @@ constexpr double matrix_transposed_row = 12;
 constexpr double matrix_output = 20;
 constexpr double matrix_weight = 1;
 
+double copied_rows_cost(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  return pieces * (plan.folded && folds_by_vectors(p, width_of(plan)) ? folded_vector : row_piece);
+}
+
 double matrix_cost(const Plan& plan) {
   constexpr double tile = 16;
   constexpr double least_rows = 8;  // fewer output channels take no less
@@ -186,9 +193,7 @@ double matrix_cost(const Plan& plan) {
                            matrix_call * calls + matrix_output * plan.tile_rows) +
                    (matrix.transposes_taps ? matrix_transposed_row : matrix_row) * static_cast<double>(matrix.rows) *
                        segments) +
-         (matrix.transposes_taps ? 0
-                                 : row_piece * static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count) +
-                                       direct_strided_sample * strided_samples(plan)) +
+         (matrix.transposes_taps ? 0 : copied_rows_cost(plan) + direct_strided_sample * strided_samples(plan)) +
          direct_input_line * lines_of(p, input_elements(p)) / 2 +
          (plan.packed_ahead ? 0
                             : matrix_weight * static_cast<double>(p.out_channels) *
@@ -205,9 +210,8 @@ double direct_cost(const Plan& plan) {
   const int64_t samples = plan.folded ? p.batch : 1;  // of a row
   const int64_t vectors = divide_up(samples * p.output_length, width_of(plan));
   const double sweeps = static_cast<double>(p.batch / samples * p.groups);
-  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
   const double partial_line = p.out_channels > p.groups ? direct_partial_line : direct_partial_row_line;
-  return row_piece * pieces +
+  return copied_rows_cost(plan) +
          sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
          (plan.direct_output ? 0 : partial_line * lines_of(p, output_elements(p))) +

@@ -101,6 +101,14 @@ struct ForwardVariant {
   bool operator==(const ForwardVariant&) const = default;
 };
 
+// Are rows that hold all samples one after the other (Plan::folded) copied by vectors, a sample for each tap at a time?
+// Else they are copied piece by piece, which takes several times longer.
+inline constexpr int64_t most_taps_folded_by_vectors = 16;
+constexpr bool folds_by_vectors(const Problem& problem, int64_t width) {
+  return problem.output_length <= width && problem.kernel_size <= most_taps_folded_by_vectors &&
+         problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
+}
+
 // Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single
 // phase.
 constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {

@@ -173,13 +173,11 @@ void copy_piece(const Problem& problem, const Storage* channel, int64_t first, i
 // through all samples before the next ones, so that both stay in the first-level cache.
 template <class Vector, class Storage>
 class ShortSamples {
-  static constexpr int64_t most_taps = 16;
   static constexpr int64_t channels_together = 8;
 
  public:
   explicit ShortSamples(const Problem& problem) : problem_(problem) {
-    usable_ = problem.output_length <= Vector::width && problem.kernel_size <= most_taps &&
-              problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
+    usable_ = folds_by_vectors(problem, Vector::width);
     for (int64_t k = 0; usable_ && k < problem.kernel_size; ++k) {
       real_[k] = real_samples(problem, k * problem.dilation - problem.padding_left, problem.output_length);
     }
@@ -190,36 +188,46 @@ class ShortSamples {
   // From `input` on, to `rows`, which take `room` elements in each segment and get no more.
   void copy(const RowLayout& layout, const Storage* input, int64_t channels, int64_t samples, int64_t room,
             typename Vector::Scalar* rows) const {
+    // Vectors that are stored whole reach into the next sample's place, which is written after them.
+    int64_t whole = room < Vector::width ? 0 : (room - Vector::width) / problem_.output_length + 1;
+    if (whole > samples) whole = samples;
     for (int64_t first = 0; first < channels; first += channels_together) {
-      const int64_t last = first + channels_together < channels ? first + channels_together : channels;
-      for (int64_t n = 0; n < samples; ++n) {
-        const int64_t at = n * problem_.output_length;
-        for (int64_t c = first; c < last; ++c) {
-          const Storage* const channel =
-              input + n * problem_.input_strides.batch + c * problem_.input_strides.channel - problem_.padding_left;
-          copy_taps(channel, layout.segment_length, room - at, rows + c * layout.row_length + at);
-        }
+      const int64_t here = first + channels_together < channels ? channels_together : channels - first;
+      const Storage* const from = input + first * problem_.input_strides.channel - problem_.padding_left;
+      typename Vector::Scalar* const to = rows + first * layout.row_length;
+      for (int64_t k = 0; k < problem_.kernel_size; ++k) {
+        const Storage* const tap_from = from + k * problem_.dilation;
+        typename Vector::Scalar* const tap_to = to + k * layout.segment_length;
+        copy_tap<true>(k, tap_from, here, 0, whole, tap_to, layout.row_length);
+        copy_tap<false>(k, tap_from, here, whole, samples, tap_to, layout.row_length);
       }
     }
   }
 
  private:
-  void copy_taps(const Storage* channel, int64_t segment_length, int64_t room, typename Vector::Scalar* to) const {
-    for (int64_t k = 0; k < problem_.kernel_size; ++k, channel += problem_.dilation, to += segment_length) {
-      const int from = static_cast<int>(real_[k].from);
-      const int count = static_cast<int>(real_[k].to) - from;
-      const auto values = count > 0 ? Vector::load_some(channel + from, from, count) : Vector::zero();
-      if (room >= Vector::width) {
-        Vector::store(to, values);
-      } else {
-        Vector::store_partial(to, values, static_cast<int>(problem_.output_length));
+  // What a tap reads of the samples [first, last), of some channels.
+  template <bool Whole>
+  void copy_tap(int64_t k, const Storage* input, int64_t channels, int64_t first, int64_t last,
+                typename Vector::Scalar* rows, int64_t row_length) const {
+    const int from = static_cast<int>(real_[k].from);
+    const int count = static_cast<int>(real_[k].to) - from;
+    for (int64_t n = first; n < last; ++n) {
+      const Storage* channel = input + n * problem_.input_strides.batch;
+      typename Vector::Scalar* to = rows + n * problem_.output_length;
+      for (int64_t c = 0; c < channels; ++c, channel += problem_.input_strides.channel, to += row_length) {
+        const auto values = count > 0 ? Vector::load_some(channel + from, from, count) : Vector::zero();
+        if constexpr (Whole) {
+          Vector::store(to, values);
+        } else {
+          Vector::store_partial(to, values, static_cast<int>(problem_.output_length));
+        }
       }
     }
   }
 
   const Problem& problem_;
   bool usable_;
-  RealSamples real_[most_taps];
+  RealSamples real_[most_taps_folded_by_vectors];
 };
 
 // Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment
