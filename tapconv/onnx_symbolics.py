@@ -35,9 +35,7 @@ def conv1d(
     algorithm: str,
 ) -> Value:
     samples = _samples(padding, _kernel_size(weight), dilation[0], input)
-    return _convolution(
-        g, input, weight, bias, stride, samples, dilation, _groups(groups, input, weight), padding_mode
-    )
+    return _convolution(g, input, weight, bias, stride, samples, dilation, _groups(groups, input, weight), padding_mode)
 
 
 @symbolic_helper.parse_args("v", "v", "v", "v", "is", "v", "is", "i", "s", "s")

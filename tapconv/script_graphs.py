@@ -59,8 +59,9 @@ def _rewrite(
     script_types.give_own_types(module)
     for graph in filter(wants_it, _graphs(module)):
         _inline_functions(graph)
-        for node, function, inputs in list(calls_in(graph)):
-            replace(graph, node, function, inputs)
+        # One by one: a call that takes the output of another is not what it was once that one is replaced.
+        while call := next(calls_in(graph), None):
+            replace(graph, *call)
 
 
 def _graphs(module: torch.jit.ScriptModule) -> list[torch.Graph]:
@@ -97,9 +98,12 @@ def _torch_takes(padding: torch._C.Value) -> bool:
 
 
 def _length_of(value: torch._C.Value) -> int | None:
-    """The length of a list that is written out in the graph."""
+    """The length of a list that is written out in the graph, or a constant of it, as in frozen modules."""
     node = value.node()
-    return len(list(node.inputs())) if node.kind() == "prim::ListConstruct" else None
+    if node.kind() == "prim::ListConstruct":
+        return len(list(node.inputs()))
+    constant = value.toIValue()
+    return len(constant) if isinstance(constant, list) else None
 
 
 def _our_calls(graph: torch.Graph) -> Iterator[Call]:
@@ -112,7 +116,11 @@ def _torchs_calls(graph: torch.Graph) -> Iterator[Call]:
     for function in _FUNCTIONS:
         for node in graph.findAllNodes(f"aten::{function}"):
             yield node, function, list(node.inputs())
-    # Tracing records torch.conv1d as this, for any number of dimensions.
+    # Tracing records torch.conv1d as these, for any number of dimensions.
+    for node in graph.findAllNodes("aten::_convolution_mode"):
+        inputs = list(node.inputs())
+        if _length_of(inputs[3]) == 1:
+            yield node, "conv1d", inputs
     for node in graph.findAllNodes("aten::_convolution"):
         input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, *_ = node.inputs()
         if _length_of(stride) != 1:

@@ -38,8 +38,13 @@ WAYS = {
     "script": lambda signal: torch.jit.script(make()),
     "script in words": lambda signal: torch.jit.script(make("same")),
     "trace": lambda signal: torch.jit.trace(make(), signal),
+    "trace in words": lambda signal: torch.jit.trace(make("same"), signal),
     "load": lambda signal: loaded(torch.jit.script(make())),
     "freeze": lambda signal: torch.jit.freeze(torch.jit.script(make())),
+    "freeze in words": lambda signal: torch.jit.freeze(torch.jit.script(make("same"))),
+    "freeze a trace": lambda signal: torch.jit.freeze(torch.jit.trace(make(), signal)),
+    "freeze a trace in words": lambda signal: torch.jit.freeze(torch.jit.trace(make("same"), signal)),
+    "freeze one after the other": lambda signal: torch.jit.freeze(torch.jit.script(nn.Sequential(*make()[::2]).eval())),
     "optimize": lambda signal: torch.jit.optimize_for_inference(torch.jit.script(make())),
 }
 
@@ -73,7 +78,7 @@ def test_others_are_left_alone(way, signal):
     """TorchScript gives copies, and what is scripted from like modules, one type with one graph."""
     module, other = WAYS[way](signal), WAYS[way](signal)
     others = [other, copy.deepcopy(module)]
-    if way != "trace":  # a shallow copy of which holds the same module
+    if not way.startswith("trace"):  # a shallow copy of which holds the same module
         others.append(copy.copy(module))
     if way == "script":
         others += [torch.jit.script(nn.Sequential(make()[0], make()[2]))]
