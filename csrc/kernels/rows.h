@@ -188,6 +188,7 @@ class ShortSamples {
   // From `input` on, to `rows`, which take `room` elements in each segment and get no more.
   void copy(const RowLayout& layout, const Storage* input, int64_t channels, int64_t samples, int64_t room,
             typename Vector::Scalar* rows) const {
+    if (samples == 0) return;  // as where this is not usable, and knows nothing of the taps
     // Vectors that are stored whole reach into the next sample's place, which is written after them.
     int64_t whole = room < Vector::width ? 0 : (room - Vector::width) / problem_.output_length + 1;
     if (whole > samples) whole = samples;
