@@ -35,10 +35,11 @@ def conv1d(
     algorithm: str,
 ) -> Value:
     samples = _samples(padding, _kernel_size(weight), dilation[0], input)
-    return _convolution(g, input, weight, bias, stride, samples, dilation, _groups(groups, input, weight), padding_mode)
+    number = _groups(groups, _size(input, -2), _size(weight, 1), "conv1d")
+    return _convolution(g, input, weight, bias, stride, samples, dilation, number, padding_mode)
 
 
-@symbolic_helper.parse_args("v", "v", "v", "v", "is", "v", "is", "i", "s", "s")
+@symbolic_helper.parse_args("v", "v", "v", "v", "is", "v", "is", "v", "s", "s")
 def conv1d_packed(
     g: GraphContext,
     input: Value,
@@ -48,25 +49,27 @@ def conv1d_packed(
     stride: Sequence[int],
     padding: Value,
     dilation: Sequence[int],
-    groups: int,
+    groups: Value,
     padding_mode: str,
     algorithm: str | None = None,
 ) -> Value:
-    if algorithm is None:
+    shape = symbolic_helper._parse_arg(weight, "is") if algorithm is None else None
+    number = _groups(groups, _size(input, -2), shape[1] if shape else _size(weight, 1), "conv1d_packed")
+    if shape is not None:
         plain = torch.ops.tapconv.unpack_weight(
             _constant(packed),
-            symbolic_helper._parse_arg(weight, "is"),
+            shape,
             JitScalarType.from_value(input).dtype(),
             stride=stride,
             dilation=dilation,
-            groups=groups,
+            groups=number,
         )
         weight = g.op("Constant", value_t=plain)
     samples = _samples(padding, _kernel_size(weight), dilation[0], input)
-    return _convolution(g, input, weight, bias, stride, samples, dilation, groups, padding_mode)
+    return _convolution(g, input, weight, bias, stride, samples, dilation, number, padding_mode)
 
 
-@symbolic_helper.parse_args("v", "v", "v", "is", "is", "is", "i", "is")
+@symbolic_helper.parse_args("v", "v", "v", "is", "is", "is", "v", "is")
 def conv_transpose1d(
     g: GraphContext,
     input: Value,
@@ -75,14 +78,15 @@ def conv_transpose1d(
     stride: Sequence[int],
     padding: Sequence[int],
     output_padding: Sequence[int],
-    groups: int,
+    groups: Value,
     dilation: Sequence[int],
 ) -> Value:
     attributes = {
         "strides_i": stride,
         "pads_i": [padding[0], padding[0]],
         "dilations_i": dilation,
-        "group_i": groups,
+        # The weight has all the input's channels, whatever the groups; the bias has the output's.
+        "group_i": _groups(groups, _size(bias, 0), _size(weight, 1), "conv_transpose1d"),
         "output_padding_i": output_padding,
     }
     return _batched(g, "ConvTranspose", input, weight, bias, attributes)
@@ -130,13 +134,18 @@ def _kernel_size(weight: Value) -> int | None:
     return None if sizes is None or len(sizes) != 3 else sizes[2]
 
 
-def _groups(groups: Value, input: Value, weight: Value) -> int:
+def _size(tensor: Value, dimension: int) -> int | None:
+    """None where the exporter does not know it, or there is no tensor."""
+    sizes = symbolic_helper._get_tensor_sizes(tensor)
+    return sizes[dimension] if sizes else None
+
+
+def _groups(groups: Value, channels: int | None, channels_of_each: int | None, function: str) -> int:
     """ONNX has it as an attribute. A traced program may compute it, as from a number of channels; then it is what the
-    channels of the input and the weight say, where the exporter knows these."""
-    sizes, weight_sizes = map(symbolic_helper._get_tensor_sizes, (input, weight))
-    if not symbolic_helper._is_constant(groups) and sizes and weight_sizes and sizes[-2] and weight_sizes[1]:
-        return sizes[-2] // weight_sizes[1]
-    return symbolic_helper._parse_arg(groups, "i")
+    shapes say, where the exporter knows them."""
+    if not symbolic_helper._is_constant(groups) and channels and channels_of_each:
+        return channels // channels_of_each
+    return symbolic_helper._parse_arg(groups, "i", "groups", function)
 
 
 def _samples(padding: Value, kernel_size: int | None, dilation: int, input: Value) -> tuple[int, int]:

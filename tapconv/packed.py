@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tapconv.arguments import Size, number, numbers, with_named_kinds
-from tapconv.functional import named_padding_in_samples
+from tapconv import traced_numbers
+from tapconv.arguments import Size, TracedNumber, number, numbers, with_named_kinds
+from tapconv.functional import named_padding_in_samples, padding_in_samples
 
 _pack = torch.ops.tapconv.pack_weight.default
 _packed = torch.ops.tapconv.conv1d_packed.default
@@ -131,10 +132,22 @@ def conv1d_packed(
         RuntimeError: if `packed` does not fit the call, the input or the machine, or a gradient is required.
         RuntimeError, TypeError, ValueError: where :func:`torch.conv1d` raises them, with the same words.
     """
-    stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
-    if isinstance(padding, str):
-        padding = named_padding_in_samples(padding, weight_shape[-1], stride, dilation)
-    padding = numbers(padding)
+    given = (stride, padding, dilation, groups)
+    try:
+        if torch.jit.is_tracing():
+            weight_shape = numbers(weight_shape)  # the tracer follows the sizes of a tensor
+        stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
+        if isinstance(padding, str):
+            padding = named_padding_in_samples(padding, weight_shape[-1], stride, dilation)
+        padding = numbers(padding)
+    except TracedNumber:
+        stride, padding, dilation, groups = given
+        if isinstance(padding, str):
+            apart = dilation[0] if isinstance(dilation, (tuple, list)) else dilation
+            padding = padding_in_samples(padding, weight_shape[-1], apart)
+        return traced_numbers.conv1d_packed(
+            input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode
+        )
     # An argument that is passed is an argument that is parsed: the default is left out.
     if padding_mode == "zeros":
         if out is None:

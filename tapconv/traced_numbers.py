@@ -5,8 +5,9 @@ program computes the numbers whenever it runs."""
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 import torch
@@ -21,11 +22,20 @@ def _scripted(function: Callable) -> torch.jit.ScriptFunction:
 
 
 def _tensor(value: object) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
+    return value if isinstance(value, Tensor) else _constant(number(value))
+
+
+def _constant(value: Tensor | int) -> Tensor:
+    """What the tracer does not follow."""
     with warnings.catch_warnings():  # the tracer says that this is a constant, which it is
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        return torch.tensor(number(value))
+        return torch.tensor(int(value))
+
+
+def _groups(groups: object) -> Tensor:
+    """ONNX has the number of groups as an attribute, so an export to it records the number, as torch's does."""
+    onnx = sys.modules.get("torch.onnx")  # whoever exports has imported it
+    return _constant(groups) if onnx is not None and onnx.is_in_onnx_export() else _tensor(groups)
 
 
 def _one(value: object) -> Tensor:
@@ -91,6 +101,33 @@ def _by_name(
     )
 
 
+def _packed(
+    input: Tensor,
+    packed: Tensor,
+    out_channels: Tensor,
+    channels_of_group: Tensor,
+    kernel_size: Tensor,
+    bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
+    stride: Tensor,
+    left: Tensor,
+    right: Tensor,
+    dilation: Tensor,
+    groups: Tensor,
+    padding_mode: str,
+) -> Tensor:
+    return torch.ops.tapconv.conv1d_packed(
+        input,
+        packed,
+        [int(out_channels), int(channels_of_group), int(kernel_size)],
+        bias,
+        [int(stride)],
+        [int(left), int(right)],
+        [int(dilation)],
+        int(groups),
+        padding_mode=padding_mode,
+    )
+
+
 def _transposed(
     input: Tensor,
     weight: Tensor,
@@ -125,10 +162,27 @@ def conv1d(
     algorithm: str,
 ) -> Tensor:
     """:func:`tapconv.conv1d`, recorded."""
-    sizes = (_one(dilation), _tensor(groups), padding_mode, algorithm)
+    sizes = (_one(dilation), _groups(groups), padding_mode, algorithm)
     if isinstance(padding, str):
         return _scripted(_by_name)(input, weight, bias, _one(stride), padding, *sizes)
     return _scripted(_by_samples)(input, weight, bias, _one(stride), *_pair(padding), *sizes)
+
+
+def conv1d_packed(
+    input: Tensor,
+    packed: Tensor,
+    weight_shape: Sequence[int],
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size,
+    dilation: Size,
+    groups: int,
+    padding_mode: str,
+) -> Tensor:
+    """:func:`tapconv.conv1d_packed`, recorded."""
+    out_channels, channels_of_group, kernel_size = map(_tensor, weight_shape)
+    sizes = (_one(stride), *_pair(padding), _one(dilation), _groups(groups))
+    return _scripted(_packed)(input, packed, out_channels, channels_of_group, kernel_size, bias, *sizes, padding_mode)
 
 
 def conv_transpose1d(
@@ -142,5 +196,5 @@ def conv_transpose1d(
     dilation: Size,
 ) -> Tensor:
     """:func:`tapconv.conv_transpose1d`, recorded."""
-    sizes = (_one(stride), _one(padding), _one(output_padding), _tensor(groups), _one(dilation))
+    sizes = (_one(stride), _one(padding), _one(output_padding), _groups(groups), _one(dilation))
     return _scripted(_transposed)(input, weight, bias, *sizes)

@@ -11,9 +11,11 @@ from torch import nn
 
 import tapconv
 
-onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
+
+from onnx_files import EXPORTERS, assert_same, export, longer, operators_in
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,7 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
 ]
 ANY_SIZE = torch.export.Dim.DYNAMIC
-EXPORTERS = pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "torchscript"])
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 CONVOLUTIONS = [
@@ -72,52 +73,6 @@ def own_model():
     return AtOnce(convolutions + [convolution(tapconv.ConvTranspose1d, **case) for case in TRANSPOSED]).eval()
 
 
-def export(path, model, input, dynamo, dynamic=True):
-    """Writes the file, for any batch and length if `dynamic`; returns the operators in it."""
-    named = {}
-    if dynamic:
-        axes = {0: "batch", 2: "length"} if input.ndim == 3 else {1: "length"}
-        if dynamo:
-            named["dynamic_shapes"] = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),)
-        else:
-            named = {"dynamic_axes": {"signal": axes}, "input_names": ["signal"]}
-    torch.onnx.export(model, (input,), path, dynamo=dynamo, **named)
-    return operators_in(path)
-
-
-def operators_in(path):
-    model = onnx.load(path)
-    onnx.checker.check_model(model)
-    assert {opset.domain for opset in model.opset_import} == {""}
-    return [node.op_type for node in model.graph.node]
-
-
-def run(path, input):
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    outputs = session.run(None, {session.get_inputs()[0].name: input.numpy()})
-    # TorchScript's lists become sequences, each of them one output.
-    return [
-        torch.from_numpy(tensor) for output in outputs for tensor in (output if isinstance(output, list) else [output])
-    ]
-
-
-def longer(input):
-    """Another batch and length."""
-    *batch, channels, length = input.shape
-    return torch.randn(*(size + 1 for size in batch), channels, length + 13)
-
-
-def assert_same(path, model, *inputs):
-    with torch.no_grad():
-        for input in inputs:
-            expected = model(input)
-            outputs = run(path, input)
-            for output, wanted in zip(
-                outputs, expected if isinstance(expected, (list, tuple)) else [expected], strict=True
-            ):
-                torch.testing.assert_close(output, wanted, rtol=1e-4, atol=1e-5)
-
-
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "model.onnx")
@@ -164,32 +119,6 @@ def test_plain_models_while_rerouted(dynamo, path):
     assert_same(path, model, input, longer(input))
 
 
-class OfComputedNumbers(nn.Module):
-    """As state space models do: the tracer records the numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv1d(4, 4, 5, groups=4)
-        self.transposed = nn.ConvTranspose1d(4, 6, 4)
-
-    def forward(self, signal):
-        weight, length = self.convolution.weight, signal.shape[-1]
-        causal = nn.functional.conv1d(signal, weight, padding=weight.shape[-1] - 1, groups=weight.shape[0])
-        same = nn.functional.conv1d(signal, weight, padding="same", dilation=weight.shape[1], groups=weight.shape[0])
-        weight = self.transposed.weight
-        spread = nn.functional.conv_transpose1d(signal, weight, stride=weight.shape[-1] // 2)
-        return causal[..., :length], same, spread
-
-
-@EXPORTERS
-def test_computed_numbers_while_rerouted(dynamo, path):
-    model, input = OfComputedNumbers().eval(), torch.randn(2, 4, 40)
-    with tapconv.enabled():
-        operators = export(path, model, input, dynamo)
-    assert operators.count("Conv") == 2 and operators.count("ConvTranspose") == 1
-    assert_same(path, model, input, longer(input))
-
-
 @EXPORTERS
 def test_plain_models_while_rerouted_everywhere(dynamo, path):
     model, input = torchs_model(), torch.randn(2, 4, 40)
@@ -233,26 +162,6 @@ def test_scripted_modules(pack, path):
     with torch.no_grad():
         operators = export(path, torch.jit.script(model), input, dynamo=False)
     assert operators.count("Conv") == len(CONVOLUTIONS + EXTENSIONS) and "If" not in operators
-    assert_same(path, model, input, longer(input))
-
-
-class DepthwiseFunction(nn.Module):
-    """The number of groups is one that the tracer follows."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(4, 1, 3))
-
-    def forward(self, input):
-        _, channels, _ = input.shape
-        return torch.conv1d(input, self.weight, None, padding=1, groups=channels)
-
-
-@EXPORTERS
-def test_groups_from_the_number_of_channels(dynamo, path):
-    model, input = DepthwiseFunction().eval(), torch.randn(2, 4, 40)
-    with tapconv.enabled():
-        assert "Conv" in export(path, model, input, dynamo)
     assert_same(path, model, input, longer(input))
 
 
