@@ -7,15 +7,17 @@ first, whose graphs have not run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
 from tapconv import script_types
 
-_FUNCTIONS = ("conv1d", "conv_transpose1d")
+_OURS = ("tapconv::conv1d", "tapconv::conv_transpose1d")
+# Tracing records torch.conv1d as the last two, for any number of dimensions.
+_TORCHS = ("aten::conv1d", "aten::conv_transpose1d", "aten::_convolution_mode", "aten::_convolution")
 
-Call = tuple[torch.Node, str, list]  # the node, the function that it calls, and the function's arguments
+Call = tuple[str, list]  # the function that a node calls, and the function's arguments
 
 
 def methods_with_convolutions(module: torch.jit.ScriptModule) -> Iterator[tuple[str, str, int, int]]:
@@ -24,7 +26,8 @@ def methods_with_convolutions(module: torch.jit.ScriptModule) -> Iterator[tuple[
     for path, submodule in script_types.submodules(module._c):
         for method in submodule._method_names():
             graph = _with_functions(submodule._get_method(method).graph)
-            by_torch, by_tapconv = len(list(_torchs_calls(graph))), len(list(_our_calls(graph)))
+            by_torch = sum(_torchs_call(node) is not None for node in _nodes(graph, _TORCHS))
+            by_tapconv = len(_nodes(graph, _OURS))
             if by_torch or by_tapconv:
                 yield path, f"{submodule._type().name()}.{method}", by_torch, by_tapconv
 
@@ -38,30 +41,37 @@ def obstacle(module: torch.jit.ScriptModule) -> str | None:
 
 def convert(module: torch.jit.ScriptModule) -> None:
     """Has this module and its submodules call tapconv."""
-    _rewrite(module, _torchs_calls, _to_tapconv)
+    _rewrite(module, _TORCHS, _torchs_call, _to_tapconv)
 
 
 def revert(module: torch.jit.ScriptModule) -> None:
     """Has this module and its submodules call torch wherever torch can compute the same."""
-    _rewrite(module, _calls_that_torch_takes, _to_torch)
+    _rewrite(module, _OURS, _call_that_torch_takes, _to_torch)
 
 
 def _rewrite(
     module: torch.jit.ScriptModule,
-    calls_in: Callable[[torch.Graph], Iterator[Call]],
+    kinds: Iterable[str],
+    call_of: Callable[[torch.Node], Call | None],
     replace: Callable[[torch.Graph, torch.Node, str, list], None],
 ) -> None:
     def wants_it(graph: torch.Graph) -> bool:
-        return any(True for _ in calls_in(_with_functions(graph)))
+        graph = _with_functions(graph)  # which its nodes need, and do not keep
+        return any(call_of(node) for node in _nodes(graph, kinds))
 
     if obstacle(module) or not any(map(wants_it, _graphs(module))):
         return
     script_types.give_own_types(module)
     for graph in filter(wants_it, _graphs(module)):
         _inline_functions(graph)
-        # One by one: a call that takes the output of another is not what it was once that one is replaced.
-        while call := next(calls_in(graph), None):
-            replace(graph, *call)
+        for node in _nodes(graph, kinds):
+            # Asked when its turn has come: what was the output of another call is none once that one is replaced.
+            if call := call_of(node):
+                replace(graph, node, *call)
+
+
+def _nodes(graph: torch.Graph, kinds: Iterable[str]) -> list[torch.Node]:
+    return [node for kind in kinds for node in graph.findAllNodes(kind)]
 
 
 def _graphs(module: torch.jit.ScriptModule) -> list[torch.Graph]:
@@ -83,13 +93,14 @@ def _to_torch(graph: torch.Graph, node: torch.Node, function: str, inputs: list)
     _replace(graph, node, f"aten::{function}", inputs)
 
 
-def _calls_that_torch_takes(graph: torch.Graph) -> Iterator[Call]:
-    for node, function, inputs in _our_calls(graph):
-        if function == "conv1d":
-            *inputs, padding_mode, _ = inputs
-            if padding_mode.toIValue() != "zeros" or not _torch_takes(inputs[4]):
-                continue
-        yield node, function, inputs
+def _call_that_torch_takes(node: torch.Node) -> Call | None:
+    """The call of torch that can stand for this one of tapconv, if any."""
+    function, inputs = node.kind().removeprefix("tapconv::"), list(node.inputs())
+    if function == "conv1d":
+        *inputs, padding_mode, _ = inputs
+        if padding_mode.toIValue() != "zeros" or not _torch_takes(inputs[4]):
+            return None
+    return function, inputs
 
 
 def _torch_takes(padding: torch._C.Value) -> bool:
@@ -106,29 +117,19 @@ def _length_of(value: torch._C.Value) -> int | None:
     return len(constant) if isinstance(constant, list) else None
 
 
-def _our_calls(graph: torch.Graph) -> Iterator[Call]:
-    for function in _FUNCTIONS:
-        for node in graph.findAllNodes(f"tapconv::{function}"):
-            yield node, function, list(node.inputs())
-
-
-def _torchs_calls(graph: torch.Graph) -> Iterator[Call]:
-    for function in _FUNCTIONS:
-        for node in graph.findAllNodes(f"aten::{function}"):
-            yield node, function, list(node.inputs())
-    # Tracing records torch.conv1d as these, for any number of dimensions.
-    for node in graph.findAllNodes("aten::_convolution_mode"):
-        inputs = list(node.inputs())
-        if _length_of(inputs[3]) == 1:
-            yield node, "conv1d", inputs
-    for node in graph.findAllNodes("aten::_convolution"):
-        input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, *_ = node.inputs()
-        if _length_of(stride) != 1:
-            continue
-        if transposed.toIValue():
-            yield node, "conv_transpose1d", [input, weight, bias, stride, padding, output_padding, groups, dilation]
-        else:
-            yield node, "conv1d", [input, weight, bias, stride, padding, dilation, groups]
+def _torchs_call(node: torch.Node) -> Call | None:
+    """What a node of torch's calls, if that is a convolution that tapconv has."""
+    inputs = list(node.inputs())
+    if node.kind() == "aten::_convolution_mode":
+        return ("conv1d", inputs) if _length_of(inputs[3]) == 1 else None
+    if node.kind() != "aten::_convolution":
+        return node.kind().removeprefix("aten::"), inputs
+    input, weight, bias, stride, padding, dilation, transposed, output_padding, groups, *_ = inputs
+    if _length_of(stride) != 1:
+        return None
+    if transposed.toIValue():
+        return "conv_transpose1d", [input, weight, bias, stride, padding, output_padding, groups, dilation]
+    return "conv1d", [input, weight, bias, stride, padding, dilation, groups]
 
 
 def _with_functions(graph: torch.Graph) -> torch.Graph:

@@ -9,7 +9,7 @@ from support import kernel_calls
 from torch import Tensor, nn
 
 import tapconv
-from tapconv import converted_modules
+from tapconv import converted_modules, script_graphs
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
@@ -92,6 +92,16 @@ def test_others_are_left_alone(way, signal):
     tapconv.convert(other)
     tapconv.revert(module)
     assert computed_by(other, signal) == (2, 0) and computed_by(module, signal) == (0, 2)
+
+
+def test_many_convolutions_one_after_the_other(monkeypatch):
+    """Each node of one long graph is looked at a few times, not once for each of the others."""
+    looks, torchs_call = [], script_graphs._torchs_call
+    monkeypatch.setattr(script_graphs, "_torchs_call", lambda node: looks.append(node.kind()) or torchs_call(node))
+    module = torch.jit.freeze(torch.jit.script(nn.Sequential(*(nn.Conv1d(2, 2, 1) for _ in range(100)))).eval())
+    assert len(list(module.graph.findAllNodes("aten::conv1d"))) == 100
+    tapconv.convert(module)
+    assert len(list(module.graph.findAllNodes("tapconv::conv1d"))) == 100 and len(looks) < 300
 
 
 class Keeps(nn.Module):
