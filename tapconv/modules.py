@@ -175,7 +175,11 @@ class Conv1d(torch.nn.Conv1d):
         """Does the module hold a packed weight?"""
         return self._packed_weight is not None
 
-    def _pack_again(self, packing: Packing) -> None:
+    def _pack_again(self) -> None:
+        """After the weight has changed or moved, if the module is packed."""
+        packing = self._packing  # once: other threads may drop it meanwhile
+        if packing is None:
+            return
         weight = self._parameters.get("weight")
         if weight is not None and weight.is_cpu and weight.is_floating_point() and not weight.is_inference():
             self.pack(**packing.options)
@@ -190,16 +194,12 @@ class Conv1d(torch.nn.Conv1d):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Conv1d:
         super()._apply(fn, recurse)
-        packing = self._packing
-        if packing is not None:
-            self._pack_again(packing)
+        self._pack_again()
         return self
 
     def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         super()._load_from_state_dict(*args, **kwargs)
-        packing = self._packing
-        if packing is not None:
-            self._pack_again(packing)
+        self._pack_again()
 
     def __getstate__(self) -> dict[str, object]:
         state = self.__dict__.copy()
@@ -232,7 +232,7 @@ class Conv1d(torch.nn.Conv1d):
         if weight is not packing.weight and not isinstance(weight, torch.nn.Parameter):
             return None
         if not packing.is_current(weight, self._packing_arguments()):
-            self._pack_again(packing)
+            self._pack_again()
             packing = self._packing
         return None if packing is None else packing.packed
 
