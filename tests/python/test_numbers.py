@@ -2,7 +2,10 @@
 symbolic ones; and those that it does not take, in its words."""
 
 import collections
+import contextlib
+import copy
 import enum
+import math
 import shutil
 
 import numpy as np
@@ -243,13 +246,14 @@ def test_traced_numbers_of_packed_calls(padding):
 
 
 class CompileCounter:
-    """A backend that counts, and compiles by another."""
+    """A backend that counts, keeps what the graphs call, and compiles by another."""
 
     def __init__(self, backend):
-        self.count, self.backend = 0, torch._dynamo.lookup_backend(backend)
+        self.count, self.targets, self.backend = 0, set(), torch._dynamo.lookup_backend(backend)
 
     def __call__(self, graph_module, example_inputs):
         self.count += 1
+        self.targets |= {str(node.target) for node in graph_module.graph.nodes if node.op == "call_function"}
         return self.backend(graph_module, example_inputs)
 
 
@@ -270,6 +274,79 @@ def test_compiled_numbers(kind, backend):
             results[model].append((output, *torch.autograd.grad(output.square().sum(), list(model.parameters()))))
         counts.append(counter.count)
     torch.testing.assert_close(results[ours], results[theirs], rtol=1e-3, atol=1e-2)
+    assert counts[0] <= counts[1]
+
+
+class AntiAliased(nn.Module):
+    """As in BigVGAN: the signal is doubled, bent and halved again, each time by one filter for all channels, of which
+    there may be any number."""
+
+    def __init__(self):
+        super().__init__()
+        self.filter = nn.Parameter(torch.hann_window(12)[None, None] / 6)
+
+    def forward(self, signal):
+        channels = signal.shape[1]
+        filters = self.filter.expand(channels, -1, -1)
+        spread = nn.functional.conv_transpose1d(
+            nn.functional.pad(signal, (5, 5), mode="replicate"), filters, stride=2, groups=channels
+        )
+        bent = torch.sin(2 * spread[..., 15:-15])
+        padded = nn.functional.pad(bent, (5, 6), mode="replicate")
+        return nn.functional.conv1d(padded, filters, stride=2, groups=channels)
+
+
+class SameAsInTensorFlow(nn.Module):
+    """Pads so that there is one output for each stride, however long the signal is."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv1d(4, 6, 5, stride=3, dilation=2)
+
+    def forward(self, signal):
+        length, (kernel_size,) = signal.shape[-1], self.convolution.kernel_size
+        (stride,), (dilation,) = self.convolution.stride, self.convolution.dilation
+        outputs = math.ceil(length / stride)
+        samples = max((outputs - 1) * stride + (kernel_size - 1) * dilation + 1 - length, 0)
+        return self.convolution(nn.functional.pad(signal, (samples // 2, samples - samples // 2)))
+
+
+WAYS = {
+    "enabled": lambda model: (model, tapconv.enabled()),
+    "converted": lambda model: (tapconv.convert(model), contextlib.nullcontext()),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "way", "backend"),
+    [
+        (AntiAliased, "enabled", "aot_eager"),
+        (SameAsInTensorFlow, "enabled", "aot_eager"),
+        (SameAsInTensorFlow, "converted", "aot_eager"),
+        pytest.param(AntiAliased, "enabled", "inductor", marks=needs_compiler),
+        pytest.param(SameAsInTensorFlow, "converted", "inductor", marks=needs_compiler),
+    ],
+)
+def test_models_that_compute_their_numbers(kind, way, backend):
+    """Models of others as they are: torch's results and gradients at every length, from no more compilations."""
+    channels = (4, 4, 6, 5) if kind is AntiAliased else (4, 4, 4, 4)
+    inputs = [torch.randn(2, *size, requires_grad=True) for size in zip(channels, (30, 31, 47, 64), strict=True)]
+    theirs = kind()
+    ours, rerouting = WAYS[way](copy.deepcopy(theirs))
+    counts, results = [], []
+    for model, context in ((ours, rerouting), (theirs, contextlib.nullcontext())):
+        torch._dynamo.reset()
+        counter = CompileCounter(backend)
+        compiled = torch.compile(model, backend=counter, fullgraph=True, dynamic=True)
+        with context:
+            outputs = [compiled(input) for input in inputs]
+        loss = sum(output.square().sum() for output in outputs)
+        results.append((outputs, torch.autograd.grad(loss, [*inputs, *model.parameters()])))
+        counts.append(counter.count)
+        assert any("tapconv" in target for target in counter.targets) == (model is ours)
+        assert any("conv1d" in target and "tapconv" not in target for target in counter.targets) == (model is theirs)
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
     assert counts[0] <= counts[1]
 
 
