@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from tapconv import flop_formulas as flop_formulas  # registers them
-from tapconv import onnx_export
+from tapconv import inductor_fallbacks, onnx_export
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
@@ -19,6 +19,7 @@ from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 from tapconv.packed import conv1d_packed, pack_weight
 from tapconv.rerouting import disable, enable, enabled
 
+inductor_fallbacks.register()
 onnx_export.register()
 
 __version__: str = torch.ops.tapconv.version()

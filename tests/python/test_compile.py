@@ -137,6 +137,28 @@ def test_compiled_autograd(backend):
         torch.testing.assert_close(parameter.grad, gradient)
 
 
+@needs_compiler
+def test_inductor_that_calls_only_what_was_named_to_it():
+    model, transposed = Model(), nn.Parameter(torch.randn(4, 3, 4))
+    packed = tapconv.pack_weight(torch.ones(3, 3, 5))
+
+    def function(input):
+        return tapconv.conv_transpose1d(model(input), transposed, stride=2)
+
+    def without_gradients(input):
+        return tapconv.conv1d_packed(function(input), packed, (3, 3, 5)).relu()
+
+    input = torch.randn(2, 3, 30, requires_grad=True)
+    wanted = [input, transposed, *model.parameters()]
+    expected = torch.autograd.grad(function(input).square().sum(), wanted)
+    with torch._inductor.config.patch(implicit_fallbacks=False):
+        output = torch.compile(function, fullgraph=True)(input)
+        torch.testing.assert_close(torch.autograd.grad(output.square().sum(), wanted), expected)
+        with torch.no_grad():
+            output = torch.compile(without_gradients, fullgraph=True)(input)
+            torch.testing.assert_close(output, without_gradients(input))
+
+
 def test_fx_tracing():
     model = Model()
     graph_module = torch.fx.symbolic_trace(model)

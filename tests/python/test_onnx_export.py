@@ -331,7 +331,7 @@ def test_programs_without_tapconv_are_left_alone():
 WITHOUT_ONNX = """
 import sys
 {imports}
-watched = ("torch.onnx", "onnx", "onnxscript", "torch._dynamo")
+watched = ("torch.onnx", "onnx", "onnxscript", "torch._dynamo", "torch._inductor")
 loaded = [name for name in watched if name in sys.modules]
 assert loaded == {loaded}, loaded
 import torch
