@@ -49,6 +49,7 @@ def test_the_better_of_two_measurements():
     assert limits == MachineLimits(100e9, {1: 6.0, 2: 7.0})
 
 
+@pytest.mark.once
 def test_measuring_the_machine():
     limits = measure_limits(torch.float32, budget=0.0)
     assert limits.flops_per_second > 1e8
@@ -72,6 +73,7 @@ def test_ratios_are_paired():
     assert row.ratio_to_best_peer(packed=True) == (4.0, "onnxruntime")
 
 
+@pytest.mark.once  # it is the peers that are looked at
 @pytest.mark.parametrize("layer", SMALL_LAYERS, ids=lambda layer: layer.name)
 @pytest.mark.parametrize("peer", ["onnxruntime", "openvino"])
 def test_peers_compute_the_same_layer(peer, layer):
@@ -109,6 +111,7 @@ def test_a_wrong_peer_is_noticed(monkeypatch):
         compare(layer, torch.float32, ["torch"], train=False, repetitions=2, seconds=0.1)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("extra", [[], ["--train"], ["--dtype", "float64", "bfloat16"]])
 def test_command(tmp_path, capsys, monkeypatch, threads, extra):
     pytest.importorskip("matplotlib")

@@ -122,6 +122,7 @@ def test_report(tmp_path):
     assert "a &lt; b" in page and "data:image/png;base64," in page and "<td>2</td>" in page
 
 
+@pytest.mark.once
 def test_pictures(tmp_path):
     pytest.importorskip("matplotlib")
     pytest.importorskip("pywt")

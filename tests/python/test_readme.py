@@ -22,6 +22,7 @@ def blocks(language):
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("program", blocks("python"), ids=["package", "library", "conversion", "packed"])
 def test_python(program):
     # The relative path in it is relative to the folder that holds the package.

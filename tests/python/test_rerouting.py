@@ -205,6 +205,7 @@ def test_functions_are_pickled_by_torchs_names(process_wide, tmp_path):
         assert pickle.loads(pickle.dumps(function)) is theirs and copy.deepcopy(function) is function
 
 
+@pytest.mark.once
 @cpu_only
 def test_pickled_functions_load_without_tapconv(process_wide, tmp_path):
     with open(tmp_path / "functions.pt", "wb") as file:

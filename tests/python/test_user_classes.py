@@ -239,6 +239,7 @@ def test_algorithm_of_a_converted_module():
     assert torch.equal(module(SIGNAL), tapconv.conv1d(SIGNAL, module.weight, module.bias, algorithm="direct"))
 
 
+@pytest.mark.once
 def test_pickles_bring_tapconv_along(tmp_path):
     """A process that loads a converted model computes it by tapconv, without being told to."""
     torch.save(tapconv.convert(nn.Sequential(nn.Conv1d(4, 6, 3), nn.ConvTranspose1d(6, 4, 3))), tmp_path / "model.pt")
