@@ -97,7 +97,8 @@ def _conv1d_packed_padding(
     return _conv1d_padding(input, weight, *arguments, **named)
 
 
-_RULES: dict[torch._ops.OpOverload, Callable] = {
+#: How each operator is written with torch's, as decompositions have it.
+RULES: dict[torch._ops.OpOverload, Callable] = {
     _ours.conv1d.default: _conv1d,
     _ours.conv1d.ints: _conv1d,
     _ours.conv1d.padding: _conv1d_padding,
@@ -111,33 +112,32 @@ _RULES: dict[torch._ops.OpOverload, Callable] = {
 }
 #: These have nothing but the packed weight.
 _PACKED = (_ours.conv1d_packed.default, _ours.conv1d_packed.ints)
-OPERATORS = (*_RULES, *_PACKED)
+_PACKED_INTO_OUT = (_ours.conv1d_packed.out, _ours.conv1d_packed.out_ints)
+OPERATORS = (*RULES, *_PACKED)
 
 
-def in_torchs_operators(program: ExportedProgram, keep: Collection[torch._ops.OpOverload] = ()) -> ExportedProgram:
-    """The program with torch's convolutions in place of tapconv's, and plain weights in place of packed ones.
+def with_plain_weights(program: ExportedProgram, keep: Collection[torch._ops.OpOverload] = ()) -> ExportedProgram:
+    """The program with plain weights in place of packed ones, which no rule can see the values of.
 
     Args:
         program: stays as it is.
         keep: operators to leave in place.
 
     Returns:
-        A new program, or the same one if it calls nothing of tapconv's.
+        A new program, or the same one if it has no packed weights.
 
     Raises:
         RuntimeError: if a packed weight is not among the program's own constants, or does not fit this machine.
     """
-    if not any(_is_ours(node) and node.target not in keep for node in _calls(program)):
-        return program
-    rules = {operator: rule for operator, rule in _RULES.items() if operator not in keep}
-    program = program.run_decompositions(rules)
-    if any(node.target in _PACKED and node.target not in keep for node in _calls(program)):
-        program = _with_plain_weights(program).run_decompositions(rules)
+
+    def has(*operators: torch._ops.OpOverload) -> bool:
+        return any(node.target in operators and node.target not in keep for node in _calls(program))
+
+    if has(*_PACKED, *_PACKED_INTO_OUT):
+        program = program.run_decompositions({op: rule for op, rule in RULES.items() if op not in keep})
+        if has(*_PACKED):
+            program = _with_plain_weights(program)
     return program
-
-
-def _is_ours(call: fx.Node) -> bool:
-    return isinstance(call.target, torch._ops.OpOverload) and call.target.namespace == "tapconv"
 
 
 def _calls(program: ExportedProgram) -> Iterator[fx.Node]:

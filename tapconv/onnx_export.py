@@ -18,20 +18,32 @@ def _teach_torchscript_exporter() -> None:
 
 
 def _teach_dynamo_exporter() -> None:
-    """It decomposes a program into what it has rules for, which ahead of that is rewritten in torch's operators. Rules
-    by `custom_translation_table`, torch's own way, are for the user to pass, and cannot see a packed weight's data."""
-    from torch.onnx._internal.exporter import _fx_passes
+    """It decomposes a program into what it has translations for. Here it gets rules for that, and ahead of that plain
+    weights. Translations by `custom_translation_table`, torch's own way, are for the user to pass, and cannot see a
+    packed weight's data."""
+    from torch.onnx._internal.exporter import _decomp, _fx_passes
 
-    torchs = _fx_passes.decompose_with_registry
+    torchs_decompose, torchs_table = (
+        _fx_passes.decompose_with_registry,
+        _decomp.create_onnx_friendly_decomposition_table,
+    )
 
-    @functools.wraps(torchs)
+    @functools.wraps(torchs_decompose)
     def decompose_with_registry(exported_program, registry):
         from tapconv import lowering
 
         translated = [operator for operator in lowering.OPERATORS if registry.is_registered(operator)]
-        return torchs(lowering.in_torchs_operators(exported_program, keep=translated), registry)
+        return torchs_decompose(lowering.with_plain_weights(exported_program, keep=translated), registry)
+
+    @functools.wraps(torchs_table)
+    def create_onnx_friendly_decomposition_table(onnx_registered_ops):
+        from tapconv import lowering
+
+        rules = {op: rule for op, rule in lowering.RULES.items() if op not in onnx_registered_ops}
+        return {**torchs_table(onnx_registered_ops), **rules}
 
     _fx_passes.decompose_with_registry = decompose_with_registry
+    _decomp.create_onnx_friendly_decomposition_table = create_onnx_friendly_decomposition_table
 
 
 def register() -> None:

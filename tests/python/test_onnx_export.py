@@ -321,11 +321,18 @@ def test_a_translation_of_the_users_comes_first(path):
     assert_same(path, lambda input: -module(input), input)
 
 
-def test_programs_without_tapconv_are_left_alone():
-    from tapconv.lowering import in_torchs_operators
+@pytest.mark.parametrize("kind", [nn.Conv1d, tapconv.Conv1d])
+def test_programs_are_decomposed_once(kind, path, monkeypatch):
+    """It is what takes the exporter's time."""
+    decomposed, original = [], torch.export.ExportedProgram.run_decompositions
 
-    program = exported(nn.Conv1d(4, 6, 5), torch.randn(2, 4, 40))
-    assert in_torchs_operators(program) is program
+    def run_decompositions(program, *arguments, **named):
+        decomposed.append(program)
+        return original(program, *arguments, **named)
+
+    monkeypatch.setattr(torch.export.ExportedProgram, "run_decompositions", run_decompositions)
+    assert export(path, kind(4, 6, 5).eval(), torch.randn(2, 4, 40), dynamo=True) == ["Conv"]
+    assert len(decomposed) == 1
 
 
 WITHOUT_ONNX = """
