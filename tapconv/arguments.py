@@ -51,6 +51,11 @@ def numbers(value: object) -> Sequence[Number]:
     return (number(value),)
 
 
+def first(value: object) -> object:
+    """A number, or the first of a tuple or list of them, as it is."""
+    return value[0] if isinstance(value, (tuple, list)) else value
+
+
 def _wrong_kind(function: str, name: str, position: int | None, kind: str, value: object) -> TypeError:
     where = "" if position is None else f" (position {position + 1})"
     return TypeError(f"{function}(): argument '{name}'{where} must be {kind}, not {type(value).__name__}")

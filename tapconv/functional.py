@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tapconv import _library, traced_numbers
-from tapconv.arguments import Number, Size, TracedNumber, number, numbers, with_torchs_errors
+from tapconv.arguments import Number, Size, TracedNumber, first, number, numbers, with_torchs_errors
 from tapconv.reference import torch_conv1d
 from tapconv.tensor_kinds import redefines_functions
 
@@ -134,7 +134,12 @@ def conv1d(
             stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
             padding = padding if by_name else numbers(padding)
         except TracedNumber:
-            return traced_numbers.conv1d(input, weight, bias, *given, padding_mode, algorithm)
+            stride, padding, dilation, groups = given
+            if by_name and out is not None:
+                padding = padding_in_samples(padding, weight.shape[-1], first(dilation))
+            return traced_numbers.conv1d(
+                input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out
+            )
     if out is None:
         function = _by_name if by_name else _by_samples
         # An argument that is passed is an argument that is parsed: the defaults are left out.

@@ -12,9 +12,12 @@ from tapconv.after_import import after_import
 
 
 def _teach_torchscript_exporter() -> None:
-    from tapconv import onnx_symbolics
+    import torch.onnx
+
+    from tapconv import onnx_symbolics, traced_numbers
 
     onnx_symbolics.register()
+    traced_numbers.exports_to_onnx = torch.onnx.is_in_onnx_export
 
 
 def _teach_dynamo_exporter() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tapconv import traced_numbers
-from tapconv.arguments import Size, TracedNumber, number, numbers, with_named_kinds
+from tapconv.arguments import Size, TracedNumber, first, number, numbers, with_named_kinds
 from tapconv.functional import named_padding_in_samples, padding_in_samples
 
 _pack = torch.ops.tapconv.pack_weight.default
@@ -143,10 +143,9 @@ def conv1d_packed(
     except TracedNumber:
         stride, padding, dilation, groups = given
         if isinstance(padding, str):
-            apart = dilation[0] if isinstance(dilation, (tuple, list)) else dilation
-            padding = padding_in_samples(padding, weight_shape[-1], apart)
+            padding = padding_in_samples(padding, weight_shape[-1], first(dilation))
         return traced_numbers.conv1d_packed(
-            input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode
+            input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode, out
         )
     # An argument that is passed is an argument that is parsed: the default is left out.
     if padding_mode == "zeros":

@@ -5,7 +5,6 @@ program computes the numbers whenever it runs."""
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Optional
@@ -14,6 +13,11 @@ import torch
 from torch import Tensor
 
 from tapconv.arguments import Size, number
+
+
+def exports_to_onnx() -> bool:
+    """Does the tracer record for ONNX? Once torch.onnx is imported, its own answer stands here."""
+    return False
 
 
 @functools.cache
@@ -34,8 +38,7 @@ def _constant(value: Tensor | int) -> Tensor:
 
 def _groups(groups: object) -> Tensor:
     """ONNX has the number of groups as an attribute, so an export to it records the number, as torch's does."""
-    onnx = sys.modules.get("torch.onnx")  # whoever exports has imported it
-    return _constant(groups) if onnx is not None and onnx.is_in_onnx_export() else _tensor(groups)
+    return _constant(groups) if exports_to_onnx() else _tensor(groups)
 
 
 def _one(value: object) -> Tensor:
@@ -77,6 +80,33 @@ def _by_samples(
     )
 
 
+def _into_out(
+    input: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],  # noqa: UP045 (TorchScript)
+    stride: Tensor,
+    left: Tensor,
+    right: Tensor,
+    dilation: Tensor,
+    groups: Tensor,
+    padding_mode: str,
+    algorithm: str,
+    out: Tensor,
+) -> Tensor:
+    return torch.ops.tapconv.conv1d(
+        input,
+        weight,
+        bias,
+        [int(stride)],
+        [int(left), int(right)],
+        [int(dilation)],
+        int(groups),
+        padding_mode=padding_mode,
+        algorithm=algorithm,
+        out=out,
+    )
+
+
 def _by_name(
     input: Tensor,
     weight: Tensor,
@@ -114,14 +144,30 @@ def _packed(
     dilation: Tensor,
     groups: Tensor,
     padding_mode: str,
+    out: Optional[Tensor],  # noqa: UP045 (TorchScript)
 ) -> Tensor:
+    shape = [int(out_channels), int(channels_of_group), int(kernel_size)]
+    padding = [int(left), int(right)]
+    if out is not None:
+        return torch.ops.tapconv.conv1d_packed(
+            input,
+            packed,
+            shape,
+            bias,
+            [int(stride)],
+            padding,
+            [int(dilation)],
+            int(groups),
+            padding_mode=padding_mode,
+            out=out,
+        )
     return torch.ops.tapconv.conv1d_packed(
         input,
         packed,
-        [int(out_channels), int(channels_of_group), int(kernel_size)],
+        shape,
         bias,
         [int(stride)],
-        [int(left), int(right)],
+        padding,
         [int(dilation)],
         int(groups),
         padding_mode=padding_mode,
@@ -160,9 +206,12 @@ def conv1d(
     groups: int,
     padding_mode: str,
     algorithm: str,
+    out: Tensor | None,
 ) -> Tensor:
-    """:func:`tapconv.conv1d`, recorded."""
+    """:func:`tapconv.conv1d`, recorded; with `out`, of a padding in samples."""
     sizes = (_one(dilation), _groups(groups), padding_mode, algorithm)
+    if out is not None:
+        return _scripted(_into_out)(input, weight, bias, _one(stride), *_pair(padding), *sizes, out)
     if isinstance(padding, str):
         return _scripted(_by_name)(input, weight, bias, _one(stride), padding, *sizes)
     return _scripted(_by_samples)(input, weight, bias, _one(stride), *_pair(padding), *sizes)
@@ -178,11 +227,14 @@ def conv1d_packed(
     dilation: Size,
     groups: int,
     padding_mode: str,
+    out: Tensor | None,
 ) -> Tensor:
     """:func:`tapconv.conv1d_packed`, recorded."""
     out_channels, channels_of_group, kernel_size = map(_tensor, weight_shape)
     sizes = (_one(stride), *_pair(padding), _one(dilation), _groups(groups))
-    return _scripted(_packed)(input, packed, out_channels, channels_of_group, kernel_size, bias, *sizes, padding_mode)
+    return _scripted(_packed)(
+        input, packed, out_channels, channels_of_group, kernel_size, bias, *sizes, padding_mode, out
+    )
 
 
 def conv_transpose1d(

@@ -230,21 +230,6 @@ def test_traced_numbers(kind):
         torch.testing.assert_close(traced(input), theirs(input), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-@pytest.mark.parametrize("padding", [2, "causal", "of the length"])
-def test_traced_numbers_of_packed_calls(padding):
-    weight = torch.randn(4, 1, 3)
-    packed = tapconv.pack_weight(weight, groups=4)
-
-    def call(input):
-        samples = input.shape[-1] // 10 if padding == "of the length" else padding
-        return tapconv.conv1d_packed(input, packed, weight.shape, padding=samples, groups=input.shape[1])
-
-    traced = torch.jit.trace(call, X)
-    for input in (X, torch.randn(3, 4, 41)):
-        torch.testing.assert_close(traced(input), call(input))
-
-
 class CompileCounter:
     """A backend that counts, keeps what the graphs call, and compiles by another."""
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from support import cpu_only
 from torch import Tensor, nn
 
 import tapconv
@@ -105,3 +106,40 @@ class TensorHolder(nn.Module):
 
     def forward(self) -> Tensor:
         return self.tensor
+
+
+@cpu_only
+@pytest.mark.parametrize("padding", [1, "same"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_traced_numbers_into_out(packed, padding):
+    signal, weight = torch.randn(2, 4, 20), torch.randn(4, 1, 3)
+    packed_weight = tapconv.pack_weight(weight, groups=4)
+
+    def call(input):
+        out, named = torch.zeros_like(input), {"padding": padding, "groups": input.shape[1]}
+        if packed:
+            tapconv.conv1d_packed(input, packed_weight, weight.shape, **named, out=out)
+        else:
+            tapconv.conv1d(input, weight, **named, out=out)
+        return out + 1
+
+    traced = torch.jit.trace(call, signal)
+    for input in (signal, torch.randn(3, 4, 41)):
+        expected = torch.conv1d(input, weight, padding=padding, groups=4) + 1
+        torch.testing.assert_close(call(input), expected)
+        torch.testing.assert_close(traced(input), expected)
+
+
+@cpu_only
+@pytest.mark.parametrize("padding", [2, "causal", "of the length"])
+def test_traced_numbers_of_packed_calls(padding):
+    signal, weight = torch.randn(2, 4, 20), torch.randn(4, 1, 3)
+    packed = tapconv.pack_weight(weight, groups=4)
+
+    def call(input):
+        samples = input.shape[-1] // 10 if padding == "of the length" else padding
+        return tapconv.conv1d_packed(input, packed, weight.shape, padding=samples, groups=input.shape[1])
+
+    traced = torch.jit.trace(call, signal)
+    for input in (signal, torch.randn(3, 4, 41)):
+        torch.testing.assert_close(traced(input), call(input))
