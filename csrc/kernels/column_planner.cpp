@@ -13,6 +13,11 @@ constexpr int64_t most_outputs = 32;
 constexpr int64_t most_outputs_of_large_weights = 64;
 constexpr int64_t large_weight_bytes = 1024 * 1024;
 constexpr int64_t least_out_channels = 8;
+// Gradients by the input are added up for each column before it goes to its samples: from so many output channels on,
+// that is most of the work, and as many outputs as of large weights pay.
+constexpr int64_t many_out_channels = 96;
+// Where no sample is read by two taps, the direct sum packs nothing either, unless it has to widen the weights.
+constexpr int64_t most_outputs_of_single_taps = 8;
 // Sums or columns of a task stay in the second-level cache.
 constexpr int64_t columns_bytes = 128 * 1024;
 constexpr int64_t span_bytes = 64 * 1024;
@@ -22,15 +27,24 @@ constexpr int64_t streams = 32;
 
 int64_t outputs_of(const Problem& p) { return p.batch * p.output_length; }
 
-bool suits(const Problem& p) {
+bool has_large_weights(const Problem& p) {
+  return p.out_channels * (p.in_channels / p.groups) * p.kernel_size * storage_bytes(p.data_type) >= large_weight_bytes;
+}
+
+bool suits(const Problem& p, int64_t most) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t outputs = outputs_of(p);
   if (p.algorithm != AlgorithmRequest::automatic && p.algorithm != AlgorithmRequest::direct) return false;
   if (outputs == 0 || p.input_length == 0 || p.out_channels / p.groups < least_out_channels) return false;
-  const bool is_large = p.out_channels * group_in * p.kernel_size * storage_bytes(p.data_type) >= large_weight_bytes;
-  if (outputs > (is_large ? most_outputs_of_large_weights : most_outputs)) return false;
+  if (outputs > most) return false;
   return (p.kernel_size == 1 || p.weight_strides.tap == 1) &&
          (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+}
+
+int64_t most_outputs_of_grad_input(const Problem& p) {
+  if (has_large_weights(p)) return most_outputs_of_large_weights;
+  if (p.kernel_size <= p.stride && computes_in_own_type(p.data_type)) return most_outputs_of_single_taps;
+  return p.out_channels / p.groups >= many_out_channels ? most_outputs_of_large_weights : most_outputs;
 }
 
 // Input channels are divided among tasks, each with at least a vector of columns. Nothing if they are too few, or what
@@ -68,7 +82,7 @@ void divide_rows(Plan& plan, int64_t count) {
 
 std::optional<Plan> decide_grad_input_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  if (!suits(p)) return std::nullopt;
+  if (!suits(p, most_outputs_of_grad_input(p))) return std::nullopt;
   const int64_t span = std::max(positions_read(p), p.input_length + p.padding_left);
   if (span > span_bytes / element) return std::nullopt;
   std::optional<Plan> plan = divided(p, instruction_set, slots);
@@ -89,7 +103,7 @@ std::optional<Plan> decide_grad_input_columns(const Problem& p, const Instructio
 
 std::optional<Plan> decide_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  if (!suits(p)) return std::nullopt;
+  if (!suits(p, has_large_weights(p) ? most_outputs_of_large_weights : most_outputs)) return std::nullopt;
   std::optional<Plan> plan = divided(p, instruction_set, slots);
   if (!plan) return std::nullopt;
   plan->algorithm = Algorithm::grad_weight_columns;

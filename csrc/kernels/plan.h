@@ -302,6 +302,7 @@ struct Plan {
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
   int short_tile_pairs;    // (channel, tap) pairs that lanes hold side by side (algorithms/short_tile.h), or zero
   bool pack_weight;        // false: the weight already lies as the tile wants it
+  bool weight_columns;     // it does, [in_channel][output channel] as a packed tile of a single tap
   bool packed_ahead;       // the weight was packed, or the filters transformed, before the call (packed_weight.h)
   int64_t partial_stride;  // between the rows of a block of partial sums
   bool direct_output;      // tiles are written straight into the output, without a block of partial sums

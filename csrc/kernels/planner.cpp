@@ -98,10 +98,21 @@ class Decision {
                           p_.weight_strides.tap == 1 &&
                           (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
     const int64_t uses = batch_ * divide_up(length_, tile_time_);
-    plan_.pack_weight = !in_place || (group_out_ > 1 && uses > most_uses_unpacked);
-    if (!plan_.pack_weight && batch_ == 1 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
+    const bool is_used_often = group_out_ > 1 && uses > most_uses_unpacked;
+    plan_.weight_columns = !in_place && !is_used_often && has_weight_columns();
+    plan_.pack_weight = !plan_.weight_columns && (!in_place || is_used_often);
+    if (!plan_.pack_weight && !plan_.weight_columns && batch_ == 1 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
       plan_.short_tile_pairs = short_tile_pairs(length_, width_);
     }
+  }
+
+  // Do the weights of one input channel lie side by side, output channel by output channel? They do in gradients of
+  // kernels of one tap by the input, and in transposed convolutions whose stride is their kernel.
+  bool has_weight_columns() const {
+    const WeightStrides& strides = p_.weight_strides;
+    const int64_t phases = plan_.variant.phases;
+    return computes_in_own_type(p_.data_type) && p_.kernel_size == 1 && !plan_.packed_ahead &&
+           strides.out_channel == phases && (phases == 1 || plan_.variant.weight_phase_stride == 1);
   }
 
   // The samples of one (channel, tap) pair.

@@ -83,6 +83,7 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
   call.pair_count = channels * p.kernel_size;
   call.output_stride = block.sums_stride;
   call.accumulate = channel > 0;
+  const bool by_pairs = plan.pack_weight || plan.weight_columns;
   const auto run = [&](int64_t tile, int64_t column_tile) {
     const Part part = part_of(tile, plan.tile_row_count, group_out);
     const Part columns = part_of(column_tile, column_tiles, vectors);
@@ -90,13 +91,20 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
     const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
     call.rows = rows + time;
     call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
-    call.weight_stride = plan.pack_weight ? part.size : p.weight_strides.out_channel;
-    call.weight = block.weight + (plan.pack_weight ? (part.first * group_rows + channel * part.size) * p.kernel_size
-                                                   : part.first * call.weight_stride + channel * p.kernel_size);
+    if (plan.pack_weight) {
+      call.weight_stride = part.size;
+      call.weight = block.weight + (part.first * group_rows + channel * part.size) * p.kernel_size;
+    } else if (plan.weight_columns) {
+      call.weight_stride = p.weight_strides.in_channel;
+      call.weight = block.weight + part.first + channel * call.weight_stride;
+    } else {
+      call.weight_stride = p.weight_strides.out_channel;
+      call.weight = block.weight + part.first * call.weight_stride + channel * p.kernel_size;
+    }
     call.bias = block.bias ? block.bias + part.first : nullptr;
     call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
-    (plan.pack_weight ? tile_of<Isa, Vector, true>(part.size, columns.size)
-                      : tile_of<Isa, Vector, false>(part.size, columns.size))(call);
+    (by_pairs ? tile_of<Isa, Vector, true>(part.size, columns.size)
+              : tile_of<Isa, Vector, false>(part.size, columns.size))(call);
   };
   if (call.pair_count <= most_pairs_in_rows) {
     for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
