@@ -227,10 +227,9 @@ double out_lane_cost(const Plan& plan) {
   const double columns = static_cast<double>(vectors) / static_cast<double>(column_tiles);
   const double step = std::max(plan.tile_rows * columns, plan.tile_rows + columns);
   const double pairs = static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.kernel_size);
-  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
   // Every sample after the first reads all weights once more; the direct sum may fold samples, and reads them once.
   const double weight_lines = lines_of(p, static_cast<double>(p.out_channels) * pairs);
-  return row_piece * pieces +
+  return copied_rows_cost(plan) +
          static_cast<double>(p.batch * p.groups) * static_cast<double>(column_tiles * plan.tile_row_count) *
              (step * pairs + direct_call * static_cast<double>(plan.channel_block_count)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
@@ -265,8 +264,7 @@ double out_lane_cost_with_weights(const Plan& plan) {
   const double vectors = lines_of(p, weights) * cache_line_bytes / vector_bytes;
   const double line = weight_line * vector_bytes / cache_line_bytes;
   const double tiles = static_cast<double>(p.batch * plan.tile_row_count);
-  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
-  return out_lane_call + row_piece * pieces + tiles * vectors * (line + out_lane_time * plan.tile_rows);
+  return out_lane_call + copied_rows_cost(plan) + tiles * vectors * (line + out_lane_time * plan.tile_rows);
 }
 
 double tile_cost(const Plan& plan) {

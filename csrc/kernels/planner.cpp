@@ -101,7 +101,8 @@ class Decision {
     const bool is_used_often = group_out_ > 1 && uses > most_uses_unpacked;
     plan_.weight_columns = !in_place && !is_used_often && has_weight_columns();
     plan_.pack_weight = !plan_.weight_columns && (!in_place || is_used_often);
-    if (!plan_.pack_weight && !plan_.weight_columns && batch_ == 1 && group_out_ > 1 && group_in_ * p_.kernel_size > 1) {
+    if (!plan_.pack_weight && !plan_.weight_columns && batch_ == 1 && group_out_ > 1 &&
+        group_in_ * p_.kernel_size > 1) {
       plan_.short_tile_pairs = short_tile_pairs(length_, width_);
     }
   }

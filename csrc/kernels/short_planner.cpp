@@ -19,6 +19,18 @@ constexpr int64_t columns_bytes = 128 * 1024;
 // second-level cache: they read few columns and fetch weights ahead, but dot products add up with fewer loads.
 constexpr int64_t far_weight_bytes = 5 * 1024 * 1024;
 
+// Rows of many samples cannot be copied by vectors where samples are skipped, but columns are gathered in little more
+// time than without: there dot products win up to two vectors of outputs, unless there are so many output channels, for
+// which a row is copied once, or so few input channels that hardly any is, or a sample goes to the columns of many
+// outputs.
+constexpr int64_t most_gathered_outputs = 16;
+constexpr int64_t most_out_channels_of_gathered = 128;
+constexpr int64_t least_in_channels_of_gathered = 4;
+constexpr int64_t most_columns_of_a_sample = 4;
+// Else outputs of samples that fill more than a vector are shared by register tiles, unless there are so few of each.
+constexpr int64_t most_outputs_of_many_samples = 2;
+constexpr int64_t most_out_channels_of_many_samples = 32;
+
 // Rows cost a fixed time for each channel, lanes over channels a time for each output and tap. Measured on AVX2 and
 // AVX-512, they break even near these.
 constexpr int64_t most_channel_lane_outputs = 64;
@@ -77,13 +89,21 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
   const int64_t positions = p.batch * p.output_length;
   const int64_t block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, positions);
   const int64_t most_eighths = block == positions ? most_eighths_in_one_block : most_eighths_of_a_vector;
-  if (p.output_length * 8 > most_eighths * width) return std::nullopt;
-  if (p.batch == 1 && computes_in_own_type(p.data_type)) {
+  // Sums of pairs and of matrices take half the time of others or less, and no such rule was measured for them.
+  const bool own_type = computes_in_own_type(p.data_type);
+  const bool is_gathered = own_type && p.batch > 1 && p.stride > 1 &&
+                           p.kernel_size <= most_columns_of_a_sample * p.stride &&
+                           group_out <= most_out_channels_of_gathered && group_in >= least_in_channels_of_gathered;
+  const int64_t most_outputs = is_gathered ? std::min(most_gathered_outputs, 2 * width) : most_eighths * width / 8;
+  if (p.output_length > most_outputs) return std::nullopt;
+  if (p.batch == 1 && own_type) {
     const int pairs = short_tile_pairs(p.output_length, width);
     const bool is_far = p.out_channels * length * element > far_weight_bytes;
     if (pairs > 0 && (pairs < largest_short_tile_pairs || is_far)) return std::nullopt;
   }
-  if (p.output_length > 1 && positions > width) return std::nullopt;
+  const bool is_few =
+      own_type && p.output_length <= most_outputs_of_many_samples && group_out <= most_out_channels_of_many_samples;
+  if (p.output_length > 1 && positions > width && !is_gathered && !is_few) return std::nullopt;
 
   Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);
   plan.partial_stride = column_stride;

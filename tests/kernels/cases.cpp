@@ -1,15 +1,12 @@
 #include "cases.h"
 
 #include <algorithm>
-#include <array>
 #include <random>
 #include <sstream>
 #include <utility>
 
 namespace tapconv::kernels::test {
 namespace {
-
-constexpr std::array all_modes{PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate, PaddingMode::circular};
 
 const char* name_of(PaddingMode mode) {
   switch (mode) {
@@ -27,12 +24,12 @@ const char* name_of(PaddingMode mode) {
 
 int64_t span_of_taps(const Problem& problem) { return problem.dilation * (problem.kernel_size - 1) + 1; }
 
+}  // namespace
+
 void append_if_possible(std::vector<Problem>& problems, const Problem& problem) {
   const Problem complete = with_contiguous_strides(problem);
   if (is_possible(complete)) problems.push_back(complete);
 }
-
-}  // namespace
 
 Problem plain_problem() {
   Problem problem{};
@@ -335,6 +332,17 @@ std::vector<Problem> few_outputs() {
     problem.out_channels = 181;
     problem.kernel_size = 3;
     problems.push_back(with_output_length(problem, outputs));
+  }
+  // Outputs that only many output channels have.
+  Problem problem = plain_problem();
+  problem.in_channels = 70;
+  problem.out_channels = 100;
+  problem.kernel_size = 4;
+  problem.stride = 2;
+  problem.padding_left = problem.padding_right = 1;
+  for (const int64_t batch : {1, 2}) {
+    problem.batch = batch;
+    problems.push_back(with_output_length(problem, 60 / batch));
   }
   return problems;
 }

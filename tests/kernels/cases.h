@@ -1,6 +1,8 @@
 // The problems that the kernels are tested on: edges and tails before middles.
 #pragma once
 
+#include <array>
+
 #include <string>
 #include <vector>
 
@@ -9,6 +11,9 @@
 namespace tapconv::kernels::test {
 
 // A small dense problem to vary: (2, 3, 20) -> 5 channels, 3 taps, padding 1, float32, plain order of summation.
+inline constexpr std::array all_modes{PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate,
+                                      PaddingMode::circular};
+
 Problem plain_problem();
 
 // The same problem with the output length that its other sizes give, and contiguous tensors.
@@ -16,6 +21,9 @@ Problem with_contiguous_strides(Problem problem);
 
 // Chooses the input length so that the output has `output_length` elements; 0 makes the output empty.
 Problem with_output_length(Problem problem, int64_t output_length);
+
+// Appends the problem with contiguous strides, unless its paddings or kernel are more than its input allows.
+void append_if_possible(std::vector<Problem>& problems, const Problem& problem);
 
 // False for sizes that no tensor can have: no input, a kernel longer than the padded input, or a border that the
 // padding mode cannot fill.
@@ -50,6 +58,15 @@ std::vector<Problem> around_matrix_tiles();
 
 // A handful of outputs over all samples, with many weights, side by side: what columns are made for.
 std::vector<Problem> few_outputs();
+
+// Kernels no longer than the stride, so that no sample is read by two taps.
+std::vector<Problem> single_taps();
+
+// Strides beyond a vector, whose neighbouring samples belong to as many segments of a row.
+std::vector<Problem> long_strides();
+
+// Many samples of few outputs each, between which inputs are skipped.
+std::vector<Problem> strided_samples();
 
 // The same problem with weights that lie tap by tap.
 Problem with_taps_first(Problem problem);

@@ -7,6 +7,8 @@
 
 #include "cases.h"
 #include "harness.h"
+#include "kernels/input_gradient.h"
+#include "kernels/planner.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {
@@ -22,12 +24,47 @@ TEST_P(Columns, are_taken_for_few_outputs) {
                           problem.out_channels / problem.groups >= 8;
       if (!enough || problem.batch * problem.output_length > 32) continue;
       SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
-      EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "grad_input_columns");
+      if (problem.batch * problem.output_length <= 8 || problem.kernel_size > problem.stride) {
+        EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "grad_input_columns");
+      }
       EXPECT_STREQ(plan_grad_weight(problem, *set, 1).algorithm_name(), "grad_weight_columns");
       problem = with_taps_first(problem);
       if (problem.kernel_size == 1) continue;
       EXPECT_STRNE(plan_grad_input(problem, *set, 1).algorithm_name(), "grad_input_columns");
       EXPECT_STRNE(plan_grad_weight(problem, *set, 1).algorithm_name(), "grad_weight_columns");
+    }
+  }
+}
+
+TEST_P(Columns, of_gradients_by_the_input_are_taken_for_more_outputs_of_many_channels) {
+  for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
+    for (Problem problem : few_outputs()) {
+      problem.data_type = GetParam();
+      if (problem.batch * problem.output_length <= 32 || problem.out_channels / problem.groups < 96) continue;
+      SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+      EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "grad_input_columns");
+    }
+  }
+}
+
+// Where a sample is read by one tap alone, weights are read where they lie, unless they have to be widened.
+TEST_P(Columns, of_single_taps_are_weights_that_lie_in_order) {
+  const bool is_own_type = GetParam() == DataType::float32 || GetParam() == DataType::float64;
+  for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
+    for (Problem problem : single_taps()) {
+      problem.data_type = GetParam();
+      const int64_t outputs = problem.batch * problem.output_length;
+      // Few outputs are columns, and many of them read packed weights.
+      if (outputs <= 8 || outputs > 40 || problem.kernel_size < problem.stride) continue;
+      SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
+      if (is_own_type) {
+        EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "tap");
+      }
+      const InputRange all{0, problem.input_length, problem.batch, problem.input_strides, false};
+      const ForwardProblem lowered = forward_problem(problem, all, 0);
+      const Plan plan = decide_direct(lowered.problem, lowered.variant, *set, 1, /*packed_ahead=*/false);
+      EXPECT_EQ(plan.weight_columns, is_own_type);
+      EXPECT_NE(plan.pack_weight, is_own_type);
     }
   }
 }

@@ -85,6 +85,9 @@ TEST_P(Conv1d, tails_with_taps_first) {
   expect_exact(problems);
 }
 TEST_P(Conv1d, few_outputs) { expect_exact(few_outputs()); }
+TEST_P(Conv1d, single_taps) { expect_exact(single_taps()); }
+TEST_P(Conv1d, long_strides) { expect_exact(long_strides()); }
+TEST_P(Conv1d, strided_samples) { expect_exact(strided_samples()); }
 TEST_P(Conv1d, in_channels_and_kernel_sizes) { expect_exact(in_channel_and_kernel_sizes()); }
 TEST_P(Conv1d, geometries) { expect_exact(geometries()); }
 TEST_P(Conv1d, groups) { expect_exact(groups()); }
