@@ -13,13 +13,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <new>
 #include <optional>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,6 +27,7 @@
 #include "kernels/planner.h"
 #include "kernels/tile_planner.h"
 #include "kernels/tile_transforms.h"
+#include "layers.h"
 
 namespace tapconv::kernels::test {
 namespace {
@@ -42,50 +41,6 @@ constexpr const char* transform_names[tile_transform_count] = {
     "fourier 8",   "fourier 16",  "fourier 32", "fourier 64", "fourier 128",
     "fourier 256", "fourier 512", "winograd 2", "winograd 3",
 };
-
-// The fields of a line of comma-separated values; quotes may hold commas.
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
-}
-
-Problem problem_of(const std::vector<std::string>& fields) {
-  const auto number = [&](size_t i) { return std::atol(fields.at(i).c_str()); };
-  Problem p{};
-  p.data_type = DataType::float32;
-  p.batch = number(3);
-  p.in_channels = number(4);
-  p.input_length = number(5);
-  p.out_channels = number(6);
-  p.kernel_size = number(7);
-  p.stride = number(8);
-  p.padding_left = p.padding_right = number(9);
-  if (const size_t colon = fields[9].find(':'); colon != std::string::npos) {
-    p.padding_right = std::atol(fields[9].c_str() + colon + 1);
-  }
-  p.dilation = number(10);
-  p.groups = number(11);
-  p.padding_mode = fields[13] == "reflect"    ? PaddingMode::reflect
-                   : fields[13] == "circular" ? PaddingMode::circular
-                                              : PaddingMode::zeros;
-  p.output_length =
-      (p.input_length + p.padding_left + p.padding_right - p.dilation * (p.kernel_size - 1) - 1) / p.stride + 1;
-  const int64_t group_in = p.in_channels / p.groups;
-  p.input_strides = {p.in_channels * p.input_length, p.input_length, 1};
-  p.weight_strides = {group_in * p.kernel_size, p.kernel_size, 1};
-  p.output_strides = {p.out_channels * p.output_length, p.output_length, 1};
-  return p;
-}
 
 struct Candidate {
   std::string name;
@@ -173,20 +128,11 @@ void measure(const Problem& p, std::vector<Candidate>& candidates) {
 }
 
 int print_choices(const std::string& path, const InstructionSet& set, const std::string& part) {
-  std::ifstream file(path);
-  if (!file) {
-    std::fprintf(stderr, "cannot read %s\n", path.c_str());
-    return 1;
-  }
-  std::string line;
-  std::getline(file, line);
   std::printf("%s, float32, one thread, milliseconds\n", set.name);
   std::printf("%-24s %-24s %9s   %-24s %9s %7s %9s\n", "layer", "chosen", "time", "fastest", "time", "behind",
               "direct");
-  while (std::getline(file, line)) {
-    const std::vector<std::string> fields = fields_of(line);
-    if (fields[0].find(part) == std::string::npos) continue;
-    const Problem p = problem_of(fields);
+  for (const auto& [name, p] : layers_of(path)) {
+    if (name.find(part) == std::string::npos) continue;
     std::vector<Candidate> candidates = candidates_of(p, set);
     const Plan plan = plan_forward(p, set, 1);
     const std::string chosen = name_of_plan(plan);
@@ -196,7 +142,7 @@ int print_choices(const std::string& path, const InstructionSet& set, const std:
     const auto by_time = [](const Candidate& a, const Candidate& b) { return a.best < b.best; };
     const Candidate& fastest = *std::ranges::min_element(candidates, by_time);
     const Candidate& taken = *std::ranges::find_if(candidates, named);
-    std::printf("%-24s %-24s %9.3f   %-24s %9.3f %6.1f%% %9.3f\n", fields[0].c_str(), chosen.c_str(), taken.best * 1e3,
+    std::printf("%-24s %-24s %9.3f   %-24s %9.3f %6.1f%% %9.3f\n", name.c_str(), chosen.c_str(), taken.best * 1e3,
                 fastest.name.c_str(), fastest.best * 1e3, 100 * (taken.best / fastest.best - 1),
                 candidates[0].best * 1e3);
     if (!part.empty()) {
