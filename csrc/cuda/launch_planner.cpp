@@ -8,7 +8,7 @@
 #include "depthwise.h"
 #include "direct.h"
 #include "grad_weight.h"
-#include "kernels/blocking.h"
+#include "kernels/core/blocking.h"
 #include "matrix.h"
 #include "small_kernels.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/blocking.h"
+#include "kernels/core/blocking.h"
 #include "sequence.h"
 
 namespace tapconv::cuda {

@@ -3,9 +3,10 @@
 // type; the kernels then add them to the samples that they are copies of, before the one rounding.
 #include "sequence.h"
 
-#include "kernels/blocking.h"
-#include "kernels/input_gradient.h"
-#include "kernels/planner.h"
+#include "kernels/algorithms.h"
+#include "kernels/core/blocking.h"
+#include "kernels/core/forward_variant.h"
+#include "kernels/lowering/input_gradient.h"
 #include "launch_planner.h"
 
 namespace tapconv::cuda {

@@ -3,7 +3,7 @@
 // that the plan states, and a way to run tasks side by side.
 #pragma once
 
-#include "instruction_set.h"
+#include "kernels/core/instruction_set.h"
 #include "plan.h"
 #include "problem.h"
 

@@ -2,12 +2,16 @@
 
 #include <cmath>
 
-#include "blocking.h"
+#include "choose.h"
 #include "conv1d.h"
-#include "cost_model.h"
-#include "input_gradient.h"
-#include "instruction_set.h"
-#include "planner.h"
+#include "kernels/algorithms/depthwise_tiles/depthwise_tile_cost.h"
+#include "kernels/algorithms/direct/direct_cost.h"
+#include "kernels/algorithms/grad_weight/grad_weight_cost.h"
+#include "kernels/algorithms/tiles/grad_weight_tile_cost.h"
+#include "kernels/algorithms/tiles/tile_cost.h"
+#include "kernels/core/blocking.h"
+#include "kernels/core/instruction_set.h"
+#include "kernels/lowering/input_gradient.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/forward_variant.h"
 #include "problem.h"
 
 namespace tapconv::kernels {
@@ -79,41 +80,12 @@ struct RowLayout {
   int64_t row_length;        // all segments; an odd number of cache lines, so that rows spread over all cache sets
 };
 
-// Where a forward problem finds its weights and puts its sums, beyond what Problem says. grad_input.cpp turns gradients
-// into forward problems by means of it.
-struct ForwardVariant {
-  int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
-
-  // With more than one phase, output channel m is phase m % phases of channel m / phases. Its weights begin phase *
-  // weight_phase_stride elements later.
-  int64_t phases;
-  int64_t weight_phase_stride;
-
-  // Its sum at time t goes to element t * time_scale + phase * phase_distance + origin of channel m / phases, if that
-  // lies within [0, output_limit).
-  int64_t time_scale;
-  int64_t phase_distance;
-  int64_t origin;
-  int64_t output_limit;
-
-  bool wide_output;  // the output has the compute type
-
-  bool operator==(const ForwardVariant&) const = default;
-};
-
 // Are rows that hold all samples one after the other (Plan::folded) copied by vectors, a sample for each tap at a time?
 // Else they are copied piece by piece, which takes several times longer.
 inline constexpr int64_t most_taps_folded_by_vectors = 16;
 constexpr bool folds_by_vectors(const Problem& problem, int64_t width) {
   return problem.output_length <= width && problem.kernel_size <= most_taps_folded_by_vectors &&
          problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
-}
-
-// Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single
-// phase.
-constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {
-  return variant.phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
-         variant.output_limit == problem.output_length;
 }
 
 // How the direct sum of bfloat16 is divided where the instruction set multiplies matrices (algorithms/matrix_sum.h). A

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/blocking.h"
+#include "kernels/core/blocking.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::ops {

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "kernels/blocking.h"
+#include "kernels/core/blocking.h"
 #include "kernels/overlap_save.h"
 #include "ops/each_task.h"
 #include "ops/spectra.h"

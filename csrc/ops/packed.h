@@ -9,7 +9,7 @@
 #include <string>
 #include <variant>
 
-#include "kernels/packed_weight.h"
+#include "kernels/packed/packed_weight.h"
 #include "ops/arguments.h"
 
 // Calls that found their packed weight stale. Python reads it in every call of a module, by its address, which is

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "kernels/problem.h"
-#include "kernels/rows.h"
+#include "kernels/rows/rows.h"
 #include "ops/block_division.h"
 
 namespace tapconv::ops {

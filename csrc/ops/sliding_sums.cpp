@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/blocking.h"
+#include "kernels/core/blocking.h"
 #include "kernels/overlap_save.h"
 #include "ops/magnitudes.h"
 #include "ops/special_block.h"

@@ -6,7 +6,7 @@
 #include "cuda/launch_planner.h"
 #include "cuda/sequence.h"
 #include "kernels/cases.h"
-#include "kernels/planner.h"
+#include "kernels/core/forward_variant.h"
 
 namespace tapconv::cuda::test {
 namespace {

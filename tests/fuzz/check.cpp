@@ -10,12 +10,13 @@
 #include <sstream>
 
 #include "fuzz_case.h"
+#include "kernels/algorithms.h"
+#include "kernels/algorithms/tiles/tile_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/core/forward_variant.h"
 #include "kernels/harness.h"
 #include "kernels/local_bound.h"
 #include "kernels/numbers.h"
-#include "kernels/planner.h"
-#include "kernels/tile_planner.h"
-#include "kernels/tile_transforms.h"
 #include "kernels/uneven_patterns.h"
 
 namespace tapconv::kernels::test {

@@ -4,10 +4,10 @@
 #include <sstream>
 #include <vector>
 
+#include "kernels/algorithms/tiles/tile_transforms.h"
 #include "kernels/cases.h"
 #include "kernels/harness.h"
 #include "kernels/numbers.h"
-#include "kernels/tile_transforms.h"
 #include "kernels/uneven_patterns.h"
 
 namespace tapconv::kernels::test {

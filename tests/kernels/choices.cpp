@@ -21,12 +21,13 @@
 #include <string>
 #include <vector>
 
+#include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
+#include "kernels/algorithms/direct/direct_cost.h"
+#include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/algorithms/tiles/tile_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
 #include "kernels/conv1d.h"
-#include "kernels/cost_model.h"
-#include "kernels/depthwise_tile_planner.h"
-#include "kernels/planner.h"
-#include "kernels/tile_planner.h"
-#include "kernels/tile_transforms.h"
+#include "kernels/core/forward_variant.h"
 #include "layers.h"
 
 namespace tapconv::kernels::test {

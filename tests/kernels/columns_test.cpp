@@ -7,8 +7,8 @@
 
 #include "cases.h"
 #include "harness.h"
-#include "kernels/input_gradient.h"
-#include "kernels/planner.h"
+#include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/lowering/input_gradient.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/algorithms/matrix_sum.h"
-#include "kernels/kernel_table.h"
+#include "kernels/algorithms/matrix/matrix_sum.h"
+#include "kernels/core/kernel_table.h"
 #include "kernels/simd/portable.h"
 
 namespace tapconv::kernels {

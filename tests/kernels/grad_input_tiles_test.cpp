@@ -9,8 +9,8 @@
 
 #include "cases.h"
 #include "harness.h"
-#include "kernels/input_gradient.h"
-#include "kernels/planner.h"
+#include "kernels/choose.h"
+#include "kernels/lowering/input_gradient.h"
 #include "local_bound.h"
 #include "numbers.h"
 

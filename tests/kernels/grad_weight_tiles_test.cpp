@@ -7,7 +7,6 @@
 
 #include "cases.h"
 #include "harness.h"
-#include "kernels/planner.h"
 #include "local_bound.h"
 #include "numbers.h"
 

@@ -9,7 +9,7 @@
 
 #include "guarded_buffer.h"
 #include "kernels/conv1d.h"
-#include "kernels/packed_weight.h"
+#include "kernels/packed/packed_weight.h"
 #include "oracle.h"
 
 namespace tapconv::kernels::test {

@@ -1,5 +1,5 @@
 // The list of instruction sets and the choice among them.
-#include "kernels/instruction_set.h"
+#include "kernels/core/instruction_set.h"
 
 #include <gtest/gtest.h>
 

@@ -6,10 +6,12 @@
 
 #include "cases.h"
 #include "harness.h"
-#include "kernels/out_lane_planner.h"
-#include "kernels/planner.h"
-#include "kernels/tile_planner.h"
-#include "kernels/tile_transforms.h"
+#include "kernels/algorithms.h"
+#include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/algorithms/few_outputs/out_lane_plan.h"
+#include "kernels/algorithms/tiles/tile_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/core/forward_variant.h"
 #include "numbers.h"
 
 namespace tapconv::kernels::test {

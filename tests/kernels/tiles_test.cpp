@@ -9,10 +9,12 @@
 
 #include "cases.h"
 #include "harness.h"
-#include "kernels/depthwise_tile_planner.h"
-#include "kernels/planner.h"
-#include "kernels/tile_planner.h"
-#include "kernels/tile_transforms.h"
+#include "kernels/algorithms.h"
+#include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
+#include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/algorithms/tiles/tile_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/core/forward_variant.h"
 #include "local_bound.h"
 #include "numbers.h"
 

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "../storage.h"
+#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../storage.h"
 #include "avx512.h"
+#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "../storage.h"
+#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -1,10 +1,10 @@
 // What products of bfloat16 matrices add to AVX-512: the direct sum of bfloat16.
 #include "../simd/amx.h"
 
-#include "../algorithms/matrix_sum.h"
-#include "../kernel_table.h"
 #include "../simd/avx512.h"
 #include "../simd/avx512_half_words.h"
+#include "kernels/algorithms/matrix/matrix_sum.h"
+#include "kernels/core/kernel_table.h"
 
 namespace tapconv::kernels {
 

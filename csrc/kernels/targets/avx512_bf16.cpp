@@ -1,8 +1,8 @@
 // What products of bfloat16 pairs add to AVX-512: the direct sum of bfloat16.
 #include "../simd/avx512_bf16.h"
 
-#include "../algorithms/tap.h"
-#include "../kernel_table.h"
+#include "kernels/algorithms/direct/direct.h"
+#include "kernels/core/kernel_table.h"
 
 namespace tapconv::kernels {
 

@@ -1,15 +1,15 @@
 // Fills the table of entry points for one instruction set.
 #pragma once
 
-#include "../algorithms/channel_lanes.h"
-#include "../algorithms/depthwise_tiles.h"
-#include "../algorithms/dot.h"
-#include "../algorithms/grad_input_columns.h"
-#include "../algorithms/grad_weight.h"
-#include "../algorithms/out_lanes.h"
-#include "../algorithms/tap.h"
-#include "../algorithms/tiles.h"
-#include "../kernel_table.h"
+#include "kernels/algorithms/depthwise_tiles/depthwise_tiles.h"
+#include "kernels/algorithms/direct/direct.h"
+#include "kernels/algorithms/few_outputs/channel_lanes.h"
+#include "kernels/algorithms/few_outputs/dot.h"
+#include "kernels/algorithms/few_outputs/grad_input_columns.h"
+#include "kernels/algorithms/few_outputs/out_lanes.h"
+#include "kernels/algorithms/grad_weight/grad_weight.h"
+#include "kernels/algorithms/tiles/tiles.h"
+#include "kernels/core/kernel_table.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -1,0 +1,161 @@
+#include "depthwise_tile_plan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "depthwise_tile_cost.h"
+#include "kernels/algorithms/grad_weight/grad_weight_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/core/blocking.h"
+#include "kernels/core/filter_kinds.h"
+#include "kernels/core/instruction_set.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int smallest_size = 32;  // two vectors of the widest instruction set
+// With fewer output blocks than this for each part of the filter, a task spends its time on the filter's spectra.
+constexpr int64_t least_blocks_per_part = 4;
+
+// Cuts rows, filter and outputs into blocks of one transform. False if the problem cannot be cut so.
+bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, DepthwiseTiles& cut) {
+  const int64_t size = shape_of(cut.transform).size;
+  if (p.batch == 0 || p.out_channels == 0 || p.output_length == 0 || p.in_channels != p.groups) return false;
+  if (p.kernel_size < 2 || p.stride != 1 || p.dilation > p.output_length || size < smallest_size) return false;
+  cut.parts = p.kernel_size <= size / 2 ? 1 : divide_up(p.kernel_size, size / 2);
+  cut.part_taps = cut.parts == 1 ? p.kernel_size : size / 2;
+  cut.outputs = cut.parts == 1 ? size - p.kernel_size + 1 : size / 2;
+  cut.phases = p.dilation;
+  cut.blocks = divide_up(divide_up(p.output_length, cut.phases), cut.outputs);
+  cut.lane_groups = divide_up(p.out_channels, instruction_set.vector_bytes / compute_bytes(p.data_type));
+  return true;
+}
+
+// A slot that holds the spectra of `filters` blocks of the filter, of the inputs in the ring and of `sums` sums. False
+// if it would be too large.
+bool lay_out_slot(int64_t filters, int64_t sums, Plan& plan) {
+  DepthwiseTiles& cut = plan.depthwise;
+  const int64_t size = shape_of(cut.transform).size;
+  const int64_t vector_bytes = plan.instruction_set->vector_bytes;
+  const int64_t width = vector_bytes / compute_bytes(plan.problem.data_type);
+  const int64_t spectrum = (size + 1) * vector_bytes;  // spectrum_vectors of algorithms/spectrum.h
+  size_t within = 0;
+  const auto reserve = [&](size_t& where, int64_t bytes) {
+    where = within;
+    within += aligned_bytes(bytes);
+  };
+  reserve(cut.slot_filters_at, filters * spectrum);
+  reserve(cut.slot_inputs_at, cut.ring * spectrum);
+  reserve(cut.slot_sums_at, sums * spectrum);
+  reserve(cut.slot_samples_at, size * vector_bytes);
+  reserve(cut.slot_lanes_at, size * vector_bytes);
+  reserve(cut.slot_rows_at, (size + 2 * width) * vector_bytes);
+  reserve(cut.slot_pointers_at, cut.ring * static_cast<int64_t>(sizeof(void*)));
+  reserve(cut.slot_peaks_at, cut.ring * (size / cut.piece + 1) * vector_bytes);
+  // Vectors are loaded and stored past the ends of rows that repairs work in.
+  if (plan.algorithm == Algorithm::depthwise_tiles) {
+    // Taps, samples and what is seen of them, then sums.
+    cut.repair_row = rounded_up(plan.problem.kernel_size + cut.outputs, width) + 2 * width;
+    reserve(cut.slot_repair_at, (3 * cut.repair_row + width) * vector_bytes / width);
+  } else {
+    cut.repair_row = size + 2 * width;
+    reserve(cut.slot_repair_at, 5 * cut.repair_row * vector_bytes / width);
+    reserve(cut.slot_seen_at, 3 * cut.parts * vector_bytes);
+  }
+  plan.slot_bytes = within + cache_line_bytes;
+  return static_cast<int64_t>(plan.slot_bytes) <= most_slot_bytes;
+}
+
+Plan empty_plan(const Problem& p, const InstructionSet& instruction_set, int slots, TileTransform transform) {
+  Plan plan{};
+  plan.problem = p;
+  plan.instruction_set = &instruction_set;
+  plan.slots = slots_worth(p, std::max(slots, 1));
+  plan.depthwise.transform = transform;
+  return plan;
+}
+
+template <class PlanOne>
+std::optional<TileChoice> cheapest(const Problem& p, const PlanOne& plan_one) {
+  std::optional<TileChoice> best;
+  for (int i = 0; i < fourier_transform_count; ++i) {
+    if (!is_allowed(static_cast<TileTransform>(i), p)) continue;
+    std::optional<TileChoice> choice = plan_one(static_cast<TileTransform>(i));
+    if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+  }
+  return best;
+}
+
+}  // namespace
+
+std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVariant& variant,
+                                               const InstructionSet& instruction_set, int slots,
+                                               TileTransform transform) {
+  Plan plan = empty_plan(p, instruction_set, slots, transform);
+  plan.variant = variant;
+  plan.algorithm = Algorithm::depthwise_tiles;
+  DepthwiseTiles& cut = plan.depthwise;
+  if (!writes_in_order(p, variant) || !cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  cut.ring = cut.parts + depthwise_tiles_together - 1;
+  // Every output sees a whole piece, and with several parts a block's outputs are whole pieces.
+  const int64_t seen = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>((p.kernel_size + 1) / 2)));
+  cut.piece = cut.parts > 1 ? std::min(seen, cut.outputs) : seen;
+  if (!lay_out_slot(cut.parts, depthwise_tiles_together, plan)) return std::nullopt;
+
+  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, cut.lane_groups) : 1;
+  cut.sample_parts = std::min(p.batch, wanted);
+  const int64_t most_time_parts = std::max<int64_t>(cut.blocks / (least_blocks_per_part * cut.parts), 1);
+  cut.time_parts = std::min(divide_up(wanted, cut.sample_parts), most_time_parts);
+  plan.task_count = cut.lane_groups * cut.sample_parts * cut.time_parts;
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+
+  size_t at = cache_line_bytes;  // the task counter comes first
+  cut.kinds_at = at;
+  at += aligned_bytes(filter_kind_bytes(p));
+  plan.slots_at = at;
+  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
+  return TileChoice{plan, depthwise_tile_cost(plan)};
+}
+
+std::optional<TileChoice> decide_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
+                                                 const InstructionSet& instruction_set, int slots) {
+  return cheapest(problem, [&](TileTransform transform) {
+    return plan_depthwise_tiles(problem, variant, instruction_set, slots, transform);
+  });
+}
+
+std::optional<TileChoice> plan_grad_weight_depthwise_tiles(const Problem& p, const InstructionSet& instruction_set,
+                                                           int slots, TileTransform transform) {
+  Plan plan = empty_plan(p, instruction_set, slots, transform);
+  plan.algorithm = Algorithm::grad_weight_depthwise_tiles;
+  DepthwiseTiles& cut = plan.depthwise;
+  if (!cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  // Taps see as many samples of a block as it has outputs, half of a transform at the least.
+  cut.piece = shape_of(transform).size / 4;
+  cut.sample_parts = cut.time_parts = 1;
+  cut.gradient_blocks = std::min(cut.blocks, gradient_blocks_together);
+  cut.ring = cut.parts + cut.gradient_blocks - 1 + depthwise_tiles_together;
+  if (!lay_out_slot(cut.gradient_blocks, cut.parts, plan)) return std::nullopt;
+  plan.task_count = cut.lane_groups;
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+
+  size_t at = cache_line_bytes;  // the task counter comes first
+  cut.flags_at = at;
+  at += cache_line_bytes;
+  cut.fallback_at = at;
+  plan.slots_at = at;
+  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
+  const Plan direct = decide_grad_weight_without_tiles(p, instruction_set, plan.slots);
+  plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + direct.workspace_bytes);
+  return TileChoice{plan, depthwise_tile_cost(plan)};
+}
+
+std::optional<TileChoice> decide_grad_weight_depthwise_tiles(const Problem& problem,
+                                                             const InstructionSet& instruction_set, int slots) {
+  return cheapest(problem, [&](TileTransform transform) {
+    return plan_grad_weight_depthwise_tiles(problem, instruction_set, slots, transform);
+  });
+}
+
+}  // namespace tapconv::kernels

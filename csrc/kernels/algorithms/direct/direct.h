@@ -1,0 +1,328 @@
+// The direct sum: rows are copied block by block, and register tiles (tap_tile.h) sweep over them.
+//
+// Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
+// stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all
+// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums of few pairs are
+// bound by how they are written, and take the last two the other way around: a few rows of output are then written from
+// one end to the other, where the first order would jump to another page with every tile.
+#pragma once
+
+#include <utility>
+
+#include "depthwise_rows.h"
+#include "kernels/core/forward_task.h"
+#include "kernels/core/kernel_table.h"
+#include "kernels/core/register_tiles.h"
+#include "kernels/core/tile_grid.h"
+#include "kernels/rows/rows.h"
+#include "kernels/rows/write_output.h"
+#include "pack_weights.h"
+#include "register_tile.h"
+#include "short_tile.h"
+#include "window_tile.h"
+
+namespace tapconv::kernels {
+namespace {
+
+template <class Scalar>
+using TileFunction = void (*)(const TileCall<Scalar>&);
+
+// All tiles of one number of rows, by number of columns.
+template <class Vector, bool Packed, int Rows, int... Columns>
+TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
+  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {&tap_tile<Vector, Packed, Rows, Columns + 1>...};
+  return tiles[columns - 1];
+}
+
+template <class Isa, class Vector, bool Packed, int Rows = 1>
+TileFunction<typename Vector::Scalar> tile_of(int rows, int columns) {
+  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
+  if constexpr (Rows < tiles.rows) {
+    if (rows != Rows) return tile_of<Isa, Vector, Packed, Rows + 1>(rows, columns);
+  }
+  return tile_of_columns<Vector, Packed, Rows>(columns, std::make_integer_sequence<int, tiles.columns[Rows]>());
+}
+
+template <class Vector, int... Columns>
+auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
+  using WindowFunction = void (*)(const WindowCall<typename Vector::Scalar>&);
+  static constexpr WindowFunction tiles[] = {&window_tile<Vector, Columns + 1>...};
+  return tiles[columns - 1];
+}
+
+// Weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
+constexpr int64_t most_pairs_in_rows = 256;
+
+// One block of output: some tiles of output channels of one sample and group, times [time, time + count).
+template <class Scalar>
+struct TapBlock {
+  int64_t first_tile;
+  int64_t last_tile;
+  int64_t count;
+  const Scalar* weight;  // of the group
+  const Scalar* bias;    // of the group, or null
+  Scalar* sums;          // [output channel of the block][time]
+  int64_t sums_stride;
+};
+
+// Adds input channels [channel, channel + channels) of the group to a block.
+template <class Isa, class Vector>
+void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block, const typename Vector::Scalar* rows,
+                 const int32_t* offsets, int64_t channel, int64_t channels) {
+  constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
+  const Problem& p = plan.problem;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
+  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t most_columns = tiles.columns[plan.tile_rows];
+  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+
+  TileCall<typename Vector::Scalar> call;
+  call.offsets = offsets;
+  call.pair_count = channels * p.kernel_size;
+  call.output_stride = block.sums_stride;
+  call.accumulate = channel > 0;
+  const bool by_pairs = plan.pack_weight || plan.weight_columns;
+  const auto run = [&](int64_t tile, int64_t column_tile) {
+    const Part part = part_of(tile, plan.tile_row_count, group_out);
+    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const int64_t time = columns.first * Vector::width;
+    const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
+    call.rows = rows + time;
+    call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
+    if (plan.pack_weight) {
+      call.weight_stride = part.size;
+      call.weight = block.weight + (part.first * group_rows + channel * part.size) * p.kernel_size;
+    } else if (plan.weight_columns) {
+      call.weight_stride = p.weight_strides.in_channel;
+      call.weight = block.weight + part.first + channel * call.weight_stride;
+    } else {
+      call.weight_stride = p.weight_strides.out_channel;
+      call.weight = block.weight + part.first * call.weight_stride + channel * p.kernel_size;
+    }
+    call.bias = block.bias ? block.bias + part.first : nullptr;
+    call.output = block.sums + (part.first - block_out) * block.sums_stride + time;
+    (by_pairs ? tile_of<Isa, Vector, true>(part.size, columns.size)
+              : tile_of<Isa, Vector, false>(part.size, columns.size))(call);
+  };
+  if (call.pair_count <= most_pairs_in_rows) {
+    for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
+      for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) run(tile, column_tile);
+    }
+  } else {
+    for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+      for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) run(tile, column_tile);
+    }
+  }
+}
+
+// The same for a group of one output channel whose taps can share loads (window_tile.h).
+template <class Isa, class Vector>
+void sweep_windows(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+                   const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
+  constexpr int most_columns = register_tiles(Isa::register_count).columns[1];
+  const Problem& p = plan.problem;
+  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+  WindowCall<typename Vector::Scalar> call;
+  call.row_length = plan.rows.row_length;
+  call.channels = channels;
+  call.taps = p.kernel_size;
+  call.dilation = p.dilation;
+  call.weight = block.weight + channel * p.kernel_size;
+  call.start = block.bias ? *block.bias : typename Vector::Scalar(0);
+  call.accumulate = channel > 0;
+  for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
+    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const int64_t time = columns.first * Vector::width;
+    const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
+    call.rows = rows + time;
+    call.output = block.sums + time;
+    call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
+    window_tile_of<Vector>(columns.size, std::make_integer_sequence<int, most_columns>())(call);
+  }
+}
+
+template <class Isa, class Vector, int Pairs, int Rows = 1>
+TileFunction<typename Vector::Scalar> short_tile_of(int rows) {
+  if constexpr (Rows < register_tiles(Isa::register_count).rows) {
+    if (rows != Rows) return short_tile_of<Isa, Vector, Pairs, Rows + 1>(rows);
+  }
+  return &short_tile<Vector, Pairs, Rows>;
+}
+
+// The same for outputs of a vector of times at the most, from interleaved rows (short_tile.h).
+template <class Isa, class Vector, int Pairs>
+void sweep_short_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+                       const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
+  // Long sums are made of short ones, which lose less to rounding.
+  constexpr int64_t most_pairs = 256 * Pairs;
+  const Problem& p = plan.problem;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+  const int64_t pair_count = channels * p.kernel_size;
+  TileCall<typename Vector::Scalar> call;
+  call.weight_stride = p.weight_strides.out_channel;
+  call.output_stride = block.sums_stride;
+  call.last_count = static_cast<int>(block.count);
+  for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
+    const Part part = part_of(tile, plan.tile_row_count, group_out);
+    const auto* const weight = block.weight + part.first * call.weight_stride + channel * p.kernel_size;
+    call.bias = block.bias ? block.bias + part.first : nullptr;
+    call.output = block.sums + (part.first - block_out) * block.sums_stride;
+    for (int64_t pair = 0; pair < pair_count; pair += most_pairs) {
+      call.rows = rows + pair / Pairs * 2 * Vector::width;
+      call.pair_count = pair_count - pair < most_pairs ? pair_count - pair : most_pairs;
+      call.weight = weight + pair;
+      call.accumulate = channel + pair > 0;
+      short_tile_of<Isa, Vector, Pairs>(part.size)(call);
+    }
+  }
+}
+
+template <class Storage>
+void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
+  using Scalar = ComputeType<Storage>;
+  const Storage* from = static_cast<const Storage*>(operands.bias);
+  Scalar* to = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.bias_at);
+  for (int64_t o = 0; o < plan.problem.out_channels; ++o) to[o] = widen(from[o]);
+}
+
+template <class Isa, class Storage, class Vector>
+class TapRunner {
+  using Scalar = ComputeType<Storage>;
+
+ public:
+  TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+      : plan_(plan),
+        operands_(operands),
+        group_out_(plan.problem.out_channels / plan.problem.groups),
+        group_in_(plan.problem.in_channels / plan.problem.groups),
+        group_rows_((group_in_ + plan.row_channels - 1) / plan.row_channels) {
+    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
+    rows_ = reinterpret_cast<Scalar*>(own);
+    partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
+    interleaved_ = reinterpret_cast<Scalar*>(own + plan.slot_interleaved_at);
+    weight_ = static_cast<const Scalar*>(plan.pack_weight ? operands.packed_weight : operands.weight);
+    bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
+  }
+
+  void run(int64_t number) {
+    const Problem& p = plan_.problem;
+    const ForwardTask task(plan_, number);
+    const int64_t group = task.group;
+    const int64_t sample = task.sample;
+
+    TapBlock<Scalar> block;
+    block.first_tile = task.out_block * plan_.out_block;
+    block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
+    const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
+    const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
+    block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_rows_ * p.kernel_size
+                                                        : plan_.variant.weight_group_stride);
+    block.bias = bias_ == nullptr ? nullptr : bias_ + group * group_out_;
+
+    const Storage* input = static_cast<const Storage*>(operands_.input) + sample * p.input_strides.batch +
+                           group * group_in_ * p.input_strides.channel;
+    const int64_t begin = task.begin;
+    block.count = task.count;
+    block.sums = partial_;
+    block.sums_stride = plan_.partial_stride;
+    if (plan_.direct_output) {
+      block.sums = static_cast<Scalar*>(operands_.output) + sample * p.output_strides.batch +
+                   (group * group_out_ + first_out) * p.output_strides.channel + begin;
+      block.sums_stride = p.output_strides.channel;
+    }
+    int64_t c = 0;
+    do {  // once at least: without input channels the output is the bias
+      const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
+      if (plan_.short_tile_pairs > 0) {
+        if constexpr (!has_pairs<Vector> && std::is_same_v<Storage, Scalar>) {
+          add_by_short_tiles<2>(block, input, c, channels);
+        }
+        c += channels;
+        continue;
+      }
+      copy_input(input, c, channels, begin, block.count);
+      if (plan_.window_tiles) {
+        sweep_windows<Isa, Vector>(plan_, block, rows_, c, channels);
+      } else {
+        sweep_tiles<Isa, Vector>(plan_, block, rows_, offsets_, c, channels);
+      }
+      c += channels;
+    } while (c < group_rows_);
+    if (!plan_.direct_output) {
+      const FinishedSums<Scalar> sums{partial_, block.sums_stride, group * group_out_ + first_out, last_out - first_out,
+                                      begin,    block.count};
+      write_output<Vector, Storage>(plan_, sums, sample, operands_.output);
+    }
+  }
+
+ private:
+  template <int Pairs>
+  void add_by_short_tiles(const TapBlock<Scalar>& block, const Storage* input, int64_t channel, int64_t channels) {
+    if constexpr (2 * Pairs <= largest_short_tile_pairs && 2 * Pairs <= Vector::width) {
+      if (plan_.short_tile_pairs > Pairs) return add_by_short_tiles<2 * Pairs>(block, input, channel, channels);
+    }
+    const Problem& p = plan_.problem;
+    if (has_runs_of_lanes(p) && !plan_.folded) {
+      interleave_channels<Vector, Pairs>(p, input + channel * p.input_strides.channel, channels, interleaved_);
+    } else {
+      copy_input(input, channel, channels, 0, block.count);
+      interleave_rows<Vector, Pairs>(rows_, offsets_, channels * p.kernel_size, interleaved_);
+    }
+    sweep_short_tiles<Isa, Vector, Pairs>(plan_, block, interleaved_, channel, channels);
+  }
+
+  // Rows [first, first + count) of the group, for the outputs [time, time + times).
+  void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
+    const int64_t channel = first * plan_.row_channels;
+    input += channel * plan_.problem.input_strides.channel;
+    if constexpr (has_pairs<Vector>) {
+      Scalar* const spare = rows_ + plan_.channel_block * plan_.rows.row_length;
+      copy_pairs<Vector>(plan_, input, smaller(2 * count, group_in_ - channel), time, times, rows_, spare);
+    } else {
+      copy_rows<Vector>(plan_, input, count, time, times, rows_);
+    }
+  }
+
+  char* workspace() const { return static_cast<char*>(operands_.workspace); }
+  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+  const Plan& plan_;
+  const ForwardOperands& operands_;
+  const int64_t group_out_;
+  const int64_t group_in_;
+  const int64_t group_rows_;
+  const int32_t* offsets_;
+  Scalar* rows_;
+  Scalar* partial_;
+  Scalar* interleaved_;
+  const Scalar* weight_;
+  const Scalar* bias_;
+};
+
+template <class Isa, class Storage, class Vector>
+void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+  if constexpr (!has_pairs<Vector>) {
+    using Scalar = ComputeType<Storage>;
+    if (plan.depthwise_rows && plan.variant.wide_output) {
+      return run_depthwise_rows<Vector, Storage, Scalar>(plan, operands, first_task, last_task, slot);
+    }
+    if (plan.depthwise_rows) {
+      return run_depthwise_rows<Vector, Storage, Storage>(plan, operands, first_task, last_task, slot);
+    }
+  }
+  TapRunner<Isa, Storage, Vector> runner(plan, operands, slot);
+  for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
+}
+
+template <class Isa, class Storage, class Vector = typename Isa::template VectorOf<ComputeType<Storage>>::type>
+constexpr ForwardKernels tap_kernels() {
+  return {&prepare_bias<Storage>, &pack_tiles<Vector, Storage>, &run_tap<Isa, Storage, Vector>};
+}
+
+}  // namespace
+}  // namespace tapconv::kernels

@@ -1,0 +1,32 @@
+#include "direct_cost.h"
+
+#include "kernels/algorithms/matrix/matrix_cost.h"
+#include "kernels/core/cost.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr double direct_partial_line = 28;      // of sums that are not written straight into the output
+constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
+constexpr double direct_weight = 0.25;
+
+}  // namespace
+
+double direct_cost(const Plan& plan) {
+  if (plan.matrix.used) return matrix_cost(plan);
+  const Problem& p = plan.problem;
+  const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
+  const double taps = static_cast<double>(p.kernel_size);
+  const int64_t samples = plan.folded ? p.batch : 1;  // of a row
+  const int64_t vectors = divide_up(samples * p.output_length, width_of(plan));
+  const double sweeps = static_cast<double>(p.batch / samples * p.groups);
+  const double partial_line = p.out_channels > p.groups ? direct_partial_line : direct_partial_row_line;
+  return copied_rows_cost(plan) +
+         sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
+         direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
+         (plan.direct_output ? 0 : partial_line * lines_of(p, output_elements(p))) +
+         (plan.pack_weight && !plan.packed_ahead ? direct_weight * static_cast<double>(p.out_channels) * group_in * taps
+                                                 : 0);
+}
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,26 @@
+#include "direct_run.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// Below this a second thread costs more than packing on one.
+constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
+
+}  // namespace
+
+const ForwardKernels& direct_kernels(const Plan& plan) {
+  const KernelTable& table = *plan.instruction_set->table();
+  if (plan.matrix.used) return table.bfloat16_matrices;
+  return plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
+}
+
+void pack_register_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const ForwardKernels& kernels = direct_kernels(plan);
+  const Problem& p = plan.problem;
+  const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
+  const int slots = elements < least_parallel_packing ? 1 : plan.slots;
+  run_tasks(parallel, slots, p.groups * plan.tile_row_count, operands.workspace,
+            [&](int64_t first, int64_t last, int) { kernels.pack_tiles(plan, operands, first, last); });
+}
+
+}  // namespace tapconv::kernels

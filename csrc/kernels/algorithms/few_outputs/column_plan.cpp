@@ -1,0 +1,118 @@
+#include "column_plan.h"
+
+#include "kernels/core/blocking.h"
+#include "kernels/core/instruction_set.h"
+#include "kernels/core/register_tiles.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// Every output gets a product with every tap, also with those that reach beyond the input, but nothing is packed and
+// nothing transposed. Measured on AVX2 and AVX-512.
+constexpr int64_t most_outputs = 32;
+constexpr int64_t most_outputs_of_large_weights = 64;
+constexpr int64_t large_weight_bytes = 1024 * 1024;
+constexpr int64_t least_out_channels = 8;
+// Gradients by the input are added up for each column before it goes to its samples: from so many output channels on,
+// that is most of the work, and as many outputs as of large weights pay.
+constexpr int64_t many_out_channels = 96;
+// Where no sample is read by two taps, the direct sum packs nothing either, unless it has to widen the weights.
+constexpr int64_t most_outputs_of_single_taps = 8;
+// Sums or columns of a task stay in the second-level cache.
+constexpr int64_t columns_bytes = 128 * 1024;
+constexpr int64_t span_bytes = 64 * 1024;
+// Output channels whose weights are read side by side: as many streams as pages that the first-level table of
+// translations holds beside those of the sums.
+constexpr int64_t streams = 32;
+
+int64_t outputs_of(const Problem& p) { return p.batch * p.output_length; }
+
+bool has_large_weights(const Problem& p) {
+  return p.out_channels * (p.in_channels / p.groups) * p.kernel_size * storage_bytes(p.data_type) >= large_weight_bytes;
+}
+
+bool suits(const Problem& p, int64_t most) {
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t outputs = outputs_of(p);
+  if (p.algorithm != AlgorithmRequest::automatic && p.algorithm != AlgorithmRequest::direct) return false;
+  if (outputs == 0 || p.input_length == 0 || p.out_channels / p.groups < least_out_channels) return false;
+  if (outputs > most) return false;
+  return (p.kernel_size == 1 || p.weight_strides.tap == 1) &&
+         (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+}
+
+int64_t most_outputs_of_grad_input(const Problem& p) {
+  if (has_large_weights(p)) return most_outputs_of_large_weights;
+  if (p.kernel_size <= p.stride && computes_in_own_type(p.data_type)) return most_outputs_of_single_taps;
+  return p.out_channels / p.groups >= many_out_channels ? most_outputs_of_large_weights : most_outputs;
+}
+
+// Input channels are divided among tasks, each with at least a vector of columns. Nothing if they are too few, or what
+// a task holds of one vector's too much.
+std::optional<Plan> divided(const Problem& p, const InstructionSet& instruction_set, int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t width = instruction_set.vector_bytes / element;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t fitting = columns_bytes / (outputs_of(p) * p.kernel_size * element);
+  const int64_t least = divide_up(width, p.kernel_size);
+  if (group_in < least || fitting < least) return std::nullopt;
+  Plan plan{};
+  plan.problem = p;
+  plan.instruction_set = &instruction_set;
+  plan.slots = slots_worth(p, std::max(slots, 1));
+  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, p.groups) : 1;
+  plan.channel_block_count = std::min(std::max(divide_up(group_in, fitting), wanted), group_in / least);
+  plan.channel_block = divide_up(group_in, plan.channel_block_count);
+  plan.task_count = p.groups * plan.channel_block_count;
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+  // A vector more: gathering may write it, and a last vector that is not whole has sums of its own.
+  plan.partial_stride = rounded_up(plan.channel_block * p.kernel_size, width) + width;
+  plan.offset_table_at = cache_line_bytes;  // the task counter comes first
+  return plan;
+}
+
+// Register tiles of `count` rows in all.
+void divide_rows(Plan& plan, int64_t count) {
+  const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
+  plan.tile_row_count = divide_up(count, tiles.rows);
+  plan.tile_rows = static_cast<int>(divide_up(count, plan.tile_row_count));
+}
+
+}  // namespace
+
+std::optional<Plan> decide_grad_input_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  if (!suits(p, most_outputs_of_grad_input(p))) return std::nullopt;
+  const int64_t span = std::max(positions_read(p), p.input_length + p.padding_left);
+  if (span > span_bytes / element) return std::nullopt;
+  std::optional<Plan> plan = divided(p, instruction_set, slots);
+  if (!plan) return std::nullopt;
+  plan->algorithm = Algorithm::grad_input_columns;
+  divide_rows(*plan, outputs_of(p));
+  plan->out_block = std::min(streams, p.out_channels / p.groups);
+  plan->column_sums.flag_at = 8;  // behind the task counter
+  plan->column_sums.span = span;
+  plan->slots_at = plan->offset_table_at + aligned_bytes(plan->out_block * 4);
+  plan->slot_partial_at = aligned_bytes(plan->out_block * outputs_of(p) * element);
+  plan->column_sums.slot_span_at =
+      plan->slot_partial_at + aligned_bytes(outputs_of(p) * plan->partial_stride * element);
+  plan->slot_bytes = plan->column_sums.slot_span_at + aligned_bytes(span * element);
+  plan->workspace_bytes = plan->slots_at + static_cast<size_t>(plan->slots) * plan->slot_bytes;
+  return plan;
+}
+
+std::optional<Plan> decide_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  if (!suits(p, has_large_weights(p) ? most_outputs_of_large_weights : most_outputs)) return std::nullopt;
+  std::optional<Plan> plan = divided(p, instruction_set, slots);
+  if (!plan) return std::nullopt;
+  plan->algorithm = Algorithm::grad_weight_columns;
+  divide_rows(*plan, p.out_channels / p.groups);
+  plan->slots_at = plan->offset_table_at + aligned_bytes(outputs_of(p) * 4);
+  plan->grad_weight.slot_gradient_at = aligned_bytes(outputs_of(p) * plan->partial_stride * element);
+  plan->slot_bytes = plan->grad_weight.slot_gradient_at + aligned_bytes(outputs_of(p) * largest_tile_rows * element);
+  plan->workspace_bytes = plan->slots_at + static_cast<size_t>(plan->slots) * plan->slot_bytes;
+  return plan;
+}
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,130 @@
+#include "dot_plan.h"
+
+#include "kernels/core/blocking.h"
+#include "kernels/core/instruction_set.h"
+#include "kernels/core/register_tiles.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// Register tiles leave lanes empty below a vector of outputs, but share each weight among all of them: on the machines
+// measured, dot products win up to half a vector, up to five eighths where the columns are one block, so that weights
+// are read once, up to a whole vector of several samples, and for a single output, whose row would be gathered sample
+// by sample.
+constexpr int64_t most_eighths_of_a_vector = 4;
+constexpr int64_t most_eighths_in_one_block = 5;
+constexpr int64_t columns_bytes = 128 * 1024;
+// Short tiles take the outputs of one sample, down to an eighth of a vector where weights come from beyond the
+// second-level cache: they read few columns and fetch weights ahead, but dot products add up with fewer loads.
+constexpr int64_t far_weight_bytes = 5 * 1024 * 1024;
+
+// Rows of many samples cannot be copied by vectors where samples are skipped, but columns are gathered in little more
+// time than without: there dot products win up to two vectors of outputs, unless there are so many output channels, for
+// which a row is copied once, or so few input channels that hardly any is, or a sample goes to the columns of many
+// outputs.
+constexpr int64_t most_gathered_outputs = 16;
+constexpr int64_t most_out_channels_of_gathered = 128;
+constexpr int64_t least_in_channels_of_gathered = 4;
+constexpr int64_t most_columns_of_a_sample = 4;
+// Else outputs of samples that fill more than a vector are shared by register tiles, unless there are so few of each.
+constexpr int64_t most_outputs_of_many_samples = 2;
+constexpr int64_t most_out_channels_of_many_samples = 32;
+
+// Rows cost a fixed time for each channel, lanes over channels a time for each output and tap. Measured on AVX2 and
+// AVX-512, they break even near these.
+constexpr int64_t most_channel_lane_outputs = 64;
+constexpr int64_t most_channel_lane_products = 1000;
+
+Plan short_plan(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+                Algorithm algorithm) {
+  Plan plan{};
+  plan.problem = p;
+  plan.variant = variant;
+  plan.instruction_set = &instruction_set;
+  plan.algorithm = algorithm;
+  plan.slots = slots_worth(p, std::max(slots, 1));
+  return plan;
+}
+
+void lay_out(Plan& plan, int64_t slot_elements, int64_t element) {
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+  plan.slots_at = cache_line_bytes;  // the task counter comes first
+  plan.slot_bytes = aligned_bytes(slot_elements * element);
+  plan.workspace_bytes = plan.slots_at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
+}
+
+std::optional<Plan> decide_channel_lanes(const Problem& p, const ForwardVariant& variant,
+                                         const InstructionSet& instruction_set, int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t width = instruction_set.vector_bytes / element;
+  const bool depthwise = p.groups == p.in_channels && p.groups == p.out_channels;
+  if (!depthwise || p.in_channels < width || p.kernel_size < 1 || p.output_length > most_channel_lane_outputs ||
+      p.output_length * p.kernel_size > most_channel_lane_products || positions_read(p) > most_channel_lane_positions ||
+      p.input_length > positions_read(p) + p.stride) {
+    return std::nullopt;
+  }
+  Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::channel_lanes);
+  plan.out_block_count = divide_up(p.in_channels, width);
+  plan.task_count = p.batch * plan.out_block_count;
+  // Padding may copy from anywhere in the input, zeros from nowhere.
+  const bool anywhere = p.padding_mode != PaddingMode::zeros;
+  const int64_t samples = anywhere ? p.input_length : std::min(positions_read(p), p.input_length);
+  const int64_t vectors = 1 + p.kernel_size + p.output_length + samples;
+  lay_out(plan, vectors * width, element);
+  return plan;
+}
+
+std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                               int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t width = instruction_set.vector_bytes / element;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t length = group_in * p.kernel_size;
+  const bool rows = p.weight_strides.tap == 1 && (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+  if (!rows || group_out < 2 || length < width) return std::nullopt;
+  const int64_t column_stride = rounded_up(length, width);
+  const int64_t fitting = columns_bytes / (column_stride * element);
+  const int64_t positions = p.batch * p.output_length;
+  const int64_t block = std::min(std::max(fitting / dot_columns, int64_t(1)) * dot_columns, positions);
+  const int64_t most_eighths = block == positions ? most_eighths_in_one_block : most_eighths_of_a_vector;
+  // Sums of pairs and of matrices take half the time of others or less, and no such rule was measured for them.
+  const bool own_type = computes_in_own_type(p.data_type);
+  const bool is_gathered = own_type && p.batch > 1 && p.stride > 1 &&
+                           p.kernel_size <= most_columns_of_a_sample * p.stride &&
+                           group_out <= most_out_channels_of_gathered && group_in >= least_in_channels_of_gathered;
+  const int64_t most_outputs = is_gathered ? std::min(most_gathered_outputs, 2 * width) : most_eighths * width / 8;
+  if (p.output_length > most_outputs) return std::nullopt;
+  if (p.batch == 1 && own_type) {
+    const int pairs = short_tile_pairs(p.output_length, width);
+    const bool is_far = p.out_channels * length * element > far_weight_bytes;
+    if (pairs > 0 && (pairs < largest_short_tile_pairs || is_far)) return std::nullopt;
+  }
+  const bool is_few =
+      own_type && p.output_length <= most_outputs_of_many_samples && group_out <= most_out_channels_of_many_samples;
+  if (p.output_length > 1 && positions > width && !is_gathered && !is_few) return std::nullopt;
+
+  Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);
+  plan.partial_stride = column_stride;
+  plan.time_block = block;
+  plan.time_block_count = divide_up(positions, block);
+  const int64_t others = p.groups * plan.time_block_count;
+  const int64_t parts = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, others) : 1;
+  plan.out_block = rounded_up(divide_up(group_out, parts), dot_rows(instruction_set.register_count));
+  plan.out_block_count = divide_up(group_out, plan.out_block);
+  plan.task_count = others * plan.out_block_count;
+  lay_out(plan, plan.time_block * plan.partial_stride + width, element);
+  return plan;
+}
+
+}  // namespace
+
+std::optional<Plan> decide_short(const Problem& problem, const ForwardVariant& variant,
+                                 const InstructionSet& instruction_set, int slots) {
+  const bool plain = writes_in_order(problem, variant) && !variant.wide_output;
+  if (!plain || problem.batch == 0 || problem.output_length == 0) return std::nullopt;
+  if (auto plan = decide_channel_lanes(problem, variant, instruction_set, slots)) return plan;
+  return decide_dot(problem, variant, instruction_set, slots);
+}
+
+}  // namespace tapconv::kernels

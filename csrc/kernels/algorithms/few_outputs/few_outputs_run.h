@@ -1,0 +1,16 @@
+// Carries out plans of dot products, of lanes over channels and of lanes over output channels.
+#pragma once
+
+#include "kernels/conv1d.h"
+#include "kernels/core/kernel_table.h"
+
+namespace tapconv::kernels {
+
+void run_dot(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+void run_channel_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+void run_out_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+
+// Writes operands.packed_weight for a plan whose lanes are output channels.
+void pack_out_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,76 @@
+#include "out_lane_plan.h"
+
+#include "kernels/core/blocking.h"
+#include "kernels/core/forward_variant.h"
+#include "kernels/core/instruction_set.h"
+#include "kernels/core/register_tiles.h"
+
+namespace tapconv::kernels {
+namespace {
+
+// Weights are read once for each register tile of times.
+constexpr int64_t most_outputs = 64;
+constexpr int64_t most_row_bytes = 8 * 1024;
+constexpr int64_t l1_rows_bytes = 20 * 1024;
+
+int64_t width_of(const Problem& p, const InstructionSet& instruction_set) {
+  return instruction_set.vector_bytes / compute_bytes(p.data_type);
+}
+
+}  // namespace
+
+int64_t out_lane_weight_bytes(const Problem& p, const InstructionSet& instruction_set) {
+  const int64_t width = width_of(p, instruction_set);
+  return p.groups * rounded_up(p.out_channels / p.groups, width) * (p.in_channels / p.groups) * p.kernel_size *
+         compute_bytes(p.data_type);
+}
+
+std::optional<Plan> decide_out_lanes(const Problem& p, const InstructionSet& instruction_set, int slots) {
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t width = width_of(p, instruction_set);
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t group_in = p.in_channels / p.groups;
+  if (p.batch == 0 || p.output_length == 0 || p.output_length > most_outputs) return std::nullopt;
+  if (group_in == 0 || p.kernel_size == 0 || group_out < width) return std::nullopt;
+  const RegisterTiles& tiles = register_tiles(instruction_set.register_count);
+  Plan plan{};
+  plan.problem = p;
+  plan.variant = plain_variant(p);
+  plan.instruction_set = &instruction_set;
+  plan.algorithm = Algorithm::out_lanes;
+  plan.packed_ahead = true;
+  plan.row_channels = 1;
+  plan.slots = slots_worth(p, std::max(slots, 1));
+  plan.rows = choose_segments(p, p.output_length + width);
+  // Checked before it is used: a dilation may be as long as the input.
+  if (span_of(plan.rows) > most_row_bytes / element) return std::nullopt;
+  choose_row_length(plan.rows, p.output_length, width, element);
+  const int64_t row_bytes = plan.rows.row_length * element;
+  if (row_bytes > most_row_bytes) return std::nullopt;
+  plan.channel_block = even_block(group_in, std::clamp<int64_t>(l1_rows_bytes / row_bytes, 1, group_in));
+  plan.channel_block_count = divide_up(group_in, plan.channel_block);
+  plan.tile_row_count = divide_up(p.output_length, tiles.rows);
+  plan.tile_rows = static_cast<int>(divide_up(p.output_length, plan.tile_row_count));
+
+  const int64_t vectors = divide_up(group_out, width);
+  const int64_t others = p.batch * p.groups;
+  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, others) : 1;
+  plan.out_block = rounded_up(divide_up(vectors, wanted), tiles.columns[plan.tile_rows]);
+  plan.out_block = std::min(plan.out_block, vectors);
+  plan.out_block_count = divide_up(vectors, plan.out_block);
+  plan.task_count = others * plan.out_block_count;
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+
+  plan.partial_stride = plan.out_block * width + cache_line_bytes / element;
+  size_t at = cache_line_bytes;  // the task counter comes first
+  plan.offset_table_at = at;
+  at += aligned_bytes(plan.channel_block * p.kernel_size * 4);
+  plan.slots_at = at;
+  plan.slot_partial_at = aligned_bytes(plan.channel_block * row_bytes);
+  plan.slot_bytes =
+      plan.slot_partial_at + aligned_bytes(p.output_length * plan.partial_stride * element) + cache_line_bytes;
+  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
+  return plan;
+}
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,21 @@
+// Plans of the direct sum where the instruction set multiplies matrices of bfloat16 (algorithms/matrix_sum.h).
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/plan.h"
+
+namespace tapconv::kernels {
+
+// Is the direct sum of this problem one of matrix products? The weight's shape, its type and the instruction set
+// decide, so that packed weights serve any input.
+bool sums_by_matrices(const Problem& problem, const InstructionSet& instruction_set);
+
+// Bytes of the packed weight, for such a problem; the same for any input.
+int64_t matrix_weight_bytes(const Problem& problem);
+
+// Arguments as of decide_direct; `folded` as Plan::folded.
+Plan decide_matrix(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                   int slots, bool packed_ahead, bool folded);
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,19 @@
+// Plans of the weight gradient by tiles (algorithms/grad_weight_tiles.h), and what they cost.
+#pragma once
+
+#include <optional>
+
+#include "kernels/plan.h"
+
+namespace tapconv::kernels {
+
+struct GradWeightTileChoice {
+  Plan plan;    // without parts, slots and workspace
+  double cost;  // see cost_model.h
+};
+
+// The cheapest of all transforms and blocks, or nothing if tiles do not suit the problem.
+std::optional<GradWeightTileChoice> decide_grad_weight_tiles(const Problem& problem,
+                                                             const InstructionSet& instruction_set);
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,373 @@
+#include "tile_plan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/core/blocking.h"
+#include "kernels/core/filter_kinds.h"
+#include "kernels/core/instruction_set.h"
+#include "kernels/core/register_tiles.h"
+#include "tile_cost.h"
+#include "tile_cut.h"
+#include "tile_transforms.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr int64_t l1_tiles_bytes = 20 * 1024;     // what one register tile reads of the transformed tiles
+constexpr int64_t l2_block_bytes = 640 * 1024;    // transformed tiles and outputs of a block
+constexpr int64_t l2_weight_bytes = 128 * 1024;   // transformed filters of one product and one block of channels
+constexpr int64_t l2_outputs_bytes = 512 * 1024;  // transformed outputs of one block of channels
+// Of tiles that all slots share: at least so much, and at the most as much as transformed filters would take.
+constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
+constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
+constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
+constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+// Of a block, unless it is shared and Winograd's: its filters take longest beside their few products, and are
+// transformed anew for each block.
+constexpr int64_t most_usual_tiles = 256;
+constexpr int64_t most_row_bytes = 256 * 1024;
+// With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
+// or sums would be loaded and stored more often than anything is multiplied.
+constexpr int64_t panel_filter_bytes = 768 * 1024;
+constexpr int64_t least_panel_channels = 8;
+
+class Decision {
+ public:
+  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+           TileTransform transform, TileBlocking blocking, FiltersAhead ahead)
+      : p_(problem),
+        shape_(shape_of(transform)),
+        register_tiles_(register_tiles(instruction_set.register_count)),
+        element_(compute_bytes(problem.data_type)),
+        width_(instruction_set.vector_bytes / element_),
+        line_(cache_line_bytes / element_),
+        group_out_(problem.out_channels / problem.groups),
+        group_in_(problem.in_channels / problem.groups) {
+    plan_.problem = problem;
+    plan_.variant = variant;
+    plan_.instruction_set = &instruction_set;
+    plan_.algorithm = Algorithm::tiles;
+    slots_ = slots_worth(problem, std::max(slots, 1));
+    plan_.packed_ahead = ahead == FiltersAhead::transformed;
+    tiles_.transform = transform;
+    tiles_.channels_together = 1;
+    tiles_.shared_groups = 1;
+    tiles_.blocking = blocking;
+    const bool usable = ahead != FiltersAhead::in_lanes || has_filter_lanes(tiles_);
+    tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
+  }
+
+  std::optional<TileChoice> decide() {
+    if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
+    // Sums that are to be spread are put in order along an undilated row first.
+    if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) return std::nullopt;
+    if (!choose_register_tiles() || !choose_blocks()) return std::nullopt;
+    const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
+    if (!shares_tiles(tiles_)) divide_blocks_among_slots();
+    plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
+    lay_out_workspace();
+    return TileChoice{plan_, cost};
+  }
+
+ private:
+  bool choose_register_tiles() {
+    const bool lanes = has_filter_lanes(tiles_);
+    if (lanes && !(fits_filter_lanes(p_, plan_.rows, width_) && writes_in_order(p_, plan_.variant))) return false;
+    const OutChannelSplit split = split_out_channels(p_, *plan_.instruction_set, lanes);
+    plan_.tile_row_count = split.tile_row_count;
+    plan_.tile_rows = split.tile_rows;
+    return true;
+  }
+
+  int64_t input_bytes(int64_t tiles) const { return input_bytes(tiles, group_in_); }
+  int64_t input_bytes(int64_t tiles, int64_t channels) const {
+    return shape_.products * channels * plan_.rows.segment_count * tiles * element_;
+  }
+  int64_t output_bytes(int64_t tiles, int64_t tile_rows) const {
+    return shape_.products * tile_rows * plan_.tile_rows * tiles * element_;
+  }
+
+  bool choose_blocks() {
+    switch (tiles_.blocking) {
+      case TileBlocking::own_tiles:
+        return choose_own_blocks();
+      case TileBlocking::shared_tiles:
+        return choose_shared_blocks();
+      case TileBlocking::filter_lanes:
+        return choose_panels();
+    }
+    return false;
+  }
+
+  // Tiles that a full register tile covers.
+  int64_t column() const { return register_tiles_.columns[plan_.tile_rows] * width_; }
+
+  void set_block(int64_t tiles) {
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles);
+    tiles_.block_tiles = rounded_up(divide_up(tiles_.tile_count, tiles_.block_count), width_);
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+  }
+
+  // Filters in the lanes take any number of tiles. So few that a vector has room for those of several input channels
+  // lie without gaps, and are transformed side by side.
+  void set_panel_block(int64_t tiles) {
+    const int64_t few = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tiles_.tile_count)));
+    if (few < width_ && group_in_ % (width_ / few) == 0) {
+      tiles_.block_tiles = few;
+      tiles_.block_count = 1;
+      tiles_.channels_together = width_ / few;
+    } else {
+      set_block(tiles);
+      spread_over_cache_sets();
+    }
+  }
+
+  // A register tile reads a few lines of every channel: where channels lie a multiple of many lines apart, those fall
+  // into few sets of the first-level cache.
+  void spread_over_cache_sets() {
+    if (tiles_.block_tiles % (8 * line_) != 0) return;
+    tiles_.block_tiles += line_;
+    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+  }
+
+  void choose_channel_block() {
+    const int64_t channels = l1_tiles_bytes / (column() * element_);
+    // Segments adjoin where all input channels are at hand.
+    const bool all = tiles_.channels_at_a_time == group_in_;
+    const int64_t run = all ? tiles_.channels : tiles_.channels_at_a_time;
+    plan_.channel_block = even_block(run, std::clamp<int64_t>(channels, 1, run));
+    plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
+  }
+
+  // At most `tile_rows`, and with several slots no more than `slot_tile_rows`, which keep them busy.
+  void set_out_block(int64_t tile_rows, int64_t slot_tile_rows) {
+    const auto block = [&](int64_t rows) {
+      return even_block(plan_.tile_row_count, std::clamp<int64_t>(rows, 1, plan_.tile_row_count));
+    };
+    plan_.out_block = block(std::min(tile_rows, slot_tile_rows));
+    plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+    tiles_.tile_reads = divide_up(plan_.tile_row_count, block(tile_rows));
+  }
+
+  bool choose_own_blocks() {
+    int64_t tiles = choose_channels_at_a_time();
+    const auto block_bytes = [&] { return input_bytes(tiles, tiles_.channels_at_a_time) + output_bytes(tiles, 1); };
+    while (tiles > width_ && block_bytes() > most_slot_bytes) tiles -= width_;
+    if (block_bytes() > most_slot_bytes) return false;
+    set_block(tiles);
+    choose_channel_block();
+    if (tiles_.channels_at_a_time < group_in_) {
+      set_out_block(plan_.tile_row_count, plan_.tile_row_count);
+    } else {
+      set_out_block(std::min(l2_weight_bytes / (plan_.tile_rows * plan_.channel_block * element_),
+                             l2_outputs_bytes / output_bytes(tiles_.block_tiles, 1)),
+                    plan_.tile_row_count);
+    }
+    plan_.task_count = p_.groups * tiles_.block_count;
+    return row_buffer_elements() * element_ <= most_row_bytes;
+  }
+
+  // The tiles of a task of its own, and the channels, which say in what order sums are taken: alike where slots share
+  // tiles. Tiles are whole columns of register tiles as long as L2 holds a block; at least one.
+  int64_t choose_channels_at_a_time() {
+    tiles_.channels_at_a_time = group_in_;
+    const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
+    int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
+    tiles = std::clamp<int64_t>(tiles, column(), most_usual_tiles / column() * column());
+    if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
+    while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
+    const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
+    tiles_.channels_at_a_time = std::clamp<int64_t>(channels, 1, group_in_);
+    return tiles;
+  }
+
+  // A few blocks may leave slots idle at the end. Other sizes may divide better, and give the same sums. Blocks of less
+  // than a column read all filters more often than the third-level cache, which slots share, can deliver.
+  void divide_blocks_among_slots() {
+    if (slots_ == 1 || plan_.task_count >= tasks_per_slot * slots_) return;
+    const int64_t most = tiles_.block_tiles;
+    const int64_t least_tiles = weight_bytes() > l2_block_bytes ? column() : width_;
+    int64_t best = most;
+    double least = slowest_slot_cost();
+    for (int64_t tiles = least_tiles; tiles < most; tiles += width_) {
+      set_block(tiles);
+      const double cost = slowest_slot_cost();
+      if (cost < least) least = cost, best = tiles;
+    }
+    set_block(best);
+    plan_.task_count = p_.groups * tiles_.block_count;
+  }
+
+  // By the share of all vectors of tiles that the busiest slot takes.
+  double slowest_slot_cost() const {
+    const int64_t vectors = divide_up(tiles_.tile_count, width_);
+    const int64_t block = tiles_.block_tiles / width_;
+    const int64_t tasks = p_.groups * tiles_.block_count;
+    const int64_t rounds = divide_up(tasks, slots_);
+    const bool ends_short = p_.groups == 1 && tasks - (rounds - 1) * slots_ == 1;
+    const int64_t last = ends_short ? vectors - (tasks - 1) * block : block;
+    return tile_cost(plan_) * static_cast<double>((rounds - 1) * block + last) /
+           static_cast<double>(p_.groups * vectors);
+  }
+
+  int64_t most_shared() const { return std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes); }
+
+  bool choose_shared_blocks() {
+    // A line less than fits, which may be added below.
+    const int64_t most_tiles = is_fourier(tiles_.transform) ? most_usual_tiles : largest_tile_block - line_;
+    int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles);
+    tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
+    if (tiles == 0) return false;
+    choose_channels_at_a_time();
+    set_block(tiles);
+    spread_over_cache_sets();
+    choose_channel_block();
+    const int64_t own_filter_bytes =
+        plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
+    const int64_t tile_bytes = output_bytes(tiles_.block_tiles, 1) + own_filter_bytes;
+    return tile_bytes <= most_slot_bytes && share_tiles(shared_slot_bytes / tile_bytes);
+  }
+
+  bool choose_panels() {
+    const int64_t most_tiles = largest_tile_block - line_;
+    const int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles) / width_ * width_;
+    if (tiles == 0) return false;
+    set_panel_block(tiles);
+    tiles_.channels_at_a_time = group_in_;
+    const int64_t channel_bytes = shape_.products * plan_.tile_rows * element_;
+    const int64_t channels = std::min(l1_tiles_bytes / (plan_.tile_rows * element_),
+                                      std::max(panel_filter_bytes / channel_bytes, least_panel_channels));
+    plan_.channel_block = even_block(group_in_, std::min(channels, group_in_));
+    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    const int64_t own_filter_bytes = plan_.packed_ahead ? 0 : channel_bytes * plan_.channel_block;
+    return output_bytes(tiles_.block_tiles, 1) + own_filter_bytes <= most_slot_bytes &&
+           share_tiles(plan_.tile_row_count);
+  }
+
+  // Divides the output channels of shared tiles into tasks of at most `tile_rows` register tiles.
+  bool share_tiles(int64_t tile_rows) {
+    // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
+    const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
+    const int64_t most_groups = std::max<int64_t>(most_shared() / input_bytes(tiles_.block_tiles), 1);
+    tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
+    set_out_block(tile_rows, plan_.tile_row_count * tiles_.shared_groups / wanted);
+    if (has_filter_lanes(tiles_)) tiles_.tile_reads = plan_.tile_row_count;
+    plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
+    return row_buffer_elements() * element_ <= most_row_bytes;
+  }
+
+  // Rows of the input channels whose tiles share a vector, each with room to load vectors at its end.
+  int64_t row_distance() const {
+    return rounded_up(block_row_elements(p_, tiles_, tiles_.block_tiles), width_) + 2 * width_;
+  }
+  int64_t row_buffer_elements() const { return tiles_.channels_together * row_distance(); }
+
+  // All transformed filters.
+  int64_t weight_bytes() const {
+    return p_.groups * shape_.products * tiles_.channels * plan_.tile_row_count * plan_.tile_rows * element_;
+  }
+
+  void lay_out_workspace() {
+    const bool shared = shares_tiles(tiles_);
+    const bool lanes = has_filter_lanes(tiles_);
+    const int64_t channels = shared ? group_in_ : tiles_.channels_at_a_time;
+    tiles_.input_plane = plane_of(channels * plan_.rows.segment_count * tiles_.block_tiles, line_);
+    tiles_.output_plane = plane_of((lanes ? 1 : plan_.out_block) * plan_.tile_rows * tiles_.block_tiles, line_);
+    // Filters that a task transforms for itself are those of its own register tiles, or of one panel and some channels.
+    const bool own_filters = shared && !plan_.packed_ahead;
+    const int64_t filter_channels = own_filters && lanes ? plan_.channel_block : group_in_;
+    const int64_t own_tiles = lanes ? 1 : plan_.out_block;
+    tiles_.weight_tile = filter_tile(filter_channels, plan_.rows.segment_count, plan_.tile_rows, width_);
+    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? own_tiles : plan_.tile_row_count, line_);
+
+    size_t at = cache_line_bytes;  // the task counter comes first
+    tiles_.flags_at = at;
+    at += aligned_bytes(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);
+    tiles_.kinds_at = at;
+    at += aligned_bytes(filter_kind_bytes(p_));
+    tiles_.peaks_at = at;
+    at += aligned_bytes(plan_.slots * tiles_.shared_groups);
+    tiles_.fallback_at = at;
+    plan_.offset_table_at = at;
+    at += aligned_bytes(plan_.channel_block * 4);
+    plan_.bias_at = at;
+    at += aligned_bytes(p_.out_channels * element_);
+    plan_.packed_weight_at = at;
+    tiles_.shared_at = at;
+    const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
+    const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
+    if (shared) {
+      at += aligned_bytes(tiles_.shared_groups * input_bytes);
+    } else if (!plan_.packed_ahead) {
+      at += aligned_bytes(p_.groups * weight_bytes);
+    }
+    plan_.slots_at = at;
+    size_t within = 0;
+    tiles_.slot_inputs_at = tiles_.slot_weight_at = within;
+    if (!shared) within += aligned_bytes(input_bytes);
+    if (own_filters) within += aligned_bytes(weight_bytes);
+    tiles_.slot_outputs_at = within;
+    within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
+    tiles_.slot_samples_at = within;
+    const int64_t samples = lanes ? std::max(filter_lane_times, tiles_.outputs) : 1;
+    within += aligned_bytes((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ *
+                            element_);
+    tiles_.slot_rows_at = within;
+    tiles_.row_distance = row_distance();
+    within += aligned_bytes(row_buffer_elements() * element_);
+    // Peaks and fractions for each group, then spare rows.
+    tiles_.slot_peaks_at = within;
+    within += aligned_bytes((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
+    plan_.slot_bytes = within + cache_line_bytes;
+    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+
+    const Plan direct = direct_fallback(plan_);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + direct.workspace_bytes);
+  }
+
+  const Problem& p_;
+  int64_t slots_ = 1;
+  const TileTransformShape& shape_;
+  const RegisterTiles& register_tiles_;
+  const int64_t element_;
+  const int64_t width_;
+  const int64_t line_;
+  const int64_t group_out_;
+  const int64_t group_in_;
+  Plan plan_{};
+  TileBlocks& tiles_ = plan_.tiles;
+};
+
+}  // namespace
+
+std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
+                                     const InstructionSet& instruction_set, int slots, TileTransform transform,
+                                     TileBlocking blocking, FiltersAhead ahead) {
+  return Decision(problem, variant, instruction_set, slots, transform, blocking, ahead).decide();
+}
+
+std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
+                                       const InstructionSet& instruction_set, int slots, FiltersAhead ahead) {
+  std::optional<TileChoice> best;
+  for (int i = 0; i < tile_transform_count; ++i) {
+    if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
+    for (const TileBlocking blocking : all_tile_blockings) {
+      std::optional<TileChoice> choice =
+          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking, ahead);
+      if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+    }
+  }
+  // Too few blocks to keep all slots busy: the other way of blocking may have more, and gives the same sums.
+  if (best && slots > 1 && best->plan.task_count < 2 * slots && !has_filter_lanes(best->plan.tiles)) {
+    std::optional<TileChoice> other =
+        plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
+                   shares_tiles(best->plan.tiles) ? TileBlocking::own_tiles : TileBlocking::shared_tiles);
+    // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
+    if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
+  }
+  return best;
+}
+
+}  // namespace tapconv::kernels

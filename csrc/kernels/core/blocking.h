@@ -1,0 +1,92 @@
+// What the planners of all directions share: cache shares, row layout, and the arithmetic of dividing work.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+
+#include "kernels/plan.h"
+#include "register_tiles.h"
+
+namespace tapconv::kernels {
+
+inline constexpr int64_t cache_line_bytes = 64;
+
+// Shares of the caches, safe on every x86-64 server of the last ten years (32 KiB of L1, 512 KiB of L2 or more).
+inline constexpr int64_t l2_rows_bytes = 160 * 1024;  // the rows of a block
+
+// Work below this, some microseconds, is done faster than a second thread wakes up.
+inline constexpr double least_operations_per_slot = 1e6;
+// Below this the transforms of a weight gradient by tiles cannot pay for themselves.
+inline constexpr double least_operations_of_tiles = 2e6;
+// With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
+inline constexpr int64_t tasks_per_slot = 4;
+
+inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t rounded_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+// `total` in blocks of at most `block`, made equal.
+inline int64_t even_block(int64_t total, int64_t block) { return divide_up(total, divide_up(total, block)); }
+inline size_t aligned_bytes(int64_t bytes) { return static_cast<size_t>(rounded_up(bytes, cache_line_bytes)); }
+
+inline int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
+inline int64_t storage_bytes(DataType data_type) {
+  return data_type == DataType::float32 ? 4 : data_type == DataType::float64 ? 8 : 2;
+}
+inline bool computes_in_own_type(DataType data_type) {
+  return data_type == DataType::float32 || data_type == DataType::float64;
+}
+
+// Multiplications and additions of one pass over the problem, any direction.
+inline double operations_of(const Problem& p) {
+  return 2.0 * static_cast<double>(p.batch) * static_cast<double>(p.out_channels) *
+         static_cast<double>(p.output_length) * static_cast<double>(std::max<int64_t>(p.in_channels / p.groups, 1)) *
+         static_cast<double>(std::max<int64_t>(p.kernel_size, 1));
+}
+
+// (channel, tap) pairs that short tiles hold side by side for so many outputs: as many as leave few lanes of two
+// vectors empty. Zero if there are too many outputs, or too few.
+inline int short_tile_pairs(int64_t outputs, int64_t width) {
+  for (int pairs = 2; pairs <= std::min<int64_t>(largest_short_tile_pairs, width); pairs *= 2) {
+    const int64_t fitting = 2 * width / pairs;
+    if (outputs <= fitting && 2 * outputs > fitting) return pairs;
+  }
+  return 0;
+}
+
+// How many slots the work is worth.
+inline int slots_worth(const Problem& p, int slots) {
+  const double worth = operations_of(p) / least_operations_per_slot;
+  return worth < slots ? std::max(static_cast<int>(worth), 1) : slots;
+}
+
+// Taps k and k + period read the same stride phase. One segment for each phase is compact while the taps are close;
+// when they are so far apart that the samples between them outweigh what a block of outputs reads, each tap gets its
+// own.
+inline RowLayout choose_segments(const Problem& p, int64_t likely_block) {
+  const int64_t taps = std::max<int64_t>(p.kernel_size, 1);
+  const int64_t period = p.stride / std::gcd(p.stride, p.dilation);
+  RowLayout rows{};
+  rows.segment_count = std::min(taps, period);
+  rows.taps_per_segment = divide_up(taps, rows.segment_count);
+  rows.tap_distance = p.dilation / std::gcd(p.stride, p.dilation);
+  if (rows.taps_per_segment > 1 && rows.tap_distance > likely_block) {
+    rows.segment_count = taps;
+    rows.taps_per_segment = 1;
+    rows.tap_distance = 0;
+  }
+  return rows;
+}
+
+// Row elements beyond a block that the last tap of a segment reads.
+inline int64_t span_of(const RowLayout& rows) { return (rows.taps_per_segment - 1) * rows.tap_distance; }
+
+// Fixes the lengths once the time block is known.
+inline void choose_row_length(RowLayout& rows, int64_t time_block, int64_t width, int64_t element_bytes) {
+  const int64_t line = cache_line_bytes / element_bytes;
+  rows.segment_length = rounded_up(rounded_up(time_block, width) + span_of(rows), line);
+  const int64_t lines = rows.segment_count * rows.segment_length / line;
+  rows.row_length = (lines + 1 - lines % 2) * line;
+}
+
+}  // namespace tapconv::kernels

@@ -1,0 +1,80 @@
+#include "cost.h"
+
+#include <cmath>
+
+#include "instruction_set.h"
+#include "register_tiles.h"
+
+namespace tapconv::kernels {
+namespace {
+
+constexpr double folded_vector = 3;  // a segment of one sample and channel where rows are folded by vectors
+
+// Of a transform whose samples and spectrum outgrow the first-level cache.
+constexpr double large_transform = 1.15;
+constexpr int64_t near_transform_bytes = 32 * 1024;
+
+// The same for filters that were transformed before the call, which are read in their order and never written.
+constexpr double near_packed_line = 10;
+constexpr double far_packed_line = 20;
+constexpr double far_packed_bytes = 16e6;
+
+}  // namespace
+
+int64_t width_of(const Plan& plan) {
+  return plan.instruction_set->vector_bytes / compute_bytes(plan.problem.data_type);
+}
+
+double sweep_cost(const Plan& plan, int64_t vectors) {
+  if (plan.short_tile_pairs > 0) {
+    return 2.0 * static_cast<double>(plan.tile_row_count * plan.tile_rows) / plan.short_tile_pairs;
+  }
+  const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
+  const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
+  const int64_t wide = vectors % column_tiles;
+  const int64_t columns = vectors / column_tiles;
+  return static_cast<double>(plan.tile_row_count) *
+         (static_cast<double>(wide) * tile_time(plan.tile_rows, static_cast<double>(columns + 1)) +
+          static_cast<double>(column_tiles - wide) * tile_time(plan.tile_rows, static_cast<double>(columns)));
+}
+
+double sweep_calls(const Plan& plan, int64_t vectors) {
+  const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
+  return static_cast<double>(plan.tile_row_count) * static_cast<double>(plan.channel_block_count) *
+         static_cast<double>(divide_up(vectors, tiles.columns[plan.tile_rows]));
+}
+
+double lines_of(const Problem& p, double elements) {
+  return elements * static_cast<double>(compute_bytes(p.data_type)) / static_cast<double>(cache_line_bytes);
+}
+double input_elements(const Problem& p) {
+  return static_cast<double>(p.batch) * static_cast<double>(p.in_channels) * static_cast<double>(p.input_length);
+}
+double output_elements(const Problem& p) {
+  return static_cast<double>(p.batch) * static_cast<double>(p.out_channels) * static_cast<double>(p.output_length);
+}
+
+double strided_samples(const Plan& plan) {
+  const Problem& p = plan.problem;
+  if (p.stride == 1) return 0;
+  return static_cast<double>(p.batch) * static_cast<double>(p.in_channels) * static_cast<double>(p.output_length) *
+         static_cast<double>(plan.rows.segment_count);
+}
+
+double copied_rows_cost(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
+  return pieces * (plan.folded && folds_by_vectors(p, width_of(plan)) ? folded_vector : row_piece);
+}
+
+double fourier_work(const Plan& plan, int size) {
+  const bool is_large = 2 * size * plan.instruction_set->vector_bytes > near_transform_bytes;
+  return (is_large ? large_transform : 1) * size * std::log2(size);
+}
+
+double packed_line(double lines) {
+  const double bytes = lines * cache_line_bytes;
+  return bytes > far_packed_bytes ? far_packed_line : bytes > near_filter_bytes ? near_packed_line : 0;
+}
+
+}  // namespace tapconv::kernels
