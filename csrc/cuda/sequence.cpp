@@ -1,6 +1,6 @@
-// The gradient by the input is a forward problem with flipped, transposed weights (kernels/input_gradient.h). With a
-// padding mode other than zeros the gradients of the padded positions come first, into the workspace and in the wide
-// type; the kernels then add them to the samples that they are copies of, before the one rounding.
+// The gradient by the input is a forward problem with flipped, transposed weights (kernels/lowering/input_gradient.h).
+// With a padding mode other than zeros the gradients of the padded positions come first, into the workspace and in the
+// wide type; the kernels then add them to the samples that they are copies of, before the one rounding.
 #include "sequence.h"
 
 #include "kernels/algorithms.h"

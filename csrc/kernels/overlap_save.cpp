@@ -23,7 +23,7 @@ constexpr int64_t least_taps = 128;
 // several. Results must not depend on the number of threads, and such short blocks are not worth it anyway.
 constexpr int64_t least_size = 128;
 
-// Measured on large transforms of torch's library, in units of cost_model.h: one row of a transform by size *
+// Measured on large transforms of torch's library, in units of core/cost.h: one row of a transform by size *
 // log2(size), beyond what the second-level cache holds too; a sample copied; a product of two spectra by frequency.
 constexpr double transform = 0.85;
 constexpr double far_transform = 1.25;

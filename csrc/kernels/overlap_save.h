@@ -25,13 +25,13 @@ struct OverlapSave {
   int64_t step;      // samples between neighbours of a row
   int64_t hop;       // results of a block: size - taps + 1
   int64_t blocks;    // of the longest row
-  double cost;       // as in cost_model.h
+  double cost;       // as in core/cost.h
 };
 
 // The blocks whose size costs least, for a problem whose sizes are at least 1.
 OverlapSave cheapest_overlap_save(const Problem& problem, Direction direction);
 
-// What a block costs, in the units of cost_model.h: one row's transform, and the products of two spectra.
+// What a block costs, in the units of core/cost.h: one row's transform, and the products of two spectra.
 double block_row_cost(int64_t size);
 double block_product_cost(int64_t size);
 

@@ -1,4 +1,5 @@
-// What was decided: algorithm, blocks, workspace, tasks. Data only; planner.cpp decides, algorithms/ carry it out.
+// What was decided: algorithm, blocks, workspace, tasks. Data only: choose.cpp and the plans of algorithms/ decide, and
+// the runs of algorithms/ carry it out.
 #pragma once
 
 #include <cstddef>
@@ -88,10 +89,11 @@ constexpr bool folds_by_vectors(const Problem& problem, int64_t width) {
          problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
 }
 
-// How the direct sum of bfloat16 is divided where the instruction set multiplies matrices (algorithms/matrix_sum.h). A
-// step multiplies some rows of pairs of samples, at most 16, with as many pairs of weights. A row of its own may go
-// with each two input channels, whose taps read it at different offsets, or with each two of all (channel, tap) pairs
-// in their order. Then Plan::rows, which describes one channel's samples, has a segment for each tap.
+// How the direct sum of bfloat16 is divided where the instruction set multiplies matrices
+// (algorithms/matrix/matrix_sum.h). A step multiplies some rows of pairs of samples, at most 16, with as many pairs of
+// weights. A row of its own may go with each two input channels, whose taps read it at different offsets, or with each
+// two of all (channel, tap) pairs in their order. Then Plan::rows, which describes one channel's samples, has a segment
+// for each tap.
 struct MatrixSteps {
   bool used;
   bool rows_of_taps;
@@ -114,7 +116,7 @@ struct GradWeightBlocks {
   int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
   size_t slot_gradient_at;
   size_t slot_sums_at;
-  size_t slot_repaired_at;  // products that were not transformed (algorithms/grad_weight_tile_repair.h), like the sums
+  size_t slot_repaired_at;  // products that were not transformed (grad_weight_tile_repair.h), like the sums
   size_t slot_left_out_at;  // and for each tile of a block, a byte for each segment of each channel
   size_t slot_bias_at;      // one sum of grad_output for each output channel of a task, in a vector of lanes each
   size_t parts_at;          // [part][out_channel][in_channel][tap], in the compute type
@@ -128,7 +130,7 @@ enum class TileBlocking : uint8_t {
   // All slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
   // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   shared_tiles,
-  // The same with output channels in the vector lanes (algorithms/tile_filter_lanes.h), for few tiles.
+  // The same with output channels in the vector lanes (algorithms/tiles/tile_filter_lanes.h), for few tiles.
   filter_lanes,
 };
 
@@ -142,8 +144,8 @@ enum class FiltersAhead : uint8_t {
   transformed,
 };
 
-// How a forward problem is cut into tiles (algorithms/tiles.h). Every phase of the dilation is an undilated row of its
-// own, and every segment of a row (the phases of the stride) counts as a channel of its own.
+// How a forward problem is cut into tiles (algorithms/tiles/tiles.h). Every phase of the dilation is an undilated row
+// of its own, and every segment of a row (the phases of the stride) counts as a channel of its own.
 struct TileBlocks {
   TileTransform transform;
   int64_t taps;      // of a segment
@@ -186,10 +188,11 @@ struct TileBlocks {
   size_t slot_weight_at;
   size_t slot_samples_at;
   size_t slot_rows_at;
-  size_t slot_peaks_at;  // for each shared group (algorithms/tile_peaks.h), and spare rows
+  size_t slot_peaks_at;  // for each shared group (algorithms/tiles/tile_peaks.h), and spare rows
 };
 
-// How a long depthwise filter is cut (algorithms/depthwise_tiles.h, algorithms/grad_weight_depthwise_tiles.h).
+// How a long depthwise filter is cut (algorithms/depthwise_tiles/depthwise_tiles.h,
+// algorithms/depthwise_tiles/grad_weight_depthwise_tiles.h).
 struct DepthwiseTiles {
   TileTransform transform;
   int64_t parts;            // of the filter
@@ -203,7 +206,7 @@ struct DepthwiseTiles {
   int64_t sample_parts;     // tasks for each lane group: ranges of samples
   int64_t time_parts;       // and of output blocks
 
-  int64_t piece;       // samples of which the largest is kept (algorithms/depthwise_peaks.h)
+  int64_t piece;       // samples of which the largest is kept (algorithms/depthwise_tiles/depthwise_peaks.h)
   int64_t repair_row;  // elements of each row that channels are looked at one by one in
 
   size_t kinds_at;     // of filters (filter_kinds.h)
@@ -221,8 +224,8 @@ struct DepthwiseTiles {
   size_t slot_seen_at;  // weight gradient only
 };
 
-// The input gradient of a handful of outputs (algorithms/grad_input_columns.h). out_block counts output channels whose
-// weights are read at a time, and tile_rows outputs.
+// The input gradient of a handful of outputs (algorithms/few_outputs/grad_input_columns.h). out_block counts output
+// channels whose weights are read at a time, and tile_rows outputs.
 struct ColumnSums {
   int64_t span;    // positions of an input channel that the taps read, and all of its samples
   size_t flag_at;  // one byte: 1 where sums are not finite
@@ -272,7 +275,7 @@ struct Plan {
   MatrixSteps matrix;      // then tile_rows counts the output channels of one matrix tile
   bool depthwise_rows;     // depthwise filters of few taps: rows are read where they lie
   bool window_tiles;       // groups of one output channel whose taps share loaded vectors
-  int short_tile_pairs;    // (channel, tap) pairs that lanes hold side by side (algorithms/short_tile.h), or zero
+  int short_tile_pairs;    // (channel, tap) pairs that lanes hold side by side (short_tile.h), or zero
   bool pack_weight;        // false: the weight already lies as the tile wants it
   bool weight_columns;     // it does, [in_channel][output channel] as a packed tile of a single tap
   bool packed_ahead;       // the weight was packed, or the filters transformed, before the call (packed_weight.h)

@@ -22,14 +22,15 @@ constexpr const RegisterTiles& register_tiles(int register_count) {
   return register_count >= 32 ? tiles_of_32_registers : tiles_of_16_registers;
 }
 
-// (channel, tap) pairs that short tiles hold side by side, if a vector has as many lanes (algorithms/short_tile.h).
+// (channel, tap) pairs that short tiles hold side by side, if a vector has as many lanes
+// (algorithms/direct/short_tile.h).
 inline constexpr int largest_short_tile_pairs = 8;
 
 // Tiles of dot products: output channels by output positions.
 inline constexpr int dot_columns = 4;
 constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }
 
-// Depthwise filters of no more taps than this keep their weights in registers (algorithms/depthwise_rows.h).
+// Depthwise filters of no more taps than this keep their weights in registers (algorithms/direct/depthwise_rows.h).
 inline constexpr int most_depthwise_row_taps = 8;
 
 // Padded positions that depthwise sums with channel lanes keep pointers to.

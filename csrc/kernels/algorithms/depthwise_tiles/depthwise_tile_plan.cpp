@@ -39,7 +39,7 @@ bool lay_out_slot(int64_t filters, int64_t sums, Plan& plan) {
   const int64_t size = shape_of(cut.transform).size;
   const int64_t vector_bytes = plan.instruction_set->vector_bytes;
   const int64_t width = vector_bytes / compute_bytes(plan.problem.data_type);
-  const int64_t spectrum = (size + 1) * vector_bytes;  // spectrum_vectors of algorithms/spectrum.h
+  const int64_t spectrum = (size + 1) * vector_bytes;  // spectrum_vectors of spectrum.h
   size_t within = 0;
   const auto reserve = [&](size_t& where, int64_t bytes) {
     where = within;

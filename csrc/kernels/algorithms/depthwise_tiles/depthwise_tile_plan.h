@@ -1,5 +1,5 @@
-// Plans for long depthwise filters by Fourier transforms (algorithms/depthwise_tiles.h), and for their weight gradient
-// (algorithms/grad_weight_depthwise_tiles.h).
+// Plans for long depthwise filters by Fourier transforms (depthwise_tiles.h), and for their weight gradient
+// (grad_weight_depthwise_tiles.h).
 #pragma once
 
 #include <optional>

@@ -6,7 +6,7 @@
 // the row, four vectors of outputs at a time, whose sums are independent and so hide the latency of multiply-add; taps
 // within. Taps beyond the first load across cache lines, which for so few of them is still faster than memory. Input
 // and output are fetched ahead: of an output of 33 MB, waiting for the lines to write took a third of the time. Each
-// output is the bias plus its taps in plain order, the order of the micro-kernel in tap_tile.h.
+// output is the bias plus its taps in plain order, the order of the micro-kernel in register_tile.h.
 #pragma once
 
 #include <cstddef>

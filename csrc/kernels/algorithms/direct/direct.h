@@ -1,4 +1,4 @@
-// The direct sum: rows are copied block by block, and register tiles (tap_tile.h) sweep over them.
+// The direct sum: rows are copied block by block, and register tiles (register_tile.h) sweep over them.
 //
 // Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
 // stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all

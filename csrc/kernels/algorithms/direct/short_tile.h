@@ -1,10 +1,10 @@
 // The micro-kernel of the direct sum for outputs that fill an eighth of a vector to a whole one, with weights where
 // they lie.
 //
-// A tile of one vector of times (tap_tile.h) loads once for each multiply-add and once more for its row, which crosses
-// a cache line; as two of either can start in a cycle, the loads bound it. Here lanes hold two to eight neighbouring
-// (channel, tap) pairs of each time, side by side as their weights are in memory, and two vectors all times: one load
-// brings the weights of all these pairs, for two multiply-adds. The pairs' sums are added at the end.
+// A tile of one vector of times (register_tile.h) loads once for each multiply-add and once more for its row, which
+// crosses a cache line; as two of either can start in a cycle, the loads bound it. Here lanes hold two to eight
+// neighbouring (channel, tap) pairs of each time, side by side as their weights are in memory, and two vectors all
+// times: one load brings the weights of all these pairs, for two multiply-adds. The pairs' sums are added at the end.
 //
 // Register budget: Rows * 2 accumulators, two vectors of samples and one of weights. Weights are read once, so those of
 // the next tile are fetched while this one runs.

@@ -1,5 +1,5 @@
 // Plans of the gradients of a handful of outputs, whose lanes are the columns of the weight: (in_channel, tap) pairs
-// (algorithms/grad_input_columns.h, algorithms/grad_weight_columns.h).
+// (grad_input_columns.h, grad_weight_columns.h).
 #pragma once
 
 #include <optional>

@@ -7,7 +7,7 @@
 
 namespace tapconv::kernels {
 
-// Each output as one dot product (algorithms/dot.h), or depthwise with channels for lanes (algorithms/channel_lanes.h).
+// Each output as one dot product (dot.h), or depthwise with channels for lanes (channel_lanes.h).
 // Nothing if the output is too long, or the weights do not lie in rows.
 std::optional<Plan> decide_short(const Problem& problem, const ForwardVariant& variant,
                                  const InstructionSet& instruction_set, int slots);

@@ -1,6 +1,6 @@
 // The register tile of sums that have weights in the vector lanes: some rows (times) by some vectors of columns
-// (outputs). It is the tile of the direct sum (tap_tile.h) with the roles exchanged: a weight vector is loaded once for
-// all rows, and a sample broadcast to all columns.
+// (outputs). It is the tile of the direct sum (direct/register_tile.h) with the roles exchanged: a weight vector is
+// loaded once for all rows, and a sample broadcast to all columns.
 //
 // Register budget: rows * columns accumulators, `columns` weight vectors and one broadcast sample.
 #pragma once

@@ -1,4 +1,4 @@
-// Plans of sums whose lanes are output channels (algorithms/out_lanes.h).
+// Plans of sums whose lanes are output channels (out_lanes.h).
 #pragma once
 
 #include <optional>

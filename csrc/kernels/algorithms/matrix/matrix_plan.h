@@ -1,4 +1,4 @@
-// Plans of the direct sum where the instruction set multiplies matrices of bfloat16 (algorithms/matrix_sum.h).
+// Plans of the direct sum where the instruction set multiplies matrices of bfloat16 (matrix_sum.h).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Plans of the weight gradient by tiles (algorithms/grad_weight_tiles.h), and what they cost.
+// Plans of the weight gradient by tiles (grad_weight_tiles.h), and what they cost.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@ namespace tapconv::kernels {
 
 struct GradWeightTileChoice {
   Plan plan;    // without parts, slots and workspace
-  double cost;  // see cost_model.h
+  double cost;  // see core/cost.h
 };
 
 // The cheapest of all transforms and blocks, or nothing if tiles do not suit the problem.

@@ -2,12 +2,12 @@
 // would leave many lanes of whole vectors of tiles empty: 34 tiles take 48 lanes of AVX-512. Here a register tile is
 // some tiles by some vectors of output channels, and any number of tiles fills it.
 //
-// It is the micro-kernel of the direct sum with exchanged roles (tap_tile.h): its rows are transformed filters, its
-// weights transformed tiles, which it reads where they lie, and its outputs are the tiles' sums, channel by channel. A
-// panel, some vectors of output channels, goes through all input channels, a block of them at a time: the block's
-// filters are transformed, one vector for each input channel without any transposition, and multiplied while they are
-// in the second-level cache. On the way back lanes are channels too, and tiles that follow each other make one long
-// stretch of times, which is transposed into the rows of the output in whole vectors however short the tiles are.
+// It is the micro-kernel of the direct sum with exchanged roles (direct/register_tile.h): its rows are transformed
+// filters, its weights transformed tiles, which it reads where they lie, and its outputs are the tiles' sums, channel
+// by channel. A panel, some vectors of output channels, goes through all input channels, a block of them at a time: the
+// block's filters are transformed, one vector for each input channel without any transposition, and multiplied while
+// they are in the second-level cache. On the way back lanes are channels too, and tiles that follow each other make one
+// long stretch of times, which is transposed into the rows of the output in whole vectors however short the tiles are.
 #pragma once
 
 #include "kernels/algorithms/direct/direct.h"

@@ -9,7 +9,7 @@ namespace tapconv::kernels {
 
 struct TileChoice {
   Plan plan;
-  double cost;  // see cost_model.h
+  double cost;  // see core/cost.h
 };
 
 // The plan for one transform and one way of blocking, or nothing if it does not fit the problem. `ahead` says what was

@@ -1,6 +1,6 @@
 // Convolution by tiles: rows are cut into overlapping tiles, tiles and filters are transformed (transforms.h), and the
 // convolution becomes one matrix product of (output channels x input channels) with (input channels x tiles) for each
-// product of the transform. Those are direct sums with one tap, which tap_tile.h computes.
+// product of the transform. Those are direct sums with one tap, which direct/register_tile.h computes.
 //
 // Tiles are numbered through the phases of the dilation (outputs t, t + dilation, ... form an undilated row of their
 // own), then along the row, then through the samples. A block of tiles is transformed for all input channels, then
