@@ -1,4 +1,4 @@
-// The choice among all ways to compute a forward problem.
+// The choice among all ways to compute a forward problem or a weight gradient.
 #pragma once
 
 #include <optional>
@@ -20,5 +20,8 @@ Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const
 // The cheapest plan with transforms, of those that the problem's request allows; nothing if none fits.
 std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
                                              const InstructionSet& instruction_set, int slots);
+
+// The plan of a weight gradient.
+Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
 }  // namespace tapconv::kernels

@@ -2,6 +2,7 @@
 
 #include "algorithms.h"
 #include "choose.h"
+#include "kernels/algorithms/grad_weight/grad_weight_run.h"
 #include "kernels/core/forward_variant.h"
 
 namespace tapconv::kernels {
@@ -19,6 +20,15 @@ Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set,
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
              const Parallel& parallel) {
   run_forward(plan, {input, weight, bias, output, workspace, nullptr}, parallel);
+}
+
+Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  return decide_grad_weight(problem, instruction_set, slots);
+}
+
+void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
+                 void* workspace, const Parallel& parallel) {
+  run_grad_weight(plan, {grad_output, input, grad_weight, grad_bias, workspace}, parallel);
 }
 
 const char* why_not(const Problem& problem, const InstructionSet& instruction_set) {

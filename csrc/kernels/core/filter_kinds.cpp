@@ -1,6 +1,6 @@
 #include "filter_kinds.h"
 
-#include "kernels/rows/storage.h"
+#include "storage.h"
 #include "whole_numbers.h"
 
 namespace tapconv::kernels {

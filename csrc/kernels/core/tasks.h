@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "kernels/conv1d.h"
+#include "parallel.h"
 
 namespace tapconv::kernels {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/problem.h"
-#include "kernels/rows/storage.h"
+#include "storage.h"
 
 namespace tapconv::kernels {
 namespace {

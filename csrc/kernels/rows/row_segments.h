@@ -3,8 +3,8 @@
 
 #include <type_traits>
 
+#include "kernels/core/storage.h"
 #include "kernels/plan.h"
-#include "storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -1,8 +1,8 @@
 // From finished sums to the output: narrowed, at the output's own distances, and phases put back in their places.
 #pragma once
 
+#include "kernels/core/storage.h"
 #include "kernels/plan.h"
-#include "storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "kernels/rows/storage.h"
+#include "kernels/core/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "avx512.h"
-#include "kernels/rows/storage.h"
+#include "kernels/core/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "kernels/rows/storage.h"
+#include "kernels/core/storage.h"
 
 namespace tapconv::kernels {
 namespace {

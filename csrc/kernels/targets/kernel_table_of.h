@@ -2,17 +2,27 @@
 #pragma once
 
 #include "kernels/algorithms/depthwise_tiles/depthwise_tiles.h"
+#include "kernels/algorithms/depthwise_tiles/grad_weight_depthwise_tiles.h"
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/few_outputs/channel_lanes.h"
 #include "kernels/algorithms/few_outputs/dot.h"
 #include "kernels/algorithms/few_outputs/grad_input_columns.h"
+#include "kernels/algorithms/few_outputs/grad_weight_columns.h"
 #include "kernels/algorithms/few_outputs/out_lanes.h"
 #include "kernels/algorithms/grad_weight/grad_weight.h"
+#include "kernels/algorithms/tiles/grad_weight_tiles.h"
 #include "kernels/algorithms/tiles/tiles.h"
 #include "kernels/core/kernel_table.h"
 
 namespace tapconv::kernels {
 namespace {
+
+template <class Isa, class Storage>
+constexpr GradWeightKernels grad_weight_kernels() {
+  return {&run_grad_weight<Isa, Storage>, &run_grad_weight_tiles<Isa, Storage>,
+          &run_grad_weight_depthwise_tiles<Isa, Storage>, &run_grad_weight_columns<Isa, Storage>,
+          &add_grad_weight_parts<Storage>};
+}
 
 template <class Isa>
 inline constexpr KernelTable kernel_table_of{

@@ -4,8 +4,8 @@
 // Lanes are those of the block's samples.
 #pragma once
 
+#include "kernels/algorithms/tiles/seen_peaks.h"
 #include "kernels/plan.h"
-#include "kernels/rows/seen_peaks.h"
 
 namespace tapconv::kernels {
 namespace {

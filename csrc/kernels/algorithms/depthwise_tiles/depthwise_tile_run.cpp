@@ -1,6 +1,7 @@
 #include "depthwise_tile_run.h"
 
 #include "kernels/core/filter_kinds.h"
+#include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
 
 namespace tapconv::kernels {

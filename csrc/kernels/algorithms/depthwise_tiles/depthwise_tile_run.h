@@ -1,8 +1,8 @@
 // Carries out plans of depthwise tiles.
 #pragma once
 
-#include "kernels/conv1d.h"
 #include "kernels/core/kernel_table.h"
+#include "kernels/core/parallel.h"
 
 namespace tapconv::kernels {
 

@@ -6,10 +6,10 @@
 #pragma once
 
 #include "depthwise_inputs.h"
-#include "kernels/algorithms/few_outputs/lane_sums.h"
+#include "kernels/algorithms/tiles/seen_peaks.h"
 #include "kernels/core/kernel_table.h"
+#include "kernels/core/lane_sums.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/seen_peaks.h"
 
 namespace tapconv::kernels {
 namespace {

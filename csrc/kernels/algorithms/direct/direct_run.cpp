@@ -1,5 +1,7 @@
 #include "direct_run.h"
 
+#include "kernels/core/instruction_set.h"
+
 namespace tapconv::kernels {
 namespace {
 

@@ -1,8 +1,8 @@
 // Carries out plans of the direct sum: tables and bias first, then the weights, then the tasks.
 #pragma once
 
-#include "kernels/conv1d.h"
 #include "kernels/core/kernel_table.h"
+#include "kernels/core/parallel.h"
 #include "kernels/core/tasks.h"
 #include "kernels/rows/offset_table.h"
 

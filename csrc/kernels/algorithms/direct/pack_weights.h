@@ -8,9 +8,9 @@
 
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/storage.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

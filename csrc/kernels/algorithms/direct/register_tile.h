@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/rows/storage.h"
+#include "kernels/core/storage.h"
 
 namespace tapconv::kernels {
 namespace {

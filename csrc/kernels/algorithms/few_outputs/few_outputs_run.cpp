@@ -1,6 +1,7 @@
 #include "few_outputs_run.h"
 
 #include "kernels/core/blocking.h"
+#include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
 #include "kernels/rows/offset_table.h"
 

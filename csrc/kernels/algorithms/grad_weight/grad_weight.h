@@ -6,9 +6,6 @@
 
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
-#include "kernels/algorithms/depthwise_tiles/grad_weight_depthwise_tiles.h"
-#include "kernels/algorithms/few_outputs/grad_weight_columns.h"
-#include "kernels/algorithms/tiles/grad_weight_tiles.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
@@ -175,13 +172,6 @@ void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, int64
                      int slot) {
   GradWeightRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
-}
-
-template <class Isa, class Storage>
-constexpr GradWeightKernels grad_weight_kernels() {
-  return {&run_grad_weight<Isa, Storage>, &run_grad_weight_tiles<Isa, Storage>,
-          &run_grad_weight_depthwise_tiles<Isa, Storage>, &run_grad_weight_columns<Isa, Storage>,
-          &add_grad_weight_parts<Storage>};
 }
 
 }  // namespace

@@ -1,16 +1,11 @@
-#include <numeric>
-#include <optional>
-
-#include "grad_weight_cost.h"
 #include "grad_weight_plan.h"
-#include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
-#include "kernels/algorithms/few_outputs/column_plan.h"
-#include "kernels/algorithms/tiles/grad_weight_tile_plan.h"
-#include "kernels/algorithms/tiles/tile_cut.h"
+
+#include <algorithm>
+#include <numeric>
+
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
-#include "kernels/plan_memory.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -25,14 +20,35 @@ constexpr int64_t time_lane_block = 1024;     // outputs: four rows of gradient 
 constexpr int64_t wanted_tasks = 8;
 constexpr double least_operations_per_part = 2e6;
 constexpr int64_t most_parts_bytes = 2 * 1024 * 1024;
-// Depthwise filters of some 80 taps would win a fifth by transforms, at 1.6 times the rounding of a direct sum.
-constexpr int64_t least_depthwise_taps = 128;
+
+// As many parts of the sums over samples and times as keep threads busy.
+int64_t parts_of(const Plan& plan) {
+  const Problem& p = plan.problem;
+  const GradWeightBlocks& blocks = plan.grad_weight;
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t tasks = p.groups * divide_up(group_out, plan.out_block) * divide_up(group_in, plan.channel_block);
+  const int64_t weight_bytes = p.out_channels * group_in * p.kernel_size * element;
+  int64_t parts = divide_up(wanted_tasks, tasks);
+  parts = std::min(parts, static_cast<int64_t>(operations_of(p) / least_operations_per_part));
+  parts = std::min({parts, blocks.steps, most_parts_bytes / weight_bytes});
+  return std::max<int64_t>(parts, 1);
+}
+
+// Each block of output channels is `others` tasks for each group: as many blocks as let all slots end together.
+void even_out_blocks(Plan& plan, int64_t others, int64_t unit) {
+  const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
+  const int64_t tasks_per_block = others * plan.problem.groups;
+  const int64_t whole = plan.slots / std::gcd<int64_t>(tasks_per_block, plan.slots);
+  const int64_t blocks = rounded_up(divide_up(group_out, plan.out_block), whole);
+  plan.out_block = std::min(rounded_up(divide_up(group_out, blocks), unit), plan.out_block);
+}
 
 class Decision {
  public:
-  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots, bool without_tiles)
+  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots)
       : p_(problem),
-        without_tiles_(without_tiles),
         tiles_(grad_weight_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
@@ -50,63 +66,15 @@ class Decision {
       plan_.algorithm = Algorithm::empty;
       return plan_;
     }
-    choose_lanes();
-    if (choose_depthwise_tiles()) return plan_;
-    if (choose_tiles()) {
-      choose_parts();
-      divide_among_slots();
-      lay_out_tile_workspace();
-      return plan_;
-    }
+    blocks_.channel_lanes = has_channel_lanes(p_, *plan_.instruction_set);
     choose_task();
     choose_time_block();
-    choose_parts();
-    divide_among_slots();
+    divide_grad_weight(plan_);
     lay_out_workspace();
     return plan_;
   }
 
  private:
-  // Channel lanes unless most of them would stay empty.
-  void choose_lanes() { blocks_.channel_lanes = 2 * group_out_ >= rounded_up(group_out_, width_); }
-
-  // Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
-  bool choose_depthwise_tiles() {
-    if (blocks_.channel_lanes || without_tiles_ || p_.in_channels != p_.groups) return false;
-    const bool forced = p_.algorithm == AlgorithmRequest::fft;
-    const bool worth_it = operations_of(p_) >= least_operations_of_tiles && p_.kernel_size >= least_depthwise_taps;
-    if (!forced && !worth_it) return false;
-    Problem p = p_;
-    if (p.algorithm == AlgorithmRequest::winograd) p.algorithm = AlgorithmRequest::automatic;
-    const auto choice = decide_grad_weight_depthwise_tiles(p, *plan_.instruction_set, plan_.slots);
-    if (!choice) return false;
-    if (!forced && choice->cost >= grad_weight_time_lane_cost(p_, *plan_.instruction_set)) return false;
-    plan_ = choice->plan;
-    plan_.problem = p_;
-    return true;
-  }
-
-  // Tiles where they cost less; they have channel lanes.
-  bool choose_tiles() {
-    if (!blocks_.channel_lanes || without_tiles_ || p_.algorithm == AlgorithmRequest::direct) return false;
-    auto choice = decide_grad_weight_tiles(p_, *plan_.instruction_set);
-    const bool forced = choice && p_.algorithm != AlgorithmRequest::automatic;
-    if (!choice) {
-      Problem automatic = p_;
-      automatic.algorithm = AlgorithmRequest::automatic;
-      choice = decide_grad_weight_tiles(automatic, *plan_.instruction_set);
-    }
-    if (!choice) return false;
-    if (!forced && choice->cost >= grad_weight_direct_cost(p_, *plan_.instruction_set)) return false;
-    plan_.algorithm = Algorithm::grad_weight_tiles;
-    plan_.tiles = choice->plan.tiles;
-    plan_.rows = choice->plan.rows;
-    plan_.channel_block = choice->plan.channel_block;
-    plan_.out_block = choice->plan.out_block;
-    blocks_.steps = plan_.tiles.block_count;
-    return true;
-  }
-
   int64_t lanes_of(int64_t out_channels) const {
     return blocks_.channel_lanes ? rounded_up(out_channels, width_) : out_channels;
   }
@@ -138,45 +106,11 @@ class Decision {
     blocks_.steps = p_.batch * plan_.time_block_count;
   }
 
-  void choose_parts() {
-    const int64_t tasks =
-        p_.groups * divide_up(group_out_, plan_.out_block) * divide_up(group_in_, plan_.channel_block);
-    const int64_t weight_bytes = p_.out_channels * group_in_ * p_.kernel_size * element_;
-    int64_t parts = divide_up(wanted_tasks, tasks);
-    parts = std::min(parts, static_cast<int64_t>(operations_of(p_) / least_operations_per_part));
-    parts = std::min({parts, blocks_.steps, most_parts_bytes / weight_bytes});
-    blocks_.parts = std::max<int64_t>(parts, 1);
-  }
-
-  void divide_among_slots() {
-    const int64_t others = blocks_.parts * p_.groups * divide_up(group_out_, plan_.out_block);
-    const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
-    if (others * divide_up(group_in_, plan_.channel_block) < enough) {
-      const int64_t wanted = std::min(divide_up(enough, others), group_in_);
-      plan_.channel_block = std::min(plan_.channel_block, divide_up(group_in_, wanted));
-    }
-    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
-    if (others * plan_.channel_block_count < enough) even_out_blocks(blocks_.parts * plan_.channel_block_count);
-    plan_.out_block_count = divide_up(group_out_, plan_.out_block);
-    plan_.task_count = blocks_.parts * p_.groups * plan_.out_block_count * plan_.channel_block_count;
-    plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
-    blocks_.out_lanes = lanes_of(plan_.out_block);
-  }
-
-  // Each block of output channels is `others` tasks for each group: as many blocks as let all slots end together.
-  void even_out_blocks(int64_t others) {
-    const int64_t tasks_per_block = others * p_.groups;
-    const int64_t whole = plan_.slots / std::gcd<int64_t>(tasks_per_block, plan_.slots);
-    const int64_t blocks = rounded_up(divide_up(group_out_, plan_.out_block), whole);
-    const int64_t unit = blocks_.channel_lanes ? width_ : 1;
-    plan_.out_block = std::min(rounded_up(divide_up(group_out_, blocks), unit), plan_.out_block);
-  }
-
   void lay_out_workspace() {
     size_t at = cache_line_bytes;  // the task counter comes first
     plan_.offset_table_at = at;
     at += aligned_bytes(plan_.channel_block * p_.kernel_size * 4);
-    lay_out_parts(at);
+    reserve_grad_weight_parts(plan_, at);
     plan_.slots_at = at;
     size_t within = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
     blocks_.slot_gradient_at = within;
@@ -194,58 +128,7 @@ class Decision {
     plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
   }
 
-  void lay_out_tile_workspace() {
-    TileBlocks& tiles = plan_.tiles;
-    const int64_t line = cache_line_bytes / element_;
-    const int64_t products = shape_of(tiles.transform).products;
-    const int64_t channels = plan_.channel_block * plan_.rows.segment_count;
-    // Planes are an odd number of cache lines apart, so that they spread over all cache sets.
-    const auto plane = [line](int64_t elements) { return (divide_up(elements, line) | 1) * line; };
-    tiles.input_plane = plane(channels * tiles.block_tiles);
-    tiles.weight_plane = plane(tiles.block_tiles * blocks_.out_lanes);
-    tiles.output_plane = plane(channels * blocks_.out_lanes);
-
-    size_t at = cache_line_bytes;  // the task counter comes first
-    tiles.flags_at = at;
-    at += cache_line_bytes;
-    tiles.fallback_at = at;
-    plan_.offset_table_at = at;
-    at += aligned_bytes(channels * 4);
-    lay_out_parts(at);
-    plan_.slots_at = at;
-    size_t within = 0;
-    const auto reserve = [&](size_t& offset, int64_t elements) {
-      offset = within;
-      within += aligned_bytes(elements * element_);
-    };
-    reserve(tiles.slot_inputs_at, products * tiles.input_plane);
-    reserve(blocks_.slot_gradient_at, products * tiles.weight_plane);
-    reserve(tiles.slot_outputs_at, products * tiles.output_plane);
-    reserve(blocks_.slot_sums_at, plan_.channel_block * p_.kernel_size * blocks_.out_lanes);
-    reserve(blocks_.slot_bias_at, blocks_.out_lanes);
-    reserve(tiles.slot_samples_at, (std::max<int64_t>(shape_of(tiles.transform).size, width_) + 1) * width_);
-    const int64_t row = block_row_elements(p_, tiles, tiles.block_tiles);
-    reserve(tiles.slot_rows_at, row * width_ + 2 * width_);
-    reserve(tiles.slot_peaks_at, std::max<int64_t>(row, shape_of(tiles.transform).size) + 2 * width_);
-    reserve(blocks_.slot_repaired_at, plan_.channel_block * p_.kernel_size * blocks_.out_lanes);
-    reserve(blocks_.slot_left_out_at, divide_up(channels * tiles.block_tiles, element_));
-    plan_.slot_bytes = within + cache_line_bytes;
-    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
-    const Plan direct = decide_grad_weight_without_tiles(p_, *plan_.instruction_set, plan_.slots);
-    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles.fallback_at + direct.workspace_bytes);
-  }
-
-  void lay_out_parts(size_t& at) {
-    blocks_.parts_at = at;
-    if (blocks_.parts > 1) {
-      at += aligned_bytes(blocks_.parts * p_.out_channels * group_in_ * p_.kernel_size * element_);
-    }
-    blocks_.bias_parts_at = at;
-    if (blocks_.parts > 1) at += aligned_bytes(blocks_.parts * p_.out_channels * element_);
-  }
-
   const Problem& p_;
-  const bool without_tiles_;
   const GradWeightTiles& tiles_;
   const int64_t element_;
   const int64_t width_;
@@ -257,15 +140,49 @@ class Decision {
 
 }  // namespace
 
-Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return remembered({problem, {}, &instruction_set, slots, asked_grad_weight}, [&] {
-    const std::optional<Plan> columns = decide_grad_weight_columns(problem, instruction_set, slots);
-    return columns ? *columns : Decision(problem, instruction_set, slots, false).decide();
-  });
+bool has_channel_lanes(const Problem& p, const InstructionSet& instruction_set) {
+  const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
+  const int64_t group_out = p.out_channels / p.groups;
+  return 2 * group_out >= rounded_up(group_out, width);
+}
+
+void divide_grad_weight(Plan& plan) {
+  const Problem& p = plan.problem;
+  GradWeightBlocks& blocks = plan.grad_weight;
+  const int64_t group_out = p.out_channels / p.groups;
+  const int64_t group_in = p.in_channels / p.groups;
+  const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
+  const int64_t unit = blocks.channel_lanes ? width : 1;
+  blocks.parts = parts_of(plan);
+  const int64_t others = blocks.parts * p.groups * divide_up(group_out, plan.out_block);
+  const int64_t enough = plan.slots > 1 ? plan.slots * tasks_per_slot : 1;
+  if (others * divide_up(group_in, plan.channel_block) < enough) {
+    const int64_t wanted = std::min(divide_up(enough, others), group_in);
+    plan.channel_block = std::min(plan.channel_block, divide_up(group_in, wanted));
+  }
+  plan.channel_block_count = divide_up(group_in, plan.channel_block);
+  if (others * plan.channel_block_count < enough) even_out_blocks(plan, blocks.parts * plan.channel_block_count, unit);
+  plan.out_block_count = divide_up(group_out, plan.out_block);
+  plan.task_count = blocks.parts * p.groups * plan.out_block_count * plan.channel_block_count;
+  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
+  blocks.out_lanes = rounded_up(plan.out_block, unit);
+}
+
+void reserve_grad_weight_parts(Plan& plan, size_t& at) {
+  const Problem& p = plan.problem;
+  GradWeightBlocks& blocks = plan.grad_weight;
+  const int64_t element = compute_bytes(p.data_type);
+  const int64_t group_in = p.in_channels / p.groups;
+  blocks.parts_at = at;
+  if (blocks.parts > 1) {
+    at += aligned_bytes(blocks.parts * p.out_channels * group_in * p.kernel_size * element);
+  }
+  blocks.bias_parts_at = at;
+  if (blocks.parts > 1) at += aligned_bytes(blocks.parts * p.out_channels * element);
 }
 
 Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return Decision(problem, instruction_set, slots, true).decide();
+  return Decision(problem, instruction_set, slots).decide();
 }
 
 }  // namespace tapconv::kernels

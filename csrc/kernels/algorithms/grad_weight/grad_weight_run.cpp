@@ -1,6 +1,7 @@
-// Carries out a plan for the weight gradient: the tasks, then, where sums were split, the addition of the parts.
+#include "grad_weight_run.h"
+
 #include "grad_weight_plan.h"
-#include "kernels/conv1d.h"
+#include "kernels/core/instruction_set.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tasks.h"
@@ -92,14 +93,8 @@ void run_columns(const Plan& plan, const GradWeightOperands& operands, const Par
 
 }  // namespace
 
-Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return decide_grad_weight(problem, instruction_set, slots);
-}
-
-void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
-                 void* workspace, const Parallel& parallel) {
+void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
   if (plan.algorithm == Algorithm::empty) return;
-  const GradWeightOperands operands{grad_output, input, grad_weight, grad_bias, workspace};
   if (plan.algorithm == Algorithm::grad_weight_tiles) {
     run_tiles(plan, operands, parallel);
   } else if (plan.algorithm == Algorithm::grad_weight_depthwise_tiles) {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kernels/core/kernel_table.h"
+#include "kernels/core/storage.h"
 #include "kernels/core/tile_grid.h"
-#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

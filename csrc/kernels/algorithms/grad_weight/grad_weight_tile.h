@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "kernels/core/register_tiles.h"
-#include "kernels/rows/storage.h"
+#include "kernels/core/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -16,4 +16,8 @@ struct GradWeightTileChoice {
 std::optional<GradWeightTileChoice> decide_grad_weight_tiles(const Problem& problem,
                                                              const InstructionSet& instruction_set);
 
+// The whole plan of such a choice.
+Plan plan_grad_weight_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots,
+                            const GradWeightTileChoice& choice);
+
 }  // namespace tapconv::kernels

@@ -7,7 +7,7 @@
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/seen_peaks.h"
+#include "seen_peaks.h"
 #include "tile_gather.h"
 
 namespace tapconv::kernels {

@@ -2,9 +2,9 @@
 // from lanes to outputs.
 #pragma once
 
+#include "kernels/core/storage.h"
 #include "kernels/plan.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/storage.h"
 
 namespace tapconv::kernels {
 namespace {

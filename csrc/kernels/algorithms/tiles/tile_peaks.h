@@ -12,7 +12,7 @@
 
 #include "kernels/core/filter_kinds.h"
 #include "kernels/plan.h"
-#include "kernels/rows/seen_peaks.h"
+#include "seen_peaks.h"
 #include "tile_gather.h"
 
 namespace tapconv::kernels {

@@ -7,6 +7,7 @@
 #include "kernels/algorithms/direct/direct_run.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/filter_kinds.h"
+#include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
 #include "kernels/core/tile_grid.h"
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "kernels/algorithms/tiles/tile_transforms.h"
-#include "storage.h"
-#include "value_range.h"
+#include "kernels/core/storage.h"
+#include "kernels/rows/value_range.h"
 
 namespace tapconv::kernels {
 namespace {
