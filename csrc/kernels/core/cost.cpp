@@ -14,7 +14,8 @@ constexpr double folded_vector = 3;  // a segment of one sample and channel wher
 constexpr double large_transform = 1.15;
 constexpr int64_t near_transform_bytes = 32 * 1024;
 
-// The same for filters that were transformed before the call, which are read in their order and never written.
+// A cache line of filters that were packed or transformed before the call, each time that it is read: from beyond the
+// second-level cache, and beyond what one core may expect of the third.
 constexpr double near_packed_line = 10;
 constexpr double far_packed_line = 20;
 constexpr double far_packed_bytes = 16e6;

@@ -1,5 +1,6 @@
 // What plans cost, in units of one vector multiply-add at full speed. From the plan alone: the same problem costs the
 // same on every call, and the estimates are ratios, which differ little among machines of one instruction set.
+//
 // Each algorithm has its prices beside its plan; here is what several of them count.
 #pragma once
 
@@ -40,7 +41,7 @@ inline constexpr double direct_strided_sample = 2;
 // A segment of one sample and channel, however short.
 inline constexpr double row_piece = 22;
 
-// Beyond the second-level cache.
+// Filters and tiles of more than this come from beyond the second-level cache each time that they are read.
 inline constexpr double near_filter_bytes = 1.2e6;
 
 // Copying the rows of a plan.
