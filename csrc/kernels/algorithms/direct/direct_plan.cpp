@@ -19,8 +19,11 @@ constexpr int64_t l2_interleaved_bytes = 384 * 1024;  // samples of short tiles,
 // small beside the multiplications.
 constexpr int64_t least_pairs_per_block = 96;
 
-// Weights used by no more column tiles than this are read where they lie.
-constexpr int64_t most_uses_unpacked = 8;
+// Weights used by no more column tiles than this are read where they lie: six to eight rows of them are as many streams
+// that prefetchers follow, and packing them would take as long as one use or more. Where they were packed before the
+// call, that is paid for.
+constexpr int64_t most_uses_unpacked = 30;
+constexpr int64_t most_uses_unpacked_ahead = 8;
 
 // Outputs of a block of the fallback: not many more than one tile, for the sake of which it runs, and enough of them
 // that its rows and weights pay.
@@ -93,7 +96,8 @@ class Decision {
                           p_.weight_strides.tap == 1 &&
                           (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
     const int64_t uses = batch_ * divide_up(length_, tile_time_);
-    const bool is_used_often = group_out_ > 1 && uses > most_uses_unpacked;
+    const int64_t most_uses = plan_.packed_ahead ? most_uses_unpacked_ahead : most_uses_unpacked;
+    const bool is_used_often = group_out_ > 1 && uses > most_uses;
     plan_.weight_columns = !in_place && !is_used_often && has_weight_columns();
     plan_.pack_weight = !plan_.weight_columns && (!in_place || is_used_often);
     if (!plan_.pack_weight && !plan_.weight_columns && batch_ == 1 && group_out_ > 1 &&
