@@ -92,9 +92,7 @@ std::optional<Plan> tiled_grad_weight(const Problem& problem, const InstructionS
 
 Plan decide_grad_weight_anew(const Problem& problem, const InstructionSet& instruction_set, int slots) {
   if (const auto columns = decide_grad_weight_columns(problem, instruction_set, slots)) return *columns;
-  const bool is_empty =
-      problem.out_channels == 0 || problem.in_channels / problem.groups == 0 || problem.kernel_size == 0;
-  if (!is_empty) {
+  if (!has_no_weights(problem)) {
     const auto transformed = has_channel_lanes(problem, instruction_set)
                                  ? tiled_grad_weight(problem, instruction_set, slots)
                                  : depthwise_grad_weight(problem, instruction_set, slots);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-
 #include <string>
 #include <vector>
 
@@ -10,10 +9,10 @@
 
 namespace tapconv::kernels::test {
 
-// A small dense problem to vary: (2, 3, 20) -> 5 channels, 3 taps, padding 1, float32, plain order of summation.
 inline constexpr std::array all_modes{PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate,
                                       PaddingMode::circular};
 
+// A small dense problem to vary: (2, 3, 20) -> 5 channels, 3 taps, padding 1, float32, plain order of summation.
 Problem plain_problem();
 
 // The same problem with the output length that its other sizes give, and contiguous tensors.

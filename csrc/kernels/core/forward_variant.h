@@ -7,8 +7,7 @@
 
 namespace tapconv::kernels {
 
-// Where a forward problem finds its weights and puts its sums, beyond what Problem says. grad_input.cpp turns gradients
-// into forward problems by means of it.
+// Gradients by the input become forward problems by means of it (lowering/input_gradient.h).
 struct ForwardVariant {
   int64_t weight_group_stride;  // between the weights of neighbouring groups, in elements
 

@@ -197,6 +197,7 @@ void copy_neighbouring_segments(const Problem& problem, const Storage* channel, 
                                 int64_t segment_length) {
   constexpr int width = Vector::width;
   const int64_t apart = problem.stride;
+  const Storage* const end = channel + problem.input_length;
   for (int64_t s = 0; s < segment_count; s += width, first += width, segments += width * segment_length) {
     const int here = segment_count - s < width ? static_cast<int>(segment_count - s) : width;
     const int64_t from = real_samples(problem, first, count).from;
@@ -213,14 +214,9 @@ void copy_neighbouring_segments(const Problem& problem, const Storage* channel, 
       const RealSamples real = real_samples(problem, first + i, count);
       const int64_t all_from = from < real.to ? from : real.to;
       const int64_t all_to = to > all_from ? to : all_from;
-      const auto copy_some = [&](int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; ++j) {
-          segment[j] = to_row<typename Vector::Scalar>(channel[first + i + j * apart]);
-        }
-      };
       copy_border<Vector>(problem, channel, first + i, 0, real.from, segment);
-      copy_some(real.from, all_from);
-      copy_some(all_to, real.to);
+      copy_strided<Vector>(channel + first + i, end, apart, real.from, all_from, segment);
+      copy_strided<Vector>(channel + first + i, end, apart, all_to, real.to, segment);
       copy_border<Vector>(problem, channel, first + i, real.to, count, segment);
       fill_zeros<Vector>(segment + count, slack_end - count);
     }

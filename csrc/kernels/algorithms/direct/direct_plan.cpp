@@ -107,7 +107,7 @@ class Decision {
   }
 
   // Do the weights of one input channel lie side by side, output channel by output channel? They do in gradients of
-  // kernels of one tap by the input, and in transposed convolutions whose stride is their kernel.
+  // kernels of one tap by the input, and in transposed convolutions whose stride is their kernel or longer.
   bool has_weight_columns() const {
     const WeightStrides& strides = p_.weight_strides;
     const int64_t phases = plan_.variant.phases;

@@ -62,7 +62,7 @@ class Decision {
   }
 
   Plan decide() {
-    if (p_.out_channels == 0 || group_in_ == 0 || p_.kernel_size == 0) {
+    if (has_no_weights(p_)) {
       plan_.algorithm = Algorithm::empty;
       return plan_;
     }
@@ -139,6 +139,10 @@ class Decision {
 };
 
 }  // namespace
+
+bool has_no_weights(const Problem& p) {
+  return p.out_channels == 0 || p.in_channels / p.groups == 0 || p.kernel_size == 0;
+}
 
 bool has_channel_lanes(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);

@@ -14,6 +14,9 @@ Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionS
 
 // What plans with transforms share with it.
 
+// Is there no weight to have a gradient?
+bool has_no_weights(const Problem& problem);
+
 // Channel lanes, unless most of them would stay empty.
 bool has_channel_lanes(const Problem& problem, const InstructionSet& instruction_set);
 
