@@ -12,8 +12,6 @@ CSRC = Path(__file__).resolve().parent.parent / "csrc"
 # From the ground up. A folder may include what stands before it; files named alone stand apart from their folder.
 FLOORS = [
     ["kernels/problem.h"],
-    ["kernels/core/forward_variant.h"],
-    ["kernels/plan.h"],
     ["kernels/core"],
     ["kernels/simd"],
     ["kernels/rows"],
@@ -23,6 +21,7 @@ FLOORS = [
     ["kernels/algorithms/tiles"],
     ["kernels/algorithms/depthwise_tiles"],
     ["kernels/algorithms/few_outputs"],
+    ["kernels/plan.h"],
     ["kernels/targets"],
     ["kernels/plan_memory.h", "kernels/plan_memory.cpp"],
     ["kernels"],

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/plan.h"
+#include "kernels/core/forward_variant.h"
 
 namespace tapconv::cuda {
 

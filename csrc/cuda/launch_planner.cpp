@@ -35,7 +35,7 @@ constexpr int64_t parts_bytes = int64_t{128} * 1024 * 1024;
 
 int power_of_two(int64_t at_least) { return static_cast<int>(std::bit_ceil(static_cast<uint64_t>(at_least))); }
 
-// How the taps of a problem fall together (RowLayout in csrc/kernels/plan.h).
+// How the taps of a problem fall together (RowLayout in csrc/kernels/core/row_layout.h).
 struct Taps {
   int64_t period;  // taps k and k + period read the same phase of the stride,
   int64_t step;    // elements apart

@@ -1,35 +1,154 @@
 #include "algorithms.h"
 
+#include <algorithm>
+
 #include "kernels/algorithms/depthwise_tiles/depthwise_tile_run.h"
+#include "kernels/algorithms/direct/direct_cost.h"
+#include "kernels/algorithms/direct/direct_plan.h"
 #include "kernels/algorithms/direct/direct_run.h"
 #include "kernels/algorithms/few_outputs/few_outputs_run.h"
+#include "kernels/algorithms/grad_weight/grad_weight_cost.h"
+#include "kernels/algorithms/grad_weight/grad_weight_run.h"
+#include "kernels/algorithms/tiles/grad_weight_tile_run.h"
 #include "kernels/algorithms/tiles/tile_run.h"
+#include "kernels/core/blocking.h"
 
 namespace tapconv::kernels {
+namespace {
+
+template <class OwnPlan>
+Answer<Plan> widened(const Answer<OwnPlan>& answer) {
+  if (!answer) return Declined{answer.why_not()};
+  return Planned<Plan>{answer->plan, answer->cost};
+}
+
+Answer<Plan> ask_channel_lanes(const Question& q) {
+  return widened(plan_channel_lanes(q.problem, q.variant, q.instruction_set, q.slots));
+}
+
+Answer<Plan> ask_dot(const Question& q) { return widened(plan_dot(q.problem, q.variant, q.instruction_set, q.slots)); }
+
+Answer<Plan> ask_direct(const Question& q) {
+  const DirectPlan plan =
+      plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
+  return Planned<Plan>{plan, direct_cost(plan)};
+}
+
+// Filters that were transformed, or whose taps were brought into the lanes, are used if the request allows it.
+Answer<Plan> ask_tiles(const Question& q) {
+  const Prepared& prepared = q.prepared;
+  if (prepared.filters && is_allowed(prepared.filters->transform, q.problem)) {
+    return widened(plan_tiles_by_filters(q.problem, q.variant, q.instruction_set, q.slots, *prepared.filters));
+  }
+  return widened(plan_cheapest_tiles(q.problem, q.variant, q.instruction_set, q.slots,
+                                     prepared.taps ? FiltersAhead::in_lanes : FiltersAhead::nothing));
+}
+
+Answer<Plan> ask_depthwise_tiles(const Question& q) {
+  if (q.prepared.taps || (q.prepared.filters && is_allowed(q.prepared.filters->transform, q.problem))) {
+    return Declined{"the weights were packed for tiles"};
+  }
+  return widened(plan_cheapest_depthwise_tiles(q.problem, q.variant, q.instruction_set, q.slots));
+}
+
+Answer<Plan> ask_out_lanes(const Question& q) {
+  if (!q.prepared.out_lanes) return Declined{"it takes weights that were packed for it before the call"};
+  return widened(plan_out_lanes(q.problem, q.instruction_set, q.slots));
+}
+
+constexpr ForwardAlgorithm forward_list[] = {
+    {Algorithm::channel_lanes, Rule::takes_precedence, &ask_channel_lanes,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_channel_lanes(plan.channel_lanes, operands, parallel);
+     }},
+    {Algorithm::dot, Rule::takes_precedence, &ask_dot,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_dot(plan.dot, operands, parallel);
+     }},
+    {Algorithm::direct, Rule::direct, &ask_direct,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_direct(plan.direct, operands, parallel, [](int64_t) { return true; });
+     }},
+    {Algorithm::tiles, Rule::by_cost, &ask_tiles,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_tiles(plan.tiles, operands, parallel);
+     }},
+    {Algorithm::depthwise_tiles, Rule::by_cost, &ask_depthwise_tiles,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_depthwise_tiles(plan.depthwise_tiles, operands, parallel);
+     }},
+    {Algorithm::out_lanes, Rule::prepared, &ask_out_lanes,
+     [](const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+       run_out_lanes(plan.out_lanes, operands, parallel);
+     }},
+};
+
+Answer<Plan> ask_grad_weight_columns(const Question& q) {
+  return widened(plan_grad_weight_columns(q.problem, q.instruction_set, q.slots));
+}
+
+Answer<Plan> ask_grad_weight(const Question& q) {
+  return Planned<Plan>{plan_direct_grad_weight(q.problem, q.instruction_set, q.slots),
+                       grad_weight_cost(q.problem, q.instruction_set)};
+}
+
+// Tiles have channel lanes.
+Answer<Plan> ask_grad_weight_tiles(const Question& q) {
+  if (!has_channel_lanes(q.problem, q.instruction_set)) return Declined{"most lanes of output channels would be empty"};
+  return widened(plan_grad_weight_tiles(q.problem, q.instruction_set, q.slots));
+}
+
+// Depthwise filters of some 80 taps would win a fifth by transforms, at 1.6 times the rounding of a direct sum.
+constexpr int64_t min_depthwise_taps = 128;
+
+// Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
+Answer<Plan> ask_grad_weight_depthwise_tiles(const Question& q) {
+  const Problem& p = q.problem;
+  if (has_channel_lanes(p, q.instruction_set)) return Declined{"output channels fill the lanes"};
+  if (p.in_channels != p.groups) return Declined{"the filters are not depthwise"};
+  const bool is_worth_it = operations_of(p) >= least_operations_of_tiles && p.kernel_size >= min_depthwise_taps;
+  if (p.algorithm != AlgorithmRequest::fft && !is_worth_it)
+    return Declined{"there are too few taps, or too little work"};
+  return widened(plan_cheapest_grad_weight_depthwise_tiles(p, q.instruction_set, q.slots));
+}
+
+constexpr GradWeightAlgorithm grad_weight_list[] = {
+    {Algorithm::grad_weight_columns, Rule::takes_precedence, &ask_grad_weight_columns,
+     [](const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+       run_grad_weight_columns(plan.grad_weight_columns, operands, parallel);
+     }},
+    {Algorithm::grad_weight, Rule::direct, &ask_grad_weight,
+     [](const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+       run_grad_weight(plan.grad_weight, operands, parallel);
+     }},
+    {Algorithm::grad_weight_tiles, Rule::by_cost, &ask_grad_weight_tiles,
+     [](const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+       run_grad_weight_tiles(plan.grad_weight_tiles, operands, parallel);
+     }},
+    {Algorithm::grad_weight_depthwise_tiles, Rule::by_cost, &ask_grad_weight_depthwise_tiles,
+     [](const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+       run_grad_weight_depthwise_tiles(plan.grad_weight_depthwise_tiles, operands, parallel);
+     }},
+};
+
+template <class Operands, class List>
+void run_by(const List& list, const Plan& plan, const Operands& operands, const Parallel& parallel) {
+  const auto* const found =
+      std::find_if(std::begin(list), std::end(list), [&](const auto& row) { return row.algorithm == plan.algorithm; });
+  if (found != std::end(list)) found->run(plan, operands, parallel);  // else there is nothing to compute
+}
+
+}  // namespace
+
+std::span<const ForwardAlgorithm> forward_algorithms() { return forward_list; }
+std::span<const GradWeightAlgorithm> grad_weight_algorithms() { return grad_weight_list; }
 
 void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  switch (plan.algorithm) {
-    case Algorithm::empty:
-      return;
-    case Algorithm::tap:
-      return run_direct(plan, operands, parallel, [](int64_t) { return true; });
-    case Algorithm::dot:
-      return run_dot(plan, operands, parallel);
-    case Algorithm::channel_lanes:
-      return run_channel_lanes(plan, operands, parallel);
-    case Algorithm::out_lanes:
-      return run_out_lanes(plan, operands, parallel);
-    case Algorithm::tiles:
-      return run_tiles(plan, operands, parallel);
-    case Algorithm::depthwise_tiles:
-      return run_depthwise_tiles(plan, operands, parallel);
-    case Algorithm::grad_input_columns:
-    case Algorithm::grad_weight:
-    case Algorithm::grad_weight_tiles:
-    case Algorithm::grad_weight_depthwise_tiles:
-    case Algorithm::grad_weight_columns:
-      return;  // of gradients, which have front doors of their own (lowering/, grad_weight/)
-  }
+  run_by(forward_list, plan, operands, parallel);
+}
+
+void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
+  run_by(grad_weight_list, plan, operands, parallel);
 }
 
 }  // namespace tapconv::kernels

@@ -1,12 +1,62 @@
-// Every way to compute a forward problem, by the name that a plan has for it.
+// The list of every way to compute a forward problem or a weight gradient: its name, its plan with the cost, its run.
+// choose.cpp goes through it by one rule, explain.cpp says what each way answered, and tests and tools try them all.
 #pragma once
 
-#include "conv1d.h"
+#include <optional>
+#include <span>
+
+#include "kernels/core/answer.h"
 #include "kernels/core/kernel_table.h"
+#include "kernels/core/parallel.h"
+#include "plan.h"
 
 namespace tapconv::kernels {
 
+// What was packed before the call (packed/packed_weight.h).
+struct Prepared {
+  bool register_tiles = false;  // the direct sum finds weights packed, or reads them where they lie
+  bool out_lanes = false;       // vectors of output channels
+  bool taps = false;            // taps in the lanes, for tiles
+  std::optional<FilterLayout> filters;
+
+  bool operator==(const Prepared&) const = default;
+};
+
+struct Question {
+  const Problem& problem;
+  const ForwardVariant& variant;  // of a forward problem
+  const InstructionSet& instruction_set;
+  int slots;
+  const Prepared& prepared;
+};
+
+enum class Rule : uint8_t {
+  takes_precedence,  // is taken wherever it answers with a plan
+  direct,            // is always there, and what others are compared with
+  by_cost,           // is taken if it costs less, or if its transforms are asked for
+  prepared,          // is asked for weights that were packed for it, and taken if it costs less than what else there is
+};
+
+struct ForwardAlgorithm {
+  Algorithm algorithm;
+  Rule rule;
+  Answer<Plan> (*plan)(const Question&);
+  void (*run)(const Plan&, const ForwardOperands&, const Parallel&);
+};
+
+struct GradWeightAlgorithm {
+  Algorithm algorithm;
+  Rule rule;
+  Answer<Plan> (*plan)(const Question&);
+  void (*run)(const Plan&, const GradWeightOperands&, const Parallel&);
+};
+
+// In the order in which they are asked.
+std::span<const ForwardAlgorithm> forward_algorithms();
+std::span<const GradWeightAlgorithm> grad_weight_algorithms();
+
 // A whole call. Where the plan was made for weights packed ahead, operands.packed_weight has them.
 void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel);
 
 }  // namespace tapconv::kernels

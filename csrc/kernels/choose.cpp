@@ -1,111 +1,150 @@
 #include "choose.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
 #include "kernels/algorithms/direct/direct_cost.h"
-#include "kernels/algorithms/direct/direct_plan.h"
-#include "kernels/algorithms/few_outputs/column_plan.h"
-#include "kernels/algorithms/few_outputs/dot_plan.h"
+#include "kernels/algorithms/few_outputs/few_outputs_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
-#include "kernels/algorithms/grad_weight/grad_weight_plan.h"
-#include "kernels/algorithms/tiles/grad_weight_tile_plan.h"
 #include "kernels/core/blocking.h"
 #include "plan_memory.h"
 
 namespace tapconv::kernels {
-
-std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
-                                             const InstructionSet& instruction_set, int slots) {
-  std::optional<TileChoice> tiles = decide_tiles(problem, variant, instruction_set, slots);
-  std::optional<TileChoice> depthwise = decide_depthwise_tiles(problem, variant, instruction_set, slots);
-  return depthwise && (!tiles || depthwise->cost < tiles->cost) ? depthwise : tiles;
-}
-
 namespace {
 
-Plan decide_anew(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                 int slots, bool packed_ahead) {
-  const bool forced = problem.algorithm == AlgorithmRequest::fft || problem.algorithm == AlgorithmRequest::winograd;
-  if (forced) {
-    if (const std::optional<TileChoice> tiles = decide_transformed(problem, variant, instruction_set, slots)) {
-      return tiles->plan;
+// Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
+constexpr double worth_planning_tiles = 30000;
+// What vectors of output channels have to save over dot products, by estimates that are only so good.
+constexpr double worth_out_lanes = 0.95;
+
+Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                   int slots) {
+  Call call{};
+  call.problem = problem;
+  call.variant = variant;
+  call.instruction_set = &instruction_set;
+  call.slots = slots;
+  return call;
+}
+
+// Were filters or taps packed that the request allows to be used? Then tiles are asked at once: little is to be
+// planned.
+bool has_prepared_tiles(const Question& q) {
+  return q.prepared.taps || (q.prepared.filters && is_allowed(q.prepared.filters->transform, q.problem));
+}
+
+// The first way that takes precedence, else the direct sum or transforms, whichever cost less.
+Plan choose_without_out_lanes(const Question& q) {
+  Answer<Plan> best = Declined{nullptr};
+  for (const ForwardAlgorithm& way : forward_algorithms()) {
+    if (way.rule == Rule::takes_precedence) {
+      if (const Answer<Plan> answer = way.plan(q)) return answer->plan;
+    } else if (way.rule == Rule::direct) {
+      if (has_no_outputs(q.problem)) {
+        return nothing_to_do(q.problem, q.variant, q.instruction_set, std::max(q.slots, 1));
+      }
+      best = way.plan(q);
     }
   }
-  Problem p = problem;
-  if (forced) p.algorithm = AlgorithmRequest::automatic;
-  if (const std::optional<Plan> plan = decide_short(p, variant, instruction_set, slots)) return *plan;
-  const Plan direct = decide_best_direct(p, variant, instruction_set, slots, packed_ahead);
-  if (direct.algorithm == Algorithm::empty || p.algorithm == AlgorithmRequest::direct) return direct;
-  // Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
-  constexpr double worth_planning_tiles = 30000;
-  if (direct_cost(direct) < worth_planning_tiles) return direct;
-  const std::optional<TileChoice> tiles = decide_transformed(p, variant, instruction_set, slots);
-  return tiles && tiles->cost < direct_cost(direct) ? tiles->plan : direct;
+  if (q.problem.algorithm == AlgorithmRequest::direct) return best->plan;
+  if (best->cost < worth_planning_tiles && !has_prepared_tiles(q)) return best->plan;
+  const Answer<Plan> transformed = cheapest_transforms(q);
+  return transformed && transformed->cost < best->cost ? transformed->plan : best->plan;
+}
+
+// Vectors of output channels, where they were packed and beat the way chosen without them. They are compared with dot
+// products by what reading the weights costs, which other costs leave out.
+Plan choose_automatically(const Question& q) {
+  const Plan chosen = choose_without_out_lanes(q);
+  if (!q.prepared.out_lanes || q.problem.algorithm != AlgorithmRequest::automatic || has_prepared_tiles(q)) {
+    return chosen;
+  }
+  // Dot products read 16-bit weights as they are, half as many bytes.
+  const bool is_wide_dot = chosen.algorithm == Algorithm::dot && computes_in_own_type(q.problem.data_type);
+  if (chosen.algorithm != Algorithm::direct && !is_wide_dot) return chosen;
+  const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
+  if (!lanes) return chosen;
+  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(lanes->plan) < worth_out_lanes * dot_cost(chosen.dot)
+                                      : lanes->cost < direct_cost(chosen.direct);
+  return is_cheaper ? Plan(lanes->plan) : chosen;
+}
+
+Plan choose_forward_anew(const Question& q) {
+  if (!asks_for_transforms(q.problem.algorithm)) return choose_automatically(q);
+  if (const Answer<Plan> transformed = cheapest_transforms(q)) return transformed->plan;
+  // Transforms that were packed may not fit this problem, and others may.
+  if (has_prepared_tiles(q)) return choose_forward_anew({q.problem, q.variant, q.instruction_set, q.slots, {}});
+  Problem problem = q.problem;
+  problem.algorithm = AlgorithmRequest::automatic;
+  return choose_without_out_lanes({problem, q.variant, q.instruction_set, q.slots, q.prepared});
+}
+
+uint32_t bits_of(const Prepared& prepared) {
+  uint32_t bits = (prepared.register_tiles ? 1u : 0u) + (prepared.out_lanes ? 2u : 0u) + (prepared.taps ? 4u : 0u);
+  if (const std::optional<FilterLayout>& layout = prepared.filters) {
+    bits += (layout->lanes ? 8u : 0u) + 16u * (1u + static_cast<uint32_t>(layout->transform));
+  }
+  return bits;
 }
 
 }  // namespace
 
-Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots, bool packed_ahead) {
-  const uint32_t question = packed_ahead ? asked_forward_packed_ahead : asked_forward;
+Answer<Plan> cheapest_transforms(const Question& q) {
+  Answer<Plan> best = Declined{nullptr};
+  for (const ForwardAlgorithm& way : forward_algorithms()) {
+    if (way.rule != Rule::by_cost) continue;
+    Answer<Plan> answer = way.plan(q);
+    if (!best || (answer && answer->cost < best->cost)) best = std::move(answer);
+  }
+  return best;
+}
+
+Plan choose_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                    int slots, const Prepared& prepared) {
+  const uint32_t question = asked_forward + (bits_of(prepared) << question_bits);
   return remembered({problem, variant, &instruction_set, slots, question},
-                    [&] { return decide_anew(problem, variant, instruction_set, slots, packed_ahead); });
+                    [&] { return choose_forward_anew({problem, variant, instruction_set, slots, prepared}); });
 }
 
 namespace {
 
-// Depthwise filters of some 80 taps would win a fifth by transforms, at 1.6 times the rounding of a direct sum.
-constexpr int64_t least_depthwise_taps = 128;
-
-// Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
-std::optional<Plan> depthwise_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  if (problem.in_channels != problem.groups) return std::nullopt;
-  const bool forced = problem.algorithm == AlgorithmRequest::fft;
-  const bool worth_it =
-      operations_of(problem) >= least_operations_of_tiles && problem.kernel_size >= least_depthwise_taps;
-  if (!forced && !worth_it) return std::nullopt;
-  Problem p = problem;
-  if (p.algorithm == AlgorithmRequest::winograd) p.algorithm = AlgorithmRequest::automatic;
-  const auto choice = decide_grad_weight_depthwise_tiles(p, instruction_set, slots_worth(problem, std::max(slots, 1)));
-  if (!choice) return std::nullopt;
-  if (!forced && choice->cost >= grad_weight_time_lane_cost(problem, instruction_set)) return std::nullopt;
-  Plan plan = choice->plan;
-  plan.problem = problem;
-  return plan;
+// The plan by transforms of `way`, if it is asked for or costs less than direct sums. A request for a transform that a
+// weight gradient does not have leaves the choice open.
+Answer<Plan> transformed_grad_weight(const GradWeightAlgorithm& way, const Question& q, double direct_cost) {
+  if (q.problem.algorithm == AlgorithmRequest::direct) return Declined{"direct sums are asked for"};
+  if (asks_for_transforms(q.problem.algorithm)) {
+    if (Answer<Plan> answer = way.plan(q)) return answer;
+  }
+  Problem problem = q.problem;
+  problem.algorithm = AlgorithmRequest::automatic;
+  Answer<Plan> answer = way.plan({problem, q.variant, q.instruction_set, q.slots, q.prepared});
+  if (answer && answer->cost >= direct_cost) return Declined{"direct sums cost less"};
+  return answer;
 }
 
-// Tiles where they cost less; they have channel lanes.
-std::optional<Plan> tiled_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  if (problem.algorithm == AlgorithmRequest::direct) return std::nullopt;
-  auto choice = decide_grad_weight_tiles(problem, instruction_set);
-  const bool forced = choice && problem.algorithm != AlgorithmRequest::automatic;
-  if (!choice) {
-    Problem automatic = problem;
-    automatic.algorithm = AlgorithmRequest::automatic;
-    choice = decide_grad_weight_tiles(automatic, instruction_set);
+Plan choose_grad_weight_anew(const Question& q) {
+  if (has_no_weights(q.problem)) {
+    return nothing_to_do(q.problem, {}, q.instruction_set, slots_worth(q.problem, std::max(q.slots, 1)));
   }
-  if (!choice) return std::nullopt;
-  if (!forced && choice->cost >= grad_weight_direct_cost(problem, instruction_set)) return std::nullopt;
-  return plan_grad_weight_tiles(problem, instruction_set, slots, *choice);
-}
-
-Plan decide_grad_weight_anew(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  if (const auto columns = decide_grad_weight_columns(problem, instruction_set, slots)) return *columns;
-  if (!has_no_weights(problem)) {
-    const auto transformed = has_channel_lanes(problem, instruction_set)
-                                 ? tiled_grad_weight(problem, instruction_set, slots)
-                                 : depthwise_grad_weight(problem, instruction_set, slots);
-    if (transformed) return *transformed;
+  const double direct_cost = grad_weight_cost(q.problem, q.instruction_set);
+  const GradWeightAlgorithm* direct = nullptr;
+  for (const GradWeightAlgorithm& way : grad_weight_algorithms()) {
+    if (way.rule == Rule::takes_precedence) {
+      if (const Answer<Plan> answer = way.plan(q)) return answer->plan;
+    } else if (way.rule == Rule::by_cost) {
+      if (const Answer<Plan> answer = transformed_grad_weight(way, q, direct_cost)) return answer->plan;
+    } else {
+      direct = &way;
+    }
   }
-  return decide_grad_weight_without_tiles(problem, instruction_set, slots);
+  return direct->plan(q)->plan;
 }
 
 }  // namespace
 
-Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+Plan choose_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
   return remembered({problem, {}, &instruction_set, slots, asked_grad_weight},
-                    [&] { return decide_grad_weight_anew(problem, instruction_set, slots); });
+                    [&] { return choose_grad_weight_anew({problem, {}, instruction_set, slots, {}}); });
 }
 
 }  // namespace tapconv::kernels

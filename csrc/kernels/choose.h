@@ -1,27 +1,25 @@
-// The choice among all ways to compute a forward problem or a weight gradient.
+// The choice among all ways to compute a forward problem or a weight gradient (algorithms.h).
 #pragma once
 
-#include <optional>
-
-#include "kernels/algorithms/tiles/tile_plan.h"
-#include "plan.h"
+#include "algorithms.h"
 
 namespace tapconv::kernels {
 
-struct InstructionSet;
-
 // The plan of a forward problem for at most `slots` parts running side by side. Also takes the problems that
-// grad_input.cpp makes: their padding may be negative, their kernel_size zero, and their weights transposed within each
-// group. With `packed_ahead`, the direct sum does not pack weights in the call: it finds them packed, or reads them
-// where they lie.
-Plan decide_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots, bool packed_ahead = false);
-
-// The cheapest plan with transforms, of those that the problem's request allows; nothing if none fits.
-std::optional<TileChoice> decide_transformed(const Problem& problem, const ForwardVariant& variant,
-                                             const InstructionSet& instruction_set, int slots);
+// lowering/ makes: their padding may be negative, their kernel_size zero, and their weights transposed within each
+// group. With `prepared`, it may use what was packed before the call.
+Plan choose_forward(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                    int slots, const Prepared& prepared = {});
 
 // The plan of a weight gradient.
-Plan decide_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
+Plan choose_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
+
+// The cheapest plan with transforms, of those that the question's request allows.
+Answer<Plan> cheapest_transforms(const Question& question);
+
+// May direct sums of a request be left for transforms, whatever these cost?
+constexpr bool asks_for_transforms(AlgorithmRequest request) {
+  return request == AlgorithmRequest::fft || request == AlgorithmRequest::winograd;
+}
 
 }  // namespace tapconv::kernels

@@ -2,7 +2,6 @@
 
 #include "algorithms.h"
 #include "choose.h"
-#include "kernels/algorithms/grad_weight/grad_weight_run.h"
 #include "kernels/core/forward_variant.h"
 
 namespace tapconv::kernels {
@@ -14,7 +13,7 @@ Parallel serial() {
 }
 
 Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return decide_forward(problem, plain_variant(problem), instruction_set, slots);
+  return choose_forward(problem, plain_variant(problem), instruction_set, slots);
 }
 
 void forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output, void* workspace,
@@ -23,7 +22,7 @@ void forward(const Plan& plan, const void* input, const void* weight, const void
 }
 
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return decide_grad_weight(problem, instruction_set, slots);
+  return choose_grad_weight(problem, instruction_set, slots);
 }
 
 void grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight, void* grad_bias,
@@ -34,7 +33,7 @@ void grad_weight(const Plan& plan, const void* grad_output, const void* input, v
 const char* why_not(const Problem& problem, const InstructionSet& instruction_set) {
   // Where no tile serves "fft", the layer above has large transforms (overlap_save.h).
   if (problem.algorithm != AlgorithmRequest::winograd) return nullptr;
-  if (decide_transformed(problem, plain_variant(problem), instruction_set, 1)) return nullptr;
+  if (cheapest_transforms({problem, plain_variant(problem), instruction_set, 1, {}})) return nullptr;
   return "Winograd's tiles take two or three taps, of the filter or of each phase of a stride";
 }
 

@@ -48,11 +48,11 @@ double cost_of(const Problem& p, const OverlapSave& blocks) {
 
 // The forward problems that the kernels put the gradient by the input as: body(part) for each.
 template <class Body>
-void for_each_part(const Problem& p, const Plan& plan, const Body& body) {
+void for_each_part(const Problem& p, const InstructionSet& set, const Body& body) {
   const InputRange whole{0, p.input_length, p.batch, p.input_strides, false};
   for (int64_t i = 0; i < forward_problem_count(p, whole); ++i) {
     const ForwardProblem forward = forward_problem(p, whole, i);
-    body(decide_forward(forward.problem, forward.variant, *plan.instruction_set, 1));
+    body(choose_forward(forward.problem, forward.variant, set, 1));
   }
 }
 
@@ -64,35 +64,39 @@ bool is_by_tiles(const Plan& plan) {
 bool is_by_tiles(const Problem& p, Direction direction, const Plan& plan) {
   if (direction != Direction::grad_input) return is_by_tiles(plan);
   bool all = true;
-  for_each_part(p, plan, [&](const Plan& part) { all = all && is_by_tiles(part); });
+  for_each_part(p, *plan.call().instruction_set, [&](const Plan& part) { all = all && is_by_tiles(part); });
   return all;
 }
 
-// Short sums have nothing to transform.
-double forward_cost(const Plan& plan) {
-  if (plan.algorithm == Algorithm::tiles) return tile_cost(plan);
-  if (plan.algorithm == Algorithm::depthwise_tiles) return depthwise_tile_cost(plan);
-  return plan.algorithm == Algorithm::tap ? direct_cost(plan) : 0;
-}
-
-double grad_input_cost(const Problem& p, const Plan& plan) {
+// What the kernels' plan costs. Short sums have nothing to transform.
+double kernel_cost(const Problem& p, const Plan& plan) {
+  const InstructionSet& set = *plan.call().instruction_set;
   double cost = 0;
-  for_each_part(p, plan, [&](const Plan& part) { cost += forward_cost(part); });
-  return cost;
-}
-
-double grad_weight_cost(const Problem& p, const Plan& plan) {
-  const InstructionSet& set = *plan.instruction_set;
-  if (plan.algorithm == Algorithm::grad_weight_tiles) return grad_weight_tile_cost(p, plan, set);
-  if (plan.algorithm == Algorithm::grad_weight_depthwise_tiles) return depthwise_tile_cost(plan);
-  return plan.grad_weight.channel_lanes ? grad_weight_direct_cost(p, set) : grad_weight_time_lane_cost(p, set);
-}
-
-// What the kernels' plan costs.
-double kernel_cost(const Problem& p, Direction direction, const Plan& plan) {
-  if (direction == Direction::grad_input) return grad_input_cost(p, plan);
-  if (direction == Direction::grad_weight) return grad_weight_cost(p, plan);
-  return forward_cost(plan);
+  switch (plan.algorithm) {
+    case Algorithm::direct:
+      return direct_cost(plan.direct);
+    case Algorithm::tiles:
+      return tile_cost(plan.tiles);
+    case Algorithm::depthwise_tiles:
+      return depthwise_tile_cost(plan.depthwise_tiles);
+    case Algorithm::grad_weight_tiles:
+      return grad_weight_tile_cost(p, plan.grad_weight_tiles, set);
+    case Algorithm::grad_weight_depthwise_tiles:
+      return depthwise_tile_cost(plan.grad_weight_depthwise_tiles);
+    case Algorithm::grad_weight:
+    case Algorithm::grad_weight_columns:
+      return grad_weight_cost(p, set);
+    case Algorithm::grad_input:
+    case Algorithm::grad_input_columns:
+      for_each_part(p, set, [&](const Plan& part) { cost += kernel_cost(p, part); });
+      return cost;
+    case Algorithm::dot:
+    case Algorithm::channel_lanes:
+    case Algorithm::out_lanes:
+    case Algorithm::empty:
+      break;
+  }
+  return 0;
 }
 
 Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
@@ -148,7 +152,7 @@ std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direc
   const OverlapSave blocks = cheapest_overlap_save(p, direction);
   // The one way by transforms that is always there.
   if (asked && !is_by_tiles(p, direction, plan)) return blocks;
-  return blocks.cost < kernel_cost(p, direction, plan) ? std::optional(blocks) : std::nullopt;
+  return blocks.cost < kernel_cost(p, plan) ? std::optional(blocks) : std::nullopt;
 }
 
 }  // namespace tapconv::kernels

@@ -13,17 +13,15 @@ struct PlanKey {
   ForwardVariant variant;
   const InstructionSet* instruction_set;
   int slots;
-  uint32_t question;  // which planner, and what else it was told
+  uint32_t question;  // which direction, and what else was told
 
   bool operator==(const PlanKey&) const = default;
 };
 
-// Questions, above which planners may put bits of their own.
+// Questions, above which bits say what was packed before the call.
 inline constexpr uint32_t asked_forward = 0;
-inline constexpr uint32_t asked_forward_packed_ahead = 1;
-inline constexpr uint32_t asked_grad_weight = 2;
-inline constexpr uint32_t asked_packed = 3;
-inline constexpr int question_bits = 2;
+inline constexpr uint32_t asked_grad_weight = 1;
+inline constexpr int question_bits = 1;
 
 struct RememberedPlan {
   PlanKey key;

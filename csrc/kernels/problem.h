@@ -55,6 +55,8 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
+constexpr bool has_no_outputs(const Problem& p) { return p.batch == 0 || p.out_channels == 0 || p.output_length == 0; }
+
 // Padded positions between the first and the last that any output reads.
 constexpr int64_t positions_read(const Problem& p) {
   return (p.output_length - 1) * p.stride + (p.kernel_size - 1) * p.dilation + 1;

@@ -28,7 +28,7 @@ template <typename PlanOf, typename Run>
 void launch(const kernels::Problem& problem, PlanOf plan_of, Run run) {
   const int slots = slots_for(problem);
   const kernels::Plan plan = plan_of(problem, kernels::current_instruction_set(), slots);
-  const at::Tensor workspace = allocate({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
+  const at::Tensor workspace = allocate({static_cast<int64_t>(plan.workspace_bytes())}, at::kByte);
   run(plan, workspace.mutable_data_ptr(), parallel(slots));
 }
 

@@ -16,7 +16,6 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -52,13 +51,13 @@ struct Candidate {
 
 std::string name_of_plan(const Plan& plan) {
   if (plan.algorithm == Algorithm::tiles) {
-    return std::string(transform_names[static_cast<int>(plan.tiles.transform)]) +
-           (has_filter_lanes(plan.tiles) ? " filter lanes"
-            : shares_tiles(plan.tiles)   ? " shared"
-                                         : "");
+    const TileBlocks& tiles = plan.tiles.tiles;
+    return std::string(transform_names[static_cast<int>(tiles.transform)]) + (has_filter_lanes(tiles) ? " filter lanes"
+                                                                              : shares_tiles(tiles)   ? " shared"
+                                                                                                      : "");
   }
   if (plan.algorithm == Algorithm::depthwise_tiles) {
-    return std::string("depthwise ") + transform_names[static_cast<int>(plan.depthwise.transform)];
+    return std::string("depthwise ") + transform_names[static_cast<int>(plan.depthwise_tiles.depthwise.transform)];
   }
   return plan.algorithm_name();
 }
@@ -66,10 +65,10 @@ std::string name_of_plan(const Plan& plan) {
 std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set) {
   const ForwardVariant variant = plain_variant(p);
   std::vector<Candidate> all;
-  const Plan direct = decide_best_direct(p, variant, set, 1);
+  const DirectPlan direct = plan_cheapest_direct(p, variant, set, 1);
   all.push_back({name_of_plan(direct), direct, direct_cost(direct)});
-  const auto add = [&](const std::optional<TileChoice>& choice) {
-    if (choice) all.push_back({name_of_plan(choice->plan), choice->plan, choice->cost});
+  const auto add = [&](const auto& answer) {
+    if (answer) all.push_back({name_of_plan(answer->plan), answer->plan, answer->cost});
   };
   for (int i = 0; i < tile_transform_count; ++i) {
     const auto transform = static_cast<TileTransform>(i);
@@ -81,7 +80,7 @@ std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set
   double least = all[0].cost;
   for (const Candidate& c : all) least = std::min(least, c.cost);
   std::erase_if(all,
-                [&](const Candidate& c) { return c.plan.algorithm != Algorithm::tap && c.cost > hopeless * least; });
+                [&](const Candidate& c) { return c.plan.algorithm != Algorithm::direct && c.cost > hopeless * least; });
   return all;
 }
 
@@ -113,7 +112,7 @@ void measure(const Problem& p, std::vector<Candidate>& candidates) {
   const std::vector<float> bias = numbers(p.out_channels);
   std::vector<float> output = numbers(p.batch * p.output_strides.batch);
   size_t bytes = 64;
-  for (const Candidate& c : candidates) bytes = std::max(bytes, c.plan.workspace_bytes);
+  for (const Candidate& c : candidates) bytes = std::max(bytes, c.plan.workspace_bytes());
   const std::unique_ptr<void, AlignedDelete> workspace = new_workspace(bytes);
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();

@@ -62,7 +62,7 @@ TEST_P(Columns, of_single_taps_are_weights_that_lie_in_order) {
       }
       const InputRange all{0, problem.input_length, problem.batch, problem.input_strides, false};
       const ForwardProblem lowered = forward_problem(problem, all, 0);
-      const Plan plan = decide_direct(lowered.problem, lowered.variant, *set, 1, /*packed_ahead=*/false);
+      const DirectPlan plan = plan_direct(lowered.problem, lowered.variant, *set, 1, /*packed_ahead=*/false);
       EXPECT_EQ(plan.weight_columns, is_own_type);
       EXPECT_NE(plan.pack_weight, is_own_type);
     }

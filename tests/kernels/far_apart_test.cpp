@@ -173,7 +173,7 @@ TEST_P(FarApart, elements_are_found) {
             result.copy_from(actual);
             const Plan plan = plan_of(GetParam(), problem, *set);
             algorithms.insert(plan.algorithm);
-            GuardedBuffer workspace(plan.workspace_bytes, Guard::after, 64);
+            GuardedBuffer workspace(plan.workspace_bytes(), Guard::after, 64);
             switch (GetParam()) {
               case Direction::forward:
                 forward(plan, input.data(), weight.data(), nullptr, output.data(), workspace.data(), serial());
@@ -199,10 +199,10 @@ TEST_P(FarApart, elements_are_found) {
   }
   // The gradient by the input is forward problems within its plan, by the same algorithms.
   const std::set<Algorithm> least =
-      GetParam() == Direction::forward ? std::set{Algorithm::tap, Algorithm::dot, Algorithm::channel_lanes,
+      GetParam() == Direction::forward ? std::set{Algorithm::direct, Algorithm::dot, Algorithm::channel_lanes,
                                                   Algorithm::tiles, Algorithm::depthwise_tiles}
       : GetParam() == Direction::grad_input
-          ? std::set{Algorithm::tap}
+          ? std::set{Algorithm::grad_input}
           : std::set{Algorithm::grad_weight, Algorithm::grad_weight_tiles, Algorithm::grad_weight_depthwise_tiles};
   for (const Algorithm algorithm : least) EXPECT_TRUE(algorithms.contains(algorithm)) << name_of(algorithm);
 }

@@ -51,9 +51,9 @@ Plan plan_of(Direction direction, const Problem& problem, const InstructionSet& 
 // What every plan has, whatever it consists of: two that differ in anything else differ in these or in their results.
 void add_plan(const Plan& plan, Hash& hash) {
   hash.add(plan.algorithm_name());
-  hash.add(static_cast<uint64_t>(plan.slots));
-  hash.add(static_cast<uint64_t>(plan.task_count));
-  hash.add(plan.workspace_bytes);
+  hash.add(static_cast<uint64_t>(plan.call().slots));
+  hash.add(static_cast<uint64_t>(plan.call().task_count));
+  hash.add(plan.workspace_bytes());
 }
 
 void print(const char* list, Direction direction, DataType data_type, const InstructionSet& set,

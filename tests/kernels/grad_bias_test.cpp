@@ -51,7 +51,7 @@ TEST(GradBias, is_the_sum_over_samples_and_times) {
         std::vector<float> grad_weight_result(static_cast<size_t>(p.out_channels * p.weight_strides.out_channel));
         std::vector<float> grad_bias(expected.size(), -1.0f);
         const Plan plan = plan_grad_weight(p, set, slots);
-        std::vector<char> workspace(plan.workspace_bytes + 64);
+        std::vector<char> workspace(plan.workspace_bytes() + 64);
         char* const aligned = workspace.data() + (64 - reinterpret_cast<uintptr_t>(workspace.data()) % 64) % 64;
         grad_weight(plan, grad_output.data(), input.data(), grad_weight_result.data(), grad_bias.data(), aligned,
                     serial());

@@ -48,7 +48,7 @@ class GradInputTiles : public testing::TestWithParam<DataType> {
     std::pair<int, int> count{0, 0};
     for (int64_t i = 0; i < forward_problem_count(problem, range); ++i) {
       const ForwardProblem lowered = forward_problem(problem, range, i);
-      if (decide_forward(lowered.problem, lowered.variant, set, 1).algorithm != Algorithm::tiles) continue;
+      if (choose_forward(lowered.problem, lowered.variant, set, 1).algorithm != Algorithm::tiles) continue;
       ++count.first;
       if (lowered.variant.phases > 1) ++count.second;
     }

@@ -141,7 +141,7 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
                    const Forward& run_plan = forward) {
   return run_in_guarded_memory(direction, problem, arguments, guard, [&](const Buffers& buffers) {
     const Plan plan = make_plan();
-    GuardedBuffer workspace(plan.workspace_bytes, guard, workspace_alignment);
+    GuardedBuffer workspace(plan.workspace_bytes(), guard, workspace_alignment);
     switch (direction) {
       case Direction::forward:
         run_plan(plan, buffers.input, buffers.weight, buffers.bias, buffers.result, workspace.data(), parallel);
@@ -176,7 +176,7 @@ RunResult run(Direction direction, const Problem& problem, const InstructionSet&
 }
 
 RunResult run_forward(const Plan& plan, const Arguments& arguments, Guard guard, const Parallel& parallel) {
-  return run_with(Direction::forward, plan.problem, [&] { return plan; }, arguments, guard, parallel);
+  return run_with(Direction::forward, plan.call().problem, [&] { return plan; }, arguments, guard, parallel);
 }
 
 PackedArguments::PackedArguments(const WeightPacking& packing, const Arguments& arguments, Guard guard,
@@ -196,13 +196,14 @@ PackedArguments::PackedArguments(const WeightPacking& packing, const Arguments& 
 }
 
 RunResult PackedArguments::run(const Problem& problem, const InstructionSet& instruction_set,
-                               const Arguments& arguments, Guard guard, const Parallel& parallel, const Plan* plan) {
+                               const Arguments& arguments, Guard guard, const Parallel& parallel,
+                               const std::optional<Plan>& plan) {
   PackedWeight opened;
   const std::string wrong =
       read_packed_weight(packed_.data(), packed_.bytes().size(), problem, instruction_set, opened);
   if (!wrong.empty()) throw std::runtime_error(wrong);
   const auto make_plan = [&] {
-    return plan != nullptr ? *plan : plan_forward_packed(problem, opened, instruction_set, parallel.slots);
+    return plan ? *plan : plan_forward_packed(problem, opened, instruction_set, parallel.slots);
   };
   return run_with(Direction::forward, problem, make_plan, arguments, guard, parallel,
                   [&](const Plan& made, const void* input, const void*, const void* bias, void* output, void* workspace,

@@ -63,7 +63,7 @@ class PackedArguments {
 
   // With the plan that a call would make, unless there is another one.
   RunResult run(const Problem& problem, const InstructionSet& instruction_set, const Arguments& arguments, Guard guard,
-                const Parallel& parallel, const Plan* plan = nullptr);
+                const Parallel& parallel, const std::optional<Plan>& plan = std::nullopt);
   std::span<std::byte> bytes() { return packed_.bytes(); }
   // Nothing was written beside the packed weight or the workspace of packing.
   bool margins_intact() const { return workspace_intact_ && packed_.margins_intact(); }

@@ -75,20 +75,20 @@ TEST_P(PackedWeights, folded_samples) {
         const Guard guard = seed % 2 == 0 ? Guard::after : Guard::before;
         for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
           SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
-          const Plan folded = decide_best_direct(problem, plain_variant(problem), *set, 1, true);
+          const DirectPlan folded = plan_cheapest_direct(problem, plain_variant(problem), *set, 1, true);
           taken += folded.folded ? 1 : 0;
           // Packed for a call that folds nothing.
           Problem typical = problem;
           typical.batch = 1;
           PackedArguments packed(plan_weight_packing(typical, *set, 1), arguments, guard, serial());
-          const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &folded);
+          const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), folded);
           ASSERT_TRUE(actual.margins_intact);
           ASSERT_TRUE(actual.gaps_intact);
-          const Plan plain = decide_best_direct(problem, plain_variant(problem), *set, 1);
+          const DirectPlan plain = plan_cheapest_direct(problem, plain_variant(problem), *set, 1);
           ASSERT_EQ(plain.folded, folded.folded);
           ASSERT_EQ(actual.bytes, run_forward(plain, arguments, guard, serial()).bytes);
-          const Plan by_three = decide_best_direct(problem, plain_variant(problem), *set, 3, true);
-          ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), &by_three).bytes);
+          const Plan by_three = plan_cheapest_direct(problem, plain_variant(problem), *set, 3, true);
+          ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), by_three).bytes);
         }
       }
     }
@@ -195,12 +195,12 @@ TEST_P(PackedWeights, taps_in_lanes) {
         if (!in_call) continue;
         const auto by_taps = plan(1, FiltersAhead::in_lanes);
         ASSERT_TRUE(by_taps);
-        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &by_taps->plan);
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), by_taps->plan);
         ASSERT_TRUE(actual.margins_intact);
         ASSERT_TRUE(actual.gaps_intact);
         ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
         const auto slots = plan(3, FiltersAhead::in_lanes);
-        ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), &slots->plan).bytes);
+        ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), slots->plan).bytes);
         ++compared[static_cast<size_t>(i)];
       }
     }
@@ -278,7 +278,7 @@ TEST_P(PackedWeights, few_outputs) {
       const Tensor expected = oracle(Direction::forward, problem, arguments).value;
       for (const InstructionSet* set : instruction_sets_under_test(GetParam())) {
         SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
-        const auto plan = decide_out_lanes(problem, *set, 1);
+        const auto plan = plan_out_lanes(problem, *set, 1);
         ASSERT_TRUE(plan);
         Problem typical = problem;
         typical.batch = 1;
@@ -288,7 +288,7 @@ TEST_P(PackedWeights, few_outputs) {
         if (packing.header.out_lanes_at == 0) continue;  // not worth it for this little
         ++taken;
         PackedArguments packed(packing, arguments, guard, serial());
-        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), &*plan);
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), plan->plan);
         ASSERT_TRUE(actual.margins_intact);
         ASSERT_TRUE(actual.gaps_intact);
         for (size_t i = 0; i < expected.storage.size(); ++i) {
@@ -297,9 +297,9 @@ TEST_P(PackedWeights, few_outputs) {
         if (seed % 4 != 1) continue;
         const Arguments any = random_arguments(problem, seed);
         PackedArguments again(plan_weight_packing(typical, *set, 3), any, guard, threads(3));
-        const auto by_three = decide_out_lanes(problem, *set, 3);
-        ASSERT_EQ(again.run(problem, *set, any, guard, serial(), &*plan).bytes,
-                  again.run(problem, *set, any, guard, threads(3), &*by_three).bytes);
+        const auto by_three = plan_out_lanes(problem, *set, 3);
+        ASSERT_EQ(again.run(problem, *set, any, guard, serial(), plan->plan).bytes,
+                  again.run(problem, *set, any, guard, threads(3), by_three->plan).bytes);
       }
     }
   }

@@ -21,11 +21,13 @@ Plan made_anew(Planner planner, const Problem& problem, const InstructionSet& se
   return plan;
 }
 
-void expect_alike(const Plan& a, const Plan& b) {
+void expect_alike(const Plan& plan, const Plan& other) {
+  EXPECT_EQ(plan.algorithm, other.algorithm);
+  const Call& a = plan.call();
+  const Call& b = other.call();
   EXPECT_EQ(a.problem, b.problem);
   EXPECT_EQ(a.variant, b.variant);
   EXPECT_EQ(a.instruction_set, b.instruction_set);
-  EXPECT_EQ(a.algorithm, b.algorithm);
   EXPECT_EQ(a.slots, b.slots);
   EXPECT_EQ(a.task_count, b.task_count);
   EXPECT_EQ(a.workspace_bytes, b.workspace_bytes);

@@ -93,7 +93,7 @@ TEST_P(Tiles, whole_vectors_of_out_channels) {
   for (Problem problem : whole_vectors_of_out_channels()) {
     problem.data_type = GetParam();
     for_each_plan(problem, 1, [&](const Plan& plan, const std::string&) {
-      together = together || plan.tiles.channels_together > 1;
+      together = together || (plan.algorithm == Algorithm::tiles && plan.tiles.tiles.channels_together > 1);
     });
   }
   EXPECT_TRUE(together);
@@ -177,9 +177,9 @@ TEST_P(Tiles, special_values_stay_in_their_places) {
         std::map<const InstructionSet*, RunResult> direct_results;
         const auto check = [&](const Plan& plan, const std::string& what) {
           SCOPED_TRACE(what + (in_weight ? ", weight " : ", input ") + std::to_string(special));
-          const InstructionSet* set = plan.instruction_set;
+          const InstructionSet* set = plan.call().instruction_set;
           if (!direct_results.contains(set)) {
-            const Plan direct_plan = decide_direct(problem, plain_variant(problem), *set, 1);
+            const Plan direct_plan = plan_direct(problem, plain_variant(problem), *set, 1);
             direct_results.emplace(set, run_forward(direct_plan, arguments, Guard::after, serial()));
           }
           const RunResult& direct = direct_results.at(set);

@@ -1,12 +1,11 @@
-// What the planners of all directions share: cache shares, row layout, and the arithmetic of dividing work.
+// What the plans of all algorithms share: cache shares, the sizes of types, and the arithmetic of dividing work.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 
-#include "kernels/plan.h"
+#include "kernels/problem.h"
 #include "register_tiles.h"
 
 namespace tapconv::kernels {
@@ -58,35 +57,6 @@ inline int short_tile_pairs(int64_t outputs, int64_t width) {
 inline int slots_worth(const Problem& p, int slots) {
   const double worth = operations_of(p) / least_operations_per_slot;
   return worth < slots ? std::max(static_cast<int>(worth), 1) : slots;
-}
-
-// Taps k and k + period read the same stride phase. One segment for each phase is compact while the taps are close;
-// when they are so far apart that the samples between them outweigh what a block of outputs reads, each tap gets its
-// own.
-inline RowLayout choose_segments(const Problem& p, int64_t likely_block) {
-  const int64_t taps = std::max<int64_t>(p.kernel_size, 1);
-  const int64_t period = p.stride / std::gcd(p.stride, p.dilation);
-  RowLayout rows{};
-  rows.segment_count = std::min(taps, period);
-  rows.taps_per_segment = divide_up(taps, rows.segment_count);
-  rows.tap_distance = p.dilation / std::gcd(p.stride, p.dilation);
-  if (rows.taps_per_segment > 1 && rows.tap_distance > likely_block) {
-    rows.segment_count = taps;
-    rows.taps_per_segment = 1;
-    rows.tap_distance = 0;
-  }
-  return rows;
-}
-
-// Row elements beyond a block that the last tap of a segment reads.
-inline int64_t span_of(const RowLayout& rows) { return (rows.taps_per_segment - 1) * rows.tap_distance; }
-
-// Fixes the lengths once the time block is known.
-inline void choose_row_length(RowLayout& rows, int64_t time_block, int64_t width, int64_t element_bytes) {
-  const int64_t line = cache_line_bytes / element_bytes;
-  rows.segment_length = rounded_up(rounded_up(time_block, width) + span_of(rows), line);
-  const int64_t lines = rows.segment_count * rows.segment_length / line;
-  rows.row_length = (lines + 1 - lines % 2) * line;
 }
 
 }  // namespace tapconv::kernels

@@ -22,14 +22,11 @@ constexpr double far_packed_bytes = 16e6;
 
 }  // namespace
 
-int64_t width_of(const Plan& plan) {
-  return plan.instruction_set->vector_bytes / compute_bytes(plan.problem.data_type);
+int64_t width_of(const Call& call) {
+  return call.instruction_set->vector_bytes / compute_bytes(call.problem.data_type);
 }
 
-double sweep_cost(const Plan& plan, int64_t vectors) {
-  if (plan.short_tile_pairs > 0) {
-    return 2.0 * static_cast<double>(plan.tile_row_count * plan.tile_rows) / plan.short_tile_pairs;
-  }
+double sweep_cost(const RowPlan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
   const int64_t wide = vectors % column_tiles;
@@ -39,7 +36,7 @@ double sweep_cost(const Plan& plan, int64_t vectors) {
           static_cast<double>(column_tiles - wide) * tile_time(plan.tile_rows, static_cast<double>(columns)));
 }
 
-double sweep_calls(const Plan& plan, int64_t vectors) {
+double sweep_calls(const RowPlan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   return static_cast<double>(plan.tile_row_count) * static_cast<double>(plan.channel_block_count) *
          static_cast<double>(divide_up(vectors, tiles.columns[plan.tile_rows]));
@@ -55,21 +52,21 @@ double output_elements(const Problem& p) {
   return static_cast<double>(p.batch) * static_cast<double>(p.out_channels) * static_cast<double>(p.output_length);
 }
 
-double strided_samples(const Plan& plan) {
+double strided_samples(const RowPlan& plan) {
   const Problem& p = plan.problem;
   if (p.stride == 1) return 0;
   return static_cast<double>(p.batch) * static_cast<double>(p.in_channels) * static_cast<double>(p.output_length) *
          static_cast<double>(plan.rows.segment_count);
 }
 
-double copied_rows_cost(const Plan& plan) {
+double copied_rows_cost(const RowPlan& plan) {
   const Problem& p = plan.problem;
   const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
   return pieces * (plan.folded && folds_by_vectors(p, width_of(plan)) ? folded_vector : row_piece);
 }
 
-double fourier_work(const Plan& plan, int size) {
-  const bool is_large = 2 * size * plan.instruction_set->vector_bytes > near_transform_bytes;
+double fourier_work(const Call& call, int size) {
+  const bool is_large = 2 * size * call.instruction_set->vector_bytes > near_transform_bytes;
   return (is_large ? large_transform : 1) * size * std::log2(size);
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "blocking.h"
-#include "kernels/plan.h"
+#include "row_plan.h"
 
 namespace tapconv::kernels {
 
@@ -16,13 +16,13 @@ namespace tapconv::kernels {
 inline double tile_time(double rows, double columns) { return std::max(rows * columns, rows + columns); }
 
 // Lanes of a vector of the plan's compute type.
-int64_t width_of(const Plan& plan);
+int64_t width_of(const Call& call);
 
 // Sweeping all register tiles of a group over `vectors` of times or tiles, for one (channel, tap) pair.
-double sweep_cost(const Plan& plan, int64_t vectors);
+double sweep_cost(const RowPlan& plan, int64_t vectors);
 
 // How often a register tile is called for a group, and so loads and stores its sums.
-double sweep_calls(const Plan& plan, int64_t vectors);
+double sweep_calls(const RowPlan& plan, int64_t vectors);
 
 // Cache lines of inputs and outputs.
 double lines_of(const Problem& problem, double elements);
@@ -30,7 +30,7 @@ double input_elements(const Problem& problem);
 double output_elements(const Problem& problem);
 
 // Samples copied one by one, since a stride lies between them.
-double strided_samples(const Plan& plan);
+double strided_samples(const RowPlan& plan);
 
 // The factors below were fitted to some 210 layers, on AVX-512 and AVX2, a quarter of them published models' and the
 // rest drawn at random, so that the cheapest way by the estimates is the fastest one measured or close to it. Half of
@@ -45,10 +45,10 @@ inline constexpr double row_piece = 22;
 inline constexpr double near_filter_bytes = 1.2e6;
 
 // Copying the rows of a plan.
-double copied_rows_cost(const Plan& plan);
+double copied_rows_cost(const RowPlan& plan);
 
 // size * log2(size) of a Fourier transform, as far as it can be had from the first-level cache.
-double fourier_work(const Plan& plan, int size);
+double fourier_work(const Call& call, int size);
 
 // Reading a cache line of so many that were packed or transformed ahead.
 double packed_line(double lines);

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/plan.h"
+#include "forward_variant.h"
 
 namespace tapconv::kernels {
 

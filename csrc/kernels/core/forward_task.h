@@ -1,9 +1,9 @@
 // What one task of the direct sum computes: a block of output channels and times of one sample and group.
 #pragma once
 
-#include <cstdint>
+#include "row_plan.h"
 
-#include "kernels/plan.h"
+#include <cstdint>
 
 namespace tapconv::kernels {
 namespace {
@@ -15,7 +15,7 @@ struct ForwardTask {
   int64_t begin;  // outputs [begin, begin + count), counted through all samples if they are folded
   int64_t count;
 
-  ForwardTask(const Plan& plan, int64_t number) {
+  ForwardTask(const RowPlan& plan, int64_t number) {
     const Problem& p = plan.problem;
     begin = number % plan.time_block_count * plan.time_block;
     number /= plan.time_block_count;

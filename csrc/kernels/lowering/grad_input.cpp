@@ -6,12 +6,10 @@
 
 #include "input_gradient.h"
 #include "kernels/algorithms/few_outputs/column_plan.h"
+#include "kernels/algorithms/few_outputs/few_outputs_run.h"
 #include "kernels/choose.h"
 #include "kernels/conv1d.h"
 #include "kernels/core/instruction_set.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/tasks.h"
-#include "kernels/rows/offset_table.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {
@@ -40,20 +38,20 @@ size_t range_workspace(const Problem& p, const InputRange& range, const Instruct
   size_t most = 0;
   for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
     const ForwardProblem forward = forward_problem(p, range, i);
-    most = std::max(most, decide_forward(forward.problem, forward.variant, instruction_set, slots).workspace_bytes);
+    most = std::max(most, choose_forward(forward.problem, forward.variant, instruction_set, slots).workspace_bytes());
   }
   return most;
 }
 
 // Computes the gradients of a range, for `range.samples` samples beginning at `grad_output`.
-void compute_range(const Plan& plan, const InputRange& range, const char* grad_output, const void* weight, char* to,
-                   void* workspace, const Parallel& parallel) {
+void compute_range(const GradInputPlan& plan, const InputRange& range, const char* grad_output, const void* weight,
+                   char* to, void* workspace, const Parallel& parallel) {
   const Problem& p = plan.problem;
   const int64_t to_bytes = range.wide ? wide_bytes(p.data_type) : element_bytes(p.data_type);
   if (!reaches_all(p, range)) fill_zeros(p, range, to_bytes, to);
   for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
     const ForwardProblem lowered = forward_problem(p, range, i);
-    forward(decide_forward(lowered.problem, lowered.variant, *plan.instruction_set, plan.slots), grad_output,
+    forward(choose_forward(lowered.problem, lowered.variant, *plan.instruction_set, plan.slots), grad_output,
             static_cast<const char*>(weight) + lowered.weight_offset * element_bytes(p.data_type), nullptr,
             to + lowered.output_offset * to_bytes, workspace, parallel);
   }
@@ -155,8 +153,8 @@ void write_target(const Problem& p, const InputRange& target, const ComputeType<
 
 // Adds the gradients of the padded positions to those of the samples, block by block of samples.
 template <class Storage>
-void fold_borders(const Plan& plan, const char* grad_output, const void* weight, Storage* grad_input, char* workspace,
-                  const Parallel& parallel) {
+void fold_borders(const GradInputPlan& plan, const char* grad_output, const void* weight, Storage* grad_input,
+                  char* workspace, const Parallel& parallel) {
   using Wide = ComputeType<Storage>;
   const Problem& p = plan.problem;
   Borders b = borders_of(p);
@@ -189,25 +187,10 @@ void fold_borders(const Plan& plan, const char* grad_output, const void* weight,
   }
 }
 
-// False if sums were not finite: then the gradient has to be computed as forward problems.
-bool run_grad_input_columns(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  char* const memory = static_cast<char*>(operands.workspace);
-  int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
-  fill_even_offsets(offsets, plan.out_block, plan.problem.batch * plan.problem.output_length);
-  char* const flag = memory + plan.column_sums.flag_at;
-  *flag = 0;
-  const TaskKernels& kernels =
-      plan.instruction_set->table()->grad_input_columns[static_cast<int>(plan.problem.data_type)];
-  run_tasks(parallel, plan.slots, plan.task_count, memory,
-            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
-  return *flag == 0;
-}
-
-Plan plan_forward_problems(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  Plan plan{};
+GradInputPlan plan_forward_problems(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  GradInputPlan plan{};
   plan.problem = problem;
   plan.instruction_set = &instruction_set;
-  plan.algorithm = Algorithm::tap;
   plan.slots = slots;
   size_t workspace = range_workspace(problem, whole_input(problem), instruction_set, slots);
   if (has_borders(problem)) {
@@ -230,21 +213,25 @@ Plan plan_forward_problems(const Problem& problem, const InstructionSet& instruc
 }  // namespace
 
 Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  std::optional<Plan> columns = decide_grad_input_columns(problem, instruction_set, slots);
+  const Answer<ColumnPlan> columns = plan_grad_input_columns(problem, instruction_set, slots);
   if (!columns) return plan_forward_problems(problem, instruction_set, slots);
-  const Plan otherwise = plan_forward_problems(problem, instruction_set, columns->slots);
-  columns->border_bytes = otherwise.border_bytes;
-  columns->workspace_bytes = std::max(columns->workspace_bytes, otherwise.workspace_bytes);
-  return *columns;
+  GradInputPlan plan = plan_forward_problems(problem, instruction_set, columns->plan.slots);
+  plan.by_columns = true;
+  plan.columns = columns->plan;
+  plan.task_count = plan.columns.task_count;
+  plan.slot_bytes = plan.columns.slot_bytes;
+  plan.workspace_bytes = std::max(plan.columns.workspace_bytes, plan.workspace_bytes);
+  return plan;
 }
 
-void grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
+void grad_input(const Plan& any_plan, const void* grad_output, const void* weight, void* grad_input, void* workspace,
                 const Parallel& parallel) {
+  const GradInputPlan& plan = any_plan.grad_input;
   const Problem& p = plan.problem;
   const char* const gradient = static_cast<const char*>(grad_output);
   char* const memory = static_cast<char*>(workspace);
-  if (plan.algorithm == Algorithm::grad_input_columns &&
-      run_grad_input_columns(plan, {grad_output, weight, nullptr, grad_input, workspace, nullptr}, parallel)) {
+  if (plan.by_columns &&
+      run_grad_input_columns(plan.columns, {grad_output, weight, nullptr, grad_input, workspace, nullptr}, parallel)) {
     return;
   }
   compute_range(plan, whole_input(p), gradient, weight, static_cast<char*>(grad_input), memory + plan.border_bytes,

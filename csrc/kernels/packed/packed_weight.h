@@ -51,21 +51,13 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 256);
 
-// How transformed filters lie.
-struct FilterLayout {
-  TileTransform transform;
-  bool lanes;  // TileBlocking::filter_lanes
-
-  bool operator==(const FilterLayout&) const = default;
-};
-
 // What is packed, decided from the shape of the weight and from one problem that is typical of the calls: its lengths
 // and batch choose the transform. The weight has the problem's type and lies contiguously.
 struct WeightPacking {
   PackedHeader header;
-  Plan direct;
-  Plan out_lanes;
-  Plan tiles;  // by filters, or by taps in the lanes
+  DirectPlan direct;
+  OutLanePlan out_lanes;
+  TilePlan tiles;  // by filters, or by taps in the lanes
   size_t workspace_bytes;
 };
 

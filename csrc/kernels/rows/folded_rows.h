@@ -1,7 +1,7 @@
-// Rows that hold the outputs of all samples one after the other (Plan::folded), in a segment for each tap.
+// Rows that hold the outputs of all samples one after the other (RowPlan::folded), in a segment for each tap.
 #pragma once
 
-#include "kernels/plan.h"
+#include "kernels/core/row_plan.h"
 #include "row_segments.h"
 
 namespace tapconv::kernels {
@@ -97,7 +97,7 @@ class ShortSamples {
 // Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment
 // for each tap, which holds what the tap reads for one sample after the other.
 template <class Vector, class Storage>
-void copy_folded_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t first_output, int64_t count,
+void copy_folded_rows(const RowPlan& plan, const Storage* input, int64_t channels, int64_t first_output, int64_t count,
                       typename Vector::Scalar* rows) {
   const Problem& problem = plan.problem;
   const RowLayout& layout = plan.rows;

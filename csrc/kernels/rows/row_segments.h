@@ -1,10 +1,10 @@
-// Segments of rows (plan.h, RowLayout): evenly spaced samples of one channel, padded and widened.
+// Segments of rows (core/row_layout.h): evenly spaced samples of one channel, padded and widened.
 #pragma once
 
 #include <type_traits>
 
 #include "kernels/core/storage.h"
-#include "kernels/plan.h"
+#include "kernels/problem.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -1,8 +1,8 @@
-// The copy: one input channel becomes one row, padded, widened and split into segments (plan.h, RowLayout).
+// The copy: one input channel becomes one row, padded, widened and split into segments (core/row_layout.h).
 #pragma once
 
 #include "folded_rows.h"
-#include "kernels/plan.h"
+#include "kernels/core/row_plan.h"
 #include "row_segments.h"
 
 namespace tapconv::kernels {
@@ -14,7 +14,7 @@ inline constexpr bool can_transpose = requires { &Vector::transpose; };
 
 // Copies `channels` channels, beginning at `input`, for the outputs [time, time + count).
 template <class Vector, class Storage>
-void copy_rows(const Plan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
+void copy_rows(const RowPlan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
                typename Vector::Scalar* rows) {
   if (plan.folded) return copy_folded_rows<Vector>(plan, input, channels, time, count, rows);
   const Problem& problem = plan.problem;
@@ -69,7 +69,7 @@ inline constexpr bool has_pairs = requires { &Vector::pair; };
 
 // Copies `channels` channels as rows of pairs; the last one may be half empty. `spare` has room for one row.
 template <class Vector, class Storage>
-void copy_pairs(const Plan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
+void copy_pairs(const RowPlan& plan, const Storage* input, int64_t channels, int64_t time, int64_t count,
                 typename Vector::Scalar* rows, typename Vector::Scalar* spare) {
   const int64_t length = plan.rows.row_length;
   for (int64_t c = 0; c < channels; c += 2, rows += length, input += 2 * plan.problem.input_strides.channel) {

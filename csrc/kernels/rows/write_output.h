@@ -1,8 +1,8 @@
 // From finished sums to the output: narrowed, at the output's own distances, and phases put back in their places.
 #pragma once
 
+#include "kernels/core/row_plan.h"
 #include "kernels/core/storage.h"
-#include "kernels/plan.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -19,7 +19,7 @@ struct FinishedSums {
 };
 
 template <class Vector, class To>
-void write_sums(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample, To* output) {
+void write_sums(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample, To* output) {
   const Problem& p = plan.problem;
   const ForwardVariant& v = plan.variant;
   const int64_t distance = p.output_strides.time * v.time_scale;
@@ -48,7 +48,7 @@ void write_sums(const Plan& plan, const FinishedSums<typename Vector::Scalar>& b
 
 // Sums of several samples side by side, sample by sample.
 template <class Vector, class To>
-void write_folded_sums(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, To* output) {
+void write_folded_sums(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>& block, To* output) {
   const Problem& p = plan.problem;
   const ForwardVariant& v = plan.variant;
   const int64_t length = p.output_length;
@@ -85,7 +85,7 @@ void write_folded_sums(const Plan& plan, const FinishedSums<typename Vector::Sca
 }
 
 template <class Vector, class To>
-void write_sums_of_row(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample,
+void write_sums_of_row(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample,
                        To* output) {
   if (plan.folded) {
     write_folded_sums<Vector>(plan, block, output);
@@ -95,7 +95,8 @@ void write_sums_of_row(const Plan& plan, const FinishedSums<typename Vector::Sca
 }
 
 template <class Vector, class Storage>
-void write_output(const Plan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample, void* output) {
+void write_output(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>& block, int64_t sample,
+                  void* output) {
   if (plan.variant.wide_output) {
     write_sums_of_row<Vector>(plan, block, sample, static_cast<typename Vector::Scalar*>(output));
   } else {

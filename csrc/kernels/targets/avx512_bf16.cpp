@@ -11,7 +11,7 @@ const KernelTable* avx512_kernels();
 const KernelTable* avx512_bf16_kernels() {
   static const KernelTable table = [] {
     KernelTable extended = *avx512_kernels();
-    extended.bfloat16_pairs = tap_kernels<Avx512, BFloat16, Avx512BFloat16Pairs>();
+    extended.bfloat16_pairs = direct_kernels_of<Avx512, BFloat16, Avx512BFloat16Pairs>();
     return extended;
   }();
   return &table;

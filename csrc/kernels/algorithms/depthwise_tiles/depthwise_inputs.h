@@ -7,9 +7,9 @@
 #pragma once
 
 #include "depthwise_peaks.h"
+#include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/core/tile_grid.h"
-#include "kernels/plan.h"
 #include "kernels/rows/rows.h"
 #include "spectrum.h"
 
@@ -24,7 +24,7 @@ class DepthwiseInputs {
   static constexpr int together = depthwise_tiles_together;
 
  public:
-  DepthwiseInputs(const Plan& plan, const void* input, char* slot)
+  DepthwiseInputs(const DepthwiseTilePlan& plan, const void* input, char* slot)
       : problem_(plan.problem),
         cut_(plan.depthwise),
         input_(static_cast<const Storage*>(input)),

@@ -4,8 +4,8 @@
 // Lanes are those of the block's samples.
 #pragma once
 
+#include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/seen_peaks.h"
-#include "kernels/plan.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/seen_peaks.h"
 #include "kernels/core/filter_kinds.h"
 #include "kernels/core/kernel_table.h"
@@ -28,7 +29,7 @@ class DepthwiseRepair {
   static constexpr int width = Vector::width;
 
  public:
-  DepthwiseRepair(const Plan& plan, const ForwardOperands& operands, Scalar* memory)
+  DepthwiseRepair(const DepthwiseTilePlan& plan, const ForwardOperands& operands, Scalar* memory)
       : plan_(plan),
         problem_(plan.problem),
         operands_(operands),
@@ -179,7 +180,7 @@ class DepthwiseRepair {
     }
   }
 
-  const Plan& plan_;
+  const DepthwiseTilePlan& plan_;
   const Problem& problem_;
   const ForwardOperands& operands_;
   Problem row_problem_;

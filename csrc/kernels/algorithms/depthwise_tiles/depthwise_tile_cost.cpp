@@ -17,7 +17,7 @@ constexpr double depthwise_narrow_line = 25;  // of outputs that are narrowed, a
 
 }  // namespace
 
-double depthwise_tile_cost(const Plan& plan) {
+double depthwise_tile_cost(const DepthwiseTilePlan& plan) {
   const Problem& p = plan.problem;
   const DepthwiseTiles& cut = plan.depthwise;
   const int size = shape_of(cut.transform).size;

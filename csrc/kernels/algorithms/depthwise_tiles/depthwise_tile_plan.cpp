@@ -4,11 +4,11 @@
 #include <bit>
 
 #include "depthwise_tile_cost.h"
-#include "kernels/algorithms/grad_weight/grad_weight_plan.h"
 #include "kernels/algorithms/tiles/tile_transforms.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/filter_kinds.h"
 #include "kernels/core/instruction_set.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -34,74 +34,74 @@ bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, De
 
 // A slot that holds the spectra of `filters` blocks of the filter, of the inputs in the ring and of `sums` sums. False
 // if it would be too large.
-bool lay_out_slot(int64_t filters, int64_t sums, Plan& plan) {
+bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseTilePlan& plan) {
   DepthwiseTiles& cut = plan.depthwise;
   const int64_t size = shape_of(cut.transform).size;
   const int64_t vector_bytes = plan.instruction_set->vector_bytes;
   const int64_t width = vector_bytes / compute_bytes(plan.problem.data_type);
   const int64_t spectrum = (size + 1) * vector_bytes;  // spectrum_vectors of spectrum.h
-  size_t within = 0;
-  const auto reserve = [&](size_t& where, int64_t bytes) {
-    where = within;
-    within += aligned_bytes(bytes);
-  };
-  reserve(cut.slot_filters_at, filters * spectrum);
-  reserve(cut.slot_inputs_at, cut.ring * spectrum);
-  reserve(cut.slot_sums_at, sums * spectrum);
-  reserve(cut.slot_samples_at, size * vector_bytes);
-  reserve(cut.slot_lanes_at, size * vector_bytes);
-  reserve(cut.slot_rows_at, (size + 2 * width) * vector_bytes);
-  reserve(cut.slot_pointers_at, cut.ring * static_cast<int64_t>(sizeof(void*)));
-  reserve(cut.slot_peaks_at, cut.ring * (size / cut.piece + 1) * vector_bytes);
+  Workspace slot;
+  cut.slot_filters_at = slot.reserve(filters * spectrum);
+  cut.slot_inputs_at = slot.reserve(cut.ring * spectrum);
+  cut.slot_sums_at = slot.reserve(sums * spectrum);
+  cut.slot_samples_at = slot.reserve(size * vector_bytes);
+  cut.slot_lanes_at = slot.reserve(size * vector_bytes);
+  cut.slot_rows_at = slot.reserve((size + 2 * width) * vector_bytes);
+  cut.slot_pointers_at = slot.reserve(cut.ring * static_cast<int64_t>(sizeof(void*)));
+  cut.slot_peaks_at = slot.reserve(cut.ring * (size / cut.piece + 1) * vector_bytes);
   // Vectors are loaded and stored past the ends of rows that repairs work in.
-  if (plan.algorithm == Algorithm::depthwise_tiles) {
+  if (is_grad_weight) {
+    cut.repair_row = size + 2 * width;
+    cut.slot_repair_at = slot.reserve(5 * cut.repair_row * vector_bytes / width);
+    cut.slot_seen_at = slot.reserve(3 * cut.parts * vector_bytes);
+  } else {
     // Taps, samples and what is seen of them, then sums.
     cut.repair_row = rounded_up(plan.problem.kernel_size + cut.outputs, width) + 2 * width;
-    reserve(cut.slot_repair_at, (3 * cut.repair_row + width) * vector_bytes / width);
-  } else {
-    cut.repair_row = size + 2 * width;
-    reserve(cut.slot_repair_at, 5 * cut.repair_row * vector_bytes / width);
-    reserve(cut.slot_seen_at, 3 * cut.parts * vector_bytes);
+    cut.slot_repair_at = slot.reserve((3 * cut.repair_row + width) * vector_bytes / width);
   }
-  plan.slot_bytes = within + cache_line_bytes;
+  plan.slot_bytes = slot.end() + cache_line_bytes;
   return static_cast<int64_t>(plan.slot_bytes) <= most_slot_bytes;
 }
 
-Plan empty_plan(const Problem& p, const InstructionSet& instruction_set, int slots, TileTransform transform) {
-  Plan plan{};
+constexpr Declined cannot_be_cut = {
+    "it takes depthwise filters of two taps or more, without stride, and outputs that the dilation leaves"};
+constexpr Declined slot_too_large = {"the spectra of a task would not fit in the cache"};
+
+void begin_plan(const Problem& p, const InstructionSet& instruction_set, int slots, TileTransform transform,
+                DepthwiseTilePlan& plan) {
   plan.problem = p;
   plan.instruction_set = &instruction_set;
   plan.slots = slots_worth(p, std::max(slots, 1));
   plan.depthwise.transform = transform;
-  return plan;
 }
 
-template <class PlanOne>
-std::optional<TileChoice> cheapest(const Problem& p, const PlanOne& plan_one) {
-  std::optional<TileChoice> best;
+template <class Plan, class PlanOne>
+Answer<Plan> cheapest(const Problem& p, const PlanOne& plan_one) {
+  Answer<Plan> best = Declined{"no Fourier transform is allowed"};
   for (int i = 0; i < fourier_transform_count; ++i) {
     if (!is_allowed(static_cast<TileTransform>(i), p)) continue;
-    std::optional<TileChoice> choice = plan_one(static_cast<TileTransform>(i));
-    if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
+    Answer<Plan> answer = plan_one(static_cast<TileTransform>(i));
+    if (!best || (answer && answer->cost < best->cost)) best = std::move(answer);
   }
   return best;
 }
 
 }  // namespace
 
-std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVariant& variant,
+Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& p, const ForwardVariant& variant,
                                                const InstructionSet& instruction_set, int slots,
                                                TileTransform transform) {
-  Plan plan = empty_plan(p, instruction_set, slots, transform);
+  DepthwiseTilePlan plan{};
+  begin_plan(p, instruction_set, slots, transform, plan);
   plan.variant = variant;
-  plan.algorithm = Algorithm::depthwise_tiles;
   DepthwiseTiles& cut = plan.depthwise;
-  if (!writes_in_order(p, variant) || !cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  if (!writes_in_order(p, variant)) return Declined{"sums are not written in order"};
+  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut;
   cut.ring = cut.parts + depthwise_tiles_together - 1;
   // Every output sees a whole piece, and with several parts a block's outputs are whole pieces.
   const int64_t seen = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>((p.kernel_size + 1) / 2)));
   cut.piece = cut.parts > 1 ? std::min(seen, cut.outputs) : seen;
-  if (!lay_out_slot(cut.parts, depthwise_tiles_together, plan)) return std::nullopt;
+  if (!lay_out_slot(cut.parts, depthwise_tiles_together, /*is_grad_weight=*/false, plan)) return slot_too_large;
 
   const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, cut.lane_groups) : 1;
   cut.sample_parts = std::min(p.batch, wanted);
@@ -110,50 +110,48 @@ std::optional<TileChoice> plan_depthwise_tiles(const Problem& p, const ForwardVa
   plan.task_count = cut.lane_groups * cut.sample_parts * cut.time_parts;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 
-  size_t at = cache_line_bytes;  // the task counter comes first
-  cut.kinds_at = at;
-  at += aligned_bytes(filter_kind_bytes(p));
-  plan.slots_at = at;
-  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
-  return TileChoice{plan, depthwise_tile_cost(plan)};
+  Workspace workspace = workspace_with_counter();
+  cut.kinds_at = workspace.reserve(filter_kind_bytes(p));
+  lay_out_slots(workspace, plan.slot_bytes, plan);
+  return Planned<DepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
 }
 
-std::optional<TileChoice> decide_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
-                                                 const InstructionSet& instruction_set, int slots) {
-  return cheapest(problem, [&](TileTransform transform) {
+Answer<DepthwiseTilePlan> plan_cheapest_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
+                                                        const InstructionSet& instruction_set, int slots) {
+  return cheapest<DepthwiseTilePlan>(problem, [&](TileTransform transform) {
     return plan_depthwise_tiles(problem, variant, instruction_set, slots, transform);
   });
 }
 
-std::optional<TileChoice> plan_grad_weight_depthwise_tiles(const Problem& p, const InstructionSet& instruction_set,
-                                                           int slots, TileTransform transform) {
-  Plan plan = empty_plan(p, instruction_set, slots, transform);
-  plan.algorithm = Algorithm::grad_weight_depthwise_tiles;
+Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Problem& p,
+                                                                     const InstructionSet& instruction_set, int slots,
+                                                                     TileTransform transform) {
+  GradWeightDepthwiseTilePlan plan{};
+  begin_plan(p, instruction_set, slots, transform, plan);
   DepthwiseTiles& cut = plan.depthwise;
-  if (!cut_into_blocks(p, instruction_set, cut)) return std::nullopt;
+  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut;
   // Taps see as many samples of a block as it has outputs, half of a transform at the least.
   cut.piece = shape_of(transform).size / 4;
   cut.sample_parts = cut.time_parts = 1;
   cut.gradient_blocks = std::min(cut.blocks, gradient_blocks_together);
   cut.ring = cut.parts + cut.gradient_blocks - 1 + depthwise_tiles_together;
-  if (!lay_out_slot(cut.gradient_blocks, cut.parts, plan)) return std::nullopt;
+  if (!lay_out_slot(cut.gradient_blocks, cut.parts, /*is_grad_weight=*/true, plan)) return slot_too_large;
   plan.task_count = cut.lane_groups;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 
-  size_t at = cache_line_bytes;  // the task counter comes first
-  cut.flags_at = at;
-  at += cache_line_bytes;
-  cut.fallback_at = at;
-  plan.slots_at = at;
-  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
-  const Plan direct = decide_grad_weight_without_tiles(p, instruction_set, plan.slots);
-  plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + direct.workspace_bytes);
-  return TileChoice{plan, depthwise_tile_cost(plan)};
+  Workspace workspace = workspace_with_counter();
+  cut.flags_at = workspace.reserve(1);
+  cut.fallback_at = workspace.end();
+  lay_out_slots(workspace, plan.slot_bytes, plan);
+  plan.fallback = plan_direct_grad_weight(p, instruction_set, plan.slots);
+  plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + plan.fallback.workspace_bytes);
+  return Planned<GradWeightDepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
 }
 
-std::optional<TileChoice> decide_grad_weight_depthwise_tiles(const Problem& problem,
-                                                             const InstructionSet& instruction_set, int slots) {
-  return cheapest(problem, [&](TileTransform transform) {
+Answer<GradWeightDepthwiseTilePlan> plan_cheapest_grad_weight_depthwise_tiles(const Problem& problem,
+                                                                              const InstructionSet& instruction_set,
+                                                                              int slots) {
+  return cheapest<GradWeightDepthwiseTilePlan>(problem, [&](TileTransform transform) {
     return plan_grad_weight_depthwise_tiles(problem, instruction_set, slots, transform);
   });
 }

@@ -2,26 +2,74 @@
 // (grad_weight_depthwise_tiles.h).
 #pragma once
 
-#include <optional>
-
-#include "kernels/algorithms/tiles/tile_plan.h"
+#include "kernels/algorithms/grad_weight/grad_weight_plan.h"
+#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/core/answer.h"
 
 namespace tapconv::kernels {
 
-// The plan for one transform, or nothing if it does not fit the problem.
-std::optional<TileChoice> plan_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
+// How a long depthwise filter is cut (depthwise_tiles.h,
+// grad_weight_depthwise_tiles.h).
+struct DepthwiseTiles {
+  TileTransform transform;
+  int64_t parts;            // of the filter
+  int64_t part_taps;        // of all but the last
+  int64_t outputs;          // of one block
+  int64_t phases;           // of the dilation
+  int64_t blocks;           // of outputs, in each phase of a sample
+  int64_t gradient_blocks;  // of outputs whose products are added up at a time (weight gradient only)
+  int64_t ring;             // spectra of inputs that a task holds
+  int64_t lane_groups;      // vectors of output channels
+  int64_t sample_parts;     // tasks for each lane group: ranges of samples
+  int64_t time_parts;       // and of output blocks
+
+  int64_t piece;       // samples of which the largest is kept (depthwise_peaks.h)
+  int64_t repair_row;  // elements of each row that channels are looked at one by one in
+
+  size_t kinds_at;     // of filters (filter_kinds.h)
+  size_t flags_at;     // for the weight gradient, one byte: 1 where sums may overflow
+  size_t fallback_at;  // and workspace to compute it without transforms
+  size_t slot_filters_at;
+  size_t slot_inputs_at;
+  size_t slot_sums_at;
+  size_t slot_samples_at;  // of inputs
+  size_t slot_lanes_at;    // samples of filters, gradients and outputs
+  size_t slot_rows_at;
+  size_t slot_pointers_at;
+  size_t slot_peaks_at;
+  size_t slot_repair_at;
+  size_t slot_seen_at;  // weight gradient only
+};
+
+// Output blocks of a long depthwise filter that are summed at a time.
+inline constexpr int depthwise_tiles_together = 4;
+
+// Blocks of grad_output whose products with a long depthwise filter's input are added up in registers.
+inline constexpr int64_t gradient_blocks_together = 8;
+
+struct DepthwiseTilePlan : Call {
+  DepthwiseTiles depthwise;
+};
+
+struct GradWeightDepthwiseTilePlan : DepthwiseTilePlan {
+  GradWeightPlan fallback;  // for numbers that must not be transformed, with a workspace at depthwise.fallback_at
+};
+
+// The plan for one transform.
+Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
                                                const InstructionSet& instruction_set, int slots,
                                                TileTransform transform);
 
 // The cheapest of all transforms that the problem's request allows.
-std::optional<TileChoice> decide_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
-                                                 const InstructionSet& instruction_set, int slots);
+Answer<DepthwiseTilePlan> plan_cheapest_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
+                                                        const InstructionSet& instruction_set, int slots);
 
 // The same for the weight gradient.
-std::optional<TileChoice> plan_grad_weight_depthwise_tiles(const Problem& problem,
-                                                           const InstructionSet& instruction_set, int slots,
-                                                           TileTransform transform);
-std::optional<TileChoice> decide_grad_weight_depthwise_tiles(const Problem& problem,
-                                                             const InstructionSet& instruction_set, int slots);
+Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Problem& problem,
+                                                                     const InstructionSet& instruction_set, int slots,
+                                                                     TileTransform transform);
+Answer<GradWeightDepthwiseTilePlan> plan_cheapest_grad_weight_depthwise_tiles(const Problem& problem,
+                                                                              const InstructionSet& instruction_set,
+                                                                              int slots);
 
 }  // namespace tapconv::kernels

@@ -7,6 +7,7 @@
 
 #include "depthwise_inputs.h"
 #include "depthwise_repair.h"
+#include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/core/filter_kinds.h"
 #include "kernels/core/kernel_table.h"
@@ -22,7 +23,7 @@ class DepthwiseTileRunner {
   static constexpr int width = Vector::width;
 
  public:
-  DepthwiseTileRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+  DepthwiseTileRunner(const DepthwiseTilePlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         problem_(plan.problem),
         cut_(plan.depthwise),
@@ -194,7 +195,7 @@ class DepthwiseTileRunner {
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-  const Plan& plan_;
+  const DepthwiseTilePlan& plan_;
   const Problem& problem_;
   const DepthwiseTiles& cut_;
   const ForwardOperands& operands_;
@@ -213,7 +214,8 @@ class DepthwiseTileRunner {
 };
 
 template <class Isa, class Storage>
-void run_depthwise_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
+void run_depthwise_tiles(const DepthwiseTilePlan& plan, const ForwardOperands& operands, int64_t first, int64_t last,
+                         int slot) {
   DepthwiseTileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first; task < last; ++task) runner.run(task);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "depthwise_inputs.h"
+#include "depthwise_tile_plan.h"
 #include "grad_weight_lane_repair.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/core/kernel_table.h"
@@ -19,7 +20,7 @@ class GradWeightDepthwiseTileRunner {
   static constexpr int together = depthwise_tiles_together;
 
  public:
-  GradWeightDepthwiseTileRunner(const Plan& plan, const GradWeightOperands& operands, int slot)
+  GradWeightDepthwiseTileRunner(const GradWeightDepthwiseTilePlan& plan, const GradWeightOperands& operands, int slot)
       : p_(plan.problem),
         cut_(plan.depthwise),
         operands_(operands),
@@ -136,8 +137,8 @@ class GradWeightDepthwiseTileRunner {
 };
 
 template <class Isa, class Storage>
-void run_grad_weight_depthwise_tiles(const Plan& plan, const GradWeightOperands& operands, int64_t first, int64_t last,
-                                     int slot) {
+void run_grad_weight_depthwise_tiles(const GradWeightDepthwiseTilePlan& plan, const GradWeightOperands& operands,
+                                     int64_t first, int64_t last, int slot) {
   GradWeightDepthwiseTileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first; task < last; ++task) runner.run(task);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "depthwise_inputs.h"
+#include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/seen_peaks.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/lane_sums.h"
@@ -21,8 +22,8 @@ class GradWeightLaneRepair {
   static constexpr int width = Vector::width;
 
  public:
-  // `sums` holds three vectors for each part, `rows` what repair_row (plan.h) says five times.
-  GradWeightLaneRepair(const Plan& plan, const GradWeightOperands& operands, Scalar* sums, Scalar* rows)
+  // `sums` holds three vectors for each part, `rows` what repair_row (depthwise_tile_plan.h) says five times.
+  GradWeightLaneRepair(const DepthwiseTilePlan& plan, const GradWeightOperands& operands, Scalar* sums, Scalar* rows)
       : p_(plan.problem),
         cut_(plan.depthwise),
         operands_(operands),

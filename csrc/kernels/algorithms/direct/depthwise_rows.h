@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/core/direct_sum.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/rows/rows.h"
@@ -91,7 +92,7 @@ class DepthwiseRows {
   using Scalar = typename Vector::Scalar;
 
  public:
-  DepthwiseRows(const Plan& plan, const ForwardOperands& operands, int slot)
+  DepthwiseRows(const DirectPlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         sum_input_(sum_row_of<Vector, Storage, Output>(plan.problem.kernel_size, all_taps())),
@@ -144,7 +145,7 @@ class DepthwiseRows {
     sum_copy_({rows_, p.dilation, weight, bias, output + begin, end - begin});
   }
 
-  const Plan& plan_;
+  const DirectPlan& plan_;
   const ForwardOperands& operands_;
   void (*const sum_input_)(const RowCall<Vector, Storage, Output>&);
   void (*const sum_copy_)(const RowCall<Vector, Scalar, Output>&);
@@ -155,7 +156,7 @@ class DepthwiseRows {
 };
 
 template <class Vector, class Storage, class Output>
-void run_depthwise_rows(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
+void run_depthwise_rows(const DirectPlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
                         int slot) {
   DepthwiseRows<Vector, Storage, Output> rows(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) rows.run(task);

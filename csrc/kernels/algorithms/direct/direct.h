@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "depthwise_rows.h"
+#include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/rows/bias.h"
 #include "kernels/rows/rows.h"
 #include "kernels/rows/write_output.h"
 #include "pack_weights.h"
@@ -55,7 +57,7 @@ constexpr int64_t most_pairs_in_rows = 256;
 
 // One block of output: some tiles of output channels of one sample and group, times [time, time + count).
 template <class Scalar>
-struct TapBlock {
+struct DirectBlock {
   int64_t first_tile;
   int64_t last_tile;
   int64_t count;
@@ -67,8 +69,8 @@ struct TapBlock {
 
 // Adds input channels [channel, channel + channels) of the group to a block.
 template <class Isa, class Vector>
-void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block, const typename Vector::Scalar* rows,
-                 const int32_t* offsets, int64_t channel, int64_t channels) {
+void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
+                 const typename Vector::Scalar* rows, const int32_t* offsets, int64_t channel, int64_t channels) {
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   const Problem& p = plan.problem;
   const int64_t group_out = p.out_channels / p.groups;
@@ -119,7 +121,7 @@ void sweep_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& bloc
 
 // The same for a group of one output channel whose taps can share loads (window_tile.h).
 template <class Isa, class Vector>
-void sweep_windows(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                    const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
   constexpr int most_columns = register_tiles(Isa::register_count).columns[1];
   const Problem& p = plan.problem;
@@ -154,7 +156,7 @@ TileFunction<typename Vector::Scalar> short_tile_of(int rows) {
 
 // The same for outputs of a vector of times at the most, from interleaved rows (short_tile.h).
 template <class Isa, class Vector, int Pairs>
-void sweep_short_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>& block,
+void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                        const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
   // Long sums are made of short ones, which lose less to rounding.
   constexpr int64_t most_pairs = 256 * Pairs;
@@ -181,20 +183,12 @@ void sweep_short_tiles(const Plan& plan, const TapBlock<typename Vector::Scalar>
   }
 }
 
-template <class Storage>
-void prepare_bias(const Plan& plan, const ForwardOperands& operands) {
-  using Scalar = ComputeType<Storage>;
-  const Storage* from = static_cast<const Storage*>(operands.bias);
-  Scalar* to = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.bias_at);
-  for (int64_t o = 0; o < plan.problem.out_channels; ++o) to[o] = widen(from[o]);
-}
-
 template <class Isa, class Storage, class Vector>
-class TapRunner {
+class DirectRunner {
   using Scalar = ComputeType<Storage>;
 
  public:
-  TapRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+  DirectRunner(const DirectPlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
@@ -215,7 +209,7 @@ class TapRunner {
     const int64_t group = task.group;
     const int64_t sample = task.sample;
 
-    TapBlock<Scalar> block;
+    DirectBlock<Scalar> block;
     block.first_tile = task.out_block * plan_.out_block;
     block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
@@ -262,7 +256,7 @@ class TapRunner {
 
  private:
   template <int Pairs>
-  void add_by_short_tiles(const TapBlock<Scalar>& block, const Storage* input, int64_t channel, int64_t channels) {
+  void add_by_short_tiles(const DirectBlock<Scalar>& block, const Storage* input, int64_t channel, int64_t channels) {
     if constexpr (2 * Pairs <= largest_short_tile_pairs && 2 * Pairs <= Vector::width) {
       if (plan_.short_tile_pairs > Pairs) return add_by_short_tiles<2 * Pairs>(block, input, channel, channels);
     }
@@ -291,7 +285,7 @@ class TapRunner {
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-  const Plan& plan_;
+  const DirectPlan& plan_;
   const ForwardOperands& operands_;
   const int64_t group_out_;
   const int64_t group_in_;
@@ -305,7 +299,8 @@ class TapRunner {
 };
 
 template <class Isa, class Storage, class Vector>
-void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+void run_direct_tasks(const DirectPlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
+                      int slot) {
   if constexpr (!has_pairs<Vector>) {
     using Scalar = ComputeType<Storage>;
     if (plan.depthwise_rows && plan.variant.wide_output) {
@@ -315,13 +310,13 @@ void run_tap(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
       return run_depthwise_rows<Vector, Storage, Storage>(plan, operands, first_task, last_task, slot);
     }
   }
-  TapRunner<Isa, Storage, Vector> runner(plan, operands, slot);
+  DirectRunner<Isa, Storage, Vector> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }
 
 template <class Isa, class Storage, class Vector = typename Isa::template VectorOf<ComputeType<Storage>>::type>
-constexpr ForwardKernels tap_kernels() {
-  return {&prepare_bias<Storage>, &pack_tiles<Vector, Storage>, &run_tap<Isa, Storage, Vector>};
+constexpr DirectKernels direct_kernels_of() {
+  return {&prepare_bias<Storage, DirectPlan>, &pack_tiles<Vector, Storage>, &run_direct_tasks<Isa, Storage, Vector>};
 }
 
 }  // namespace

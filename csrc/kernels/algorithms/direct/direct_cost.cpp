@@ -10,9 +10,15 @@ constexpr double direct_partial_line = 28;      // of sums that are not written 
 constexpr double direct_partial_row_line = 10;  // the same for a single output channel, whose sums stay at hand
 constexpr double direct_weight = 0.25;
 
+// Sweeping all register tiles of a group over `vectors` of times, for one (channel, tap) pair.
+double tiles_cost(const DirectPlan& plan, int64_t vectors) {
+  if (plan.short_tile_pairs == 0) return sweep_cost(plan, vectors);
+  return 2.0 * static_cast<double>(plan.tile_row_count * plan.tile_rows) / plan.short_tile_pairs;
+}
+
 }  // namespace
 
-double direct_cost(const Plan& plan) {
+double direct_cost(const DirectPlan& plan) {
   if (plan.matrix.used) return matrix_cost(plan);
   const Problem& p = plan.problem;
   const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
@@ -22,7 +28,7 @@ double direct_cost(const Plan& plan) {
   const double sweeps = static_cast<double>(p.batch / samples * p.groups);
   const double partial_line = p.out_channels > p.groups ? direct_partial_line : direct_partial_row_line;
   return copied_rows_cost(plan) +
-         sweeps * (sweep_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
+         sweeps * (tiles_cost(plan, vectors) * group_in * taps + direct_call * sweep_calls(plan, vectors)) +
          direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
          (plan.direct_output ? 0 : partial_line * lines_of(p, output_elements(p))) +
          (plan.pack_weight && !plan.packed_ahead ? direct_weight * static_cast<double>(p.out_channels) * group_in * taps

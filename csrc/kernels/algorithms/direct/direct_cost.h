@@ -1,10 +1,10 @@
 // What the direct sum costs (core/cost.h).
 #pragma once
 
-#include "kernels/plan.h"
+#include "kernels/core/direct_sum.h"
 
 namespace tapconv::kernels {
 
-double direct_cost(const Plan& plan);
+double direct_cost(const DirectPlan& plan);
 
 }  // namespace tapconv::kernels

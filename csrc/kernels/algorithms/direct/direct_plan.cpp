@@ -7,6 +7,8 @@
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/row_layout.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -32,10 +34,10 @@ constexpr int64_t fallback_time = 128;
 // Outputs this long leave hardly any lanes empty.
 constexpr int64_t most_folded_vectors = 8;
 
-class Decision {
+class DirectPlanner {
  public:
-  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           bool packed_ahead, bool folded, int64_t most_time = INT64_MAX)
+  DirectPlanner(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+                bool packed_ahead, bool folded, int64_t most_time = INT64_MAX)
       : p_(problem),
         most_time_(most_time),
         batch_(folded ? 1 : problem.batch),
@@ -46,22 +48,17 @@ class Decision {
         group_out_(problem.out_channels / problem.groups),
         row_channels_(row_channels_of(problem, instruction_set)),
         group_in_(divide_up(problem.in_channels / problem.groups, row_channels_)) {
-    plan_ = Plan{};
     plan_.row_channels = row_channels_;
     plan_.folded = folded;
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
-    plan_.algorithm = Algorithm::tap;
     plan_.slots = std::max(slots, 1);
     plan_.packed_ahead = packed_ahead;
   }
 
-  Plan decide() {
-    if (p_.batch == 0 || p_.out_channels == 0 || p_.output_length == 0) {
-      plan_.algorithm = Algorithm::empty;
-      return plan_;
-    }
+  DirectPlan plan() {
+    if (has_no_outputs(p_)) return plan_;
     choose_tiles();
     choose_row_layout();
     choose_weights();
@@ -210,30 +207,21 @@ class Decision {
 
   void lay_out_workspace() {
     const int64_t pairs = plan_.channel_block * p_.kernel_size;
-    size_t at = cache_line_bytes;  // the task counter comes first
-    plan_.offset_table_at = at;
-    at += aligned_bytes(pairs * 4);
-    plan_.bias_at = at;
-    at += aligned_bytes(p_.out_channels * element_);
-    plan_.packed_weight_at = at;
-    if (plan_.pack_weight && !plan_.packed_ahead) {
-      at += aligned_bytes(p_.out_channels * group_in_ * p_.kernel_size * element_);
-    }
-    plan_.slots_at = at;
+    Workspace workspace = workspace_with_counter();
+    plan_.offset_table_at = workspace.reserve(pairs * 4);
+    plan_.bias_at = workspace.reserve(p_.out_channels * element_);
+    const bool packs_in_call = plan_.pack_weight && !plan_.packed_ahead;
+    plan_.packed_weight_at =
+        workspace.reserve(packs_in_call ? p_.out_channels * group_in_ * p_.kernel_size * element_ : 0);
     const int64_t spare_row = row_channels_ - 1;  // of the second channel of a pair
-    const size_t rows = aligned_bytes((plan_.channel_block + spare_row) * plan_.rows.row_length * element_);
-    plan_.slot_partial_at = rows;
-    plan_.slot_bytes = rows;
-    if (!plan_.direct_output) {
-      plan_.slot_bytes += aligned_bytes(plan_.out_block * plan_.tile_rows * plan_.partial_stride * element_);
-    }
-    if (plan_.short_tile_pairs > 0) {
-      plan_.slot_interleaved_at = aligned_bytes(static_cast<int64_t>(plan_.slot_bytes));
-      plan_.slot_bytes =
-          plan_.slot_interleaved_at + aligned_bytes(rounded_up(pairs, largest_short_tile_pairs) * interleaved_bytes());
-    }
-    plan_.slot_bytes += cache_line_bytes;  // neighbouring slots never share a line that the prefetcher pairs
-    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+    Workspace slot;
+    slot.reserve((plan_.channel_block + spare_row) * plan_.rows.row_length * element_);
+    plan_.slot_partial_at =
+        slot.reserve(plan_.direct_output ? 0 : plan_.out_block * plan_.tile_rows * plan_.partial_stride * element_);
+    plan_.slot_interleaved_at = slot.reserve(
+        plan_.short_tile_pairs > 0 ? rounded_up(pairs, largest_short_tile_pairs) * interleaved_bytes() : 0);
+    // Neighbouring slots never share a line that the prefetcher pairs.
+    lay_out_slots(workspace, slot.end() + cache_line_bytes, plan_);
   }
 
   const Problem& p_;
@@ -248,15 +236,15 @@ class Decision {
   const int64_t group_in_;  // in rows
   int64_t tile_time_ = 0;   // outputs that a full tile covers
   int64_t span_ = 0;        // row elements beyond a block that its last tap reads
-  Plan plan_;
+  DirectPlan plan_{};
 };
 
-Plan decide_sum(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-                bool packed_ahead, bool folded, int64_t most_time = INT64_MAX) {
+DirectPlan plan_sum(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                    int slots, bool packed_ahead, bool folded, int64_t most_time = INT64_MAX) {
   if (sums_by_matrices(problem, instruction_set)) {
-    return decide_matrix(problem, variant, instruction_set, slots, packed_ahead, folded);
+    return plan_matrices(problem, variant, instruction_set, slots, packed_ahead, folded);
   }
-  return Decision(problem, variant, instruction_set, slots, packed_ahead, folded, most_time).decide();
+  return DirectPlanner(problem, variant, instruction_set, slots, packed_ahead, folded, most_time).plan();
 }
 
 }  // namespace
@@ -268,27 +256,27 @@ int row_channels_of(const Problem& problem, const InstructionSet& instruction_se
              : 1;
 }
 
-Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots, bool packed_ahead) {
-  return decide_sum(problem, variant, instruction_set, slots, packed_ahead, /*folded=*/false);
+DirectPlan plan_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                       int slots, bool packed_ahead) {
+  return plan_sum(problem, variant, instruction_set, slots, packed_ahead, /*folded=*/false);
 }
 
-Plan direct_fallback(const Plan& tile_plan) {
-  Plan plan = decide_sum(tile_plan.problem, tile_plan.variant, *tile_plan.instruction_set, 1, /*packed_ahead=*/false,
-                         /*folded=*/false, fallback_time);
-  plan.slots = tile_plan.slots;
+DirectPlan plan_fallback(const Call& call) {
+  DirectPlan plan = plan_sum(call.problem, call.variant, *call.instruction_set, 1, /*packed_ahead=*/false,
+                             /*folded=*/false, fallback_time);
+  plan.slots = call.slots;
   plan.workspace_bytes += static_cast<size_t>(plan.slots - 1) * plan.slot_bytes;
   return plan;
 }
 
 // Short outputs of several samples fill more of a vector, and share the weights, when they lie side by side.
-Plan decide_best_direct(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                        int slots, bool packed_ahead) {
-  const Plan direct = decide_direct(p, variant, instruction_set, slots, packed_ahead);
+DirectPlan plan_cheapest_direct(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                                int slots, bool packed_ahead) {
+  const DirectPlan direct = plan_direct(p, variant, instruction_set, slots, packed_ahead);
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
   const bool several_short_outputs = p.batch > 1 && p.output_length < most_folded_vectors * width;
-  if (direct.algorithm == Algorithm::empty || !several_short_outputs || p.out_channels == p.groups) return direct;
-  const Plan folded = decide_sum(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true);
+  if (has_no_outputs(p) || !several_short_outputs || p.out_channels == p.groups) return direct;
+  const DirectPlan folded = plan_sum(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true);
   return direct_cost(folded) < direct_cost(direct) ? folded : direct;
 }
 

@@ -1,26 +1,24 @@
 // Plans of the direct sum, by rows and register tiles or by matrices.
 #pragma once
 
-#include "kernels/plan.h"
+#include "kernels/core/direct_sum.h"
 
 namespace tapconv::kernels {
 
-struct InstructionSet;
-
-// Input channels that share a row of the direct sum (Plan::row_channels).
+// Input channels that share a row of the direct sum (DirectPlan::row_channels).
 int row_channels_of(const Problem& problem, const InstructionSet& instruction_set);
 
 // The plan of a forward problem by the direct sum, whatever it asks for. With `packed_ahead`, the direct sum does not
 // pack weights in the call: it finds them packed, or reads them where they lie.
-Plan decide_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots, bool packed_ahead = false);
+DirectPlan plan_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                       int slots, bool packed_ahead = false);
 
-// The cheaper one of that and a plan that folds all samples into one row (Plan::folded). Both read the same packed
+// The cheaper one of that and a plan that folds all samples into one row (RowPlan::folded). Both read the same packed
 // weights.
-Plan decide_best_direct(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                        int slots, bool packed_ahead = false);
+DirectPlan plan_cheapest_direct(const Problem& problem, const ForwardVariant& variant,
+                                const InstructionSet& instruction_set, int slots, bool packed_ahead = false);
 
-// For what must not be transformed (filter_kinds.h): a direct plan whose blocks do not depend on the slots.
-Plan direct_fallback(const Plan& tile_plan);
+// For what a call must not transform (core/filter_kinds.h): a direct plan whose blocks do not depend on the slots.
+DirectPlan plan_fallback(const Call& call);
 
 }  // namespace tapconv::kernels

@@ -1,6 +1,8 @@
 #include "direct_run.h"
 
+#include "kernels/algorithms/matrix/matrix_plan.h"
 #include "kernels/core/instruction_set.h"
+#include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -10,14 +12,22 @@ constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
 
 }  // namespace
 
-const ForwardKernels& direct_kernels(const Plan& plan) {
+const DirectKernels& direct_kernels(const DirectPlan& plan) {
   const KernelTable& table = *plan.instruction_set->table();
   if (plan.matrix.used) return table.bfloat16_matrices;
-  return plan.row_channels == 2 ? table.bfloat16_pairs : table.tap[static_cast<int>(plan.problem.data_type)];
+  return plan.row_channels == 2 ? table.bfloat16_pairs : table.direct[static_cast<int>(plan.problem.data_type)];
 }
 
-void pack_register_tiles(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  const ForwardKernels& kernels = direct_kernels(plan);
+void fill_offsets(const DirectPlan& plan, int32_t* table) {
+  if (plan.matrix.used) {
+    fill_step_offsets(plan, table);
+  } else {
+    fill_offset_table(plan, table);
+  }
+}
+
+void pack_register_tiles(const DirectPlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+  const DirectKernels& kernels = direct_kernels(plan);
   const Problem& p = plan.problem;
   const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
   const int slots = elements < least_parallel_packing ? 1 : plan.slots;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/core/direct_sum.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/storage.h"
@@ -54,7 +55,7 @@ struct PackedTile {
   PackedTile() = default;
 
   // Tile number `tile`, counted over all groups.
-  PackedTile(const Plan& plan, const ForwardOperands& operands, int64_t tile) : run_count(0) {
+  PackedTile(const DirectPlan& plan, const ForwardOperands& operands, int64_t tile) : run_count(0) {
     const Problem& p = plan.problem;
     const ForwardVariant& variant = plan.variant;
     const int64_t group_out = p.out_channels / p.groups;
@@ -131,7 +132,8 @@ void pack_each(const Problem& p, const PackedTile<typename Vector::Scalar, Stora
 // channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it,
 // and beyond all that a hardware prefetcher looks at.
 template <class Vector, class Storage>
-void pack_side_by_side(const Plan& plan, const PackedTile<typename Vector::Scalar, Storage>* tiles, int tile_count) {
+void pack_side_by_side(const DirectPlan& plan, const PackedTile<typename Vector::Scalar, Storage>* tiles,
+                       int tile_count) {
   const Problem& p = plan.problem;
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t channels_ahead = 4 * plan.row_channels;
@@ -156,7 +158,7 @@ void pack_side_by_side(const Plan& plan, const PackedTile<typename Vector::Scala
 
 // Packs tiles [first, last), counted over all groups.
 template <class Vector, class Storage>
-void pack_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
+void pack_tiles(const DirectPlan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
   using Tile = PackedTile<ComputeType<Storage>, Storage>;
   constexpr int64_t most_tiles = 8;  // as many streams as the first-level cache can hold in one set
   const Problem& p = plan.problem;

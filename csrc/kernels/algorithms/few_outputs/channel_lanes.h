@@ -4,6 +4,7 @@
 // padded position names the transposed sample that it copies, or a vector of zeros.
 #pragma once
 
+#include "dot_plan.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
@@ -57,8 +58,8 @@ void transpose_out(const typename Vector::Scalar* from, int lanes, int64_t count
 
 // A task is one sample and one vector of channels.
 template <class Isa, class Storage>
-void run_channel_lanes(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
-                       int slot) {
+void run_channel_lanes(const ChannelLanePlan& plan, const ForwardOperands& operands, int64_t first_task,
+                       int64_t last_task, int slot) {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
   constexpr int width = Vector::width;
@@ -89,8 +90,8 @@ void run_channel_lanes(const Plan& plan, const ForwardOperands& operands, int64_
   }
 
   for (int64_t task = first_task; task < last_task; ++task) {
-    const int64_t sample = task / plan.out_block_count;
-    const int64_t channel = task % plan.out_block_count * width;
+    const int64_t sample = task / plan.vector_count;
+    const int64_t channel = task % plan.vector_count * width;
     const int lanes = p.in_channels - channel < width ? static_cast<int>(p.in_channels - channel) : width;
     if (last > first) {
       transpose_in<Vector>(

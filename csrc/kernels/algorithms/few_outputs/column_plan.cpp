@@ -1,8 +1,11 @@
 #include "column_plan.h"
 
+#include <optional>
+
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -31,14 +34,19 @@ bool has_large_weights(const Problem& p) {
   return p.out_channels * (p.in_channels / p.groups) * p.kernel_size * storage_bytes(p.data_type) >= large_weight_bytes;
 }
 
-bool suits(const Problem& p, int64_t most) {
+// Why a problem of more than `most` outputs, or another that columns do not suit, is declined; null if they suit it.
+const char* reason_to_decline(const Problem& p, int64_t most) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t outputs = outputs_of(p);
-  if (p.algorithm != AlgorithmRequest::automatic && p.algorithm != AlgorithmRequest::direct) return false;
-  if (outputs == 0 || p.input_length == 0 || p.out_channels / p.groups < least_out_channels) return false;
-  if (outputs > most) return false;
-  return (p.kernel_size == 1 || p.weight_strides.tap == 1) &&
-         (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+  if (p.algorithm != AlgorithmRequest::automatic && p.algorithm != AlgorithmRequest::direct) {
+    return "transforms are asked for";
+  }
+  if (outputs == 0 || p.input_length == 0) return "there is no output or no sample";
+  if (p.out_channels / p.groups < least_out_channels) return "a group has too few output channels";
+  if (outputs > most) return "there are too many outputs";
+  const bool in_rows = (p.kernel_size == 1 || p.weight_strides.tap == 1) &&
+                       (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
+  return in_rows ? nullptr : "the weights of an output channel do not lie side by side";
 }
 
 int64_t most_outputs_of_grad_input(const Problem& p) {
@@ -47,16 +55,18 @@ int64_t most_outputs_of_grad_input(const Problem& p) {
   return p.out_channels / p.groups >= many_out_channels ? most_outputs_of_large_weights : most_outputs;
 }
 
+constexpr Declined too_few_columns = {"a task would have less than a vector of columns, or more than fit in the cache"};
+
 // Input channels are divided among tasks, each with at least a vector of columns. Nothing if they are too few, or what
 // a task holds of one vector's too much.
-std::optional<Plan> divided(const Problem& p, const InstructionSet& instruction_set, int slots) {
+std::optional<ColumnPlan> divided(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = instruction_set.vector_bytes / element;
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t fitting = columns_bytes / (outputs_of(p) * p.kernel_size * element);
   const int64_t least = divide_up(width, p.kernel_size);
   if (group_in < least || fitting < least) return std::nullopt;
-  Plan plan{};
+  ColumnPlan plan{};
   plan.problem = p;
   plan.instruction_set = &instruction_set;
   plan.slots = slots_worth(p, std::max(slots, 1));
@@ -66,13 +76,12 @@ std::optional<Plan> divided(const Problem& p, const InstructionSet& instruction_
   plan.task_count = p.groups * plan.channel_block_count;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
   // A vector more: gathering may write it, and a last vector that is not whole has sums of its own.
-  plan.partial_stride = rounded_up(plan.channel_block * p.kernel_size, width) + width;
-  plan.offset_table_at = cache_line_bytes;  // the task counter comes first
+  plan.column_stride = rounded_up(plan.channel_block * p.kernel_size, width) + width;
   return plan;
 }
 
 // Register tiles of `count` rows in all.
-void divide_rows(Plan& plan, int64_t count) {
+void divide_rows(ColumnPlan& plan, int64_t count) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   plan.tile_row_count = divide_up(count, tiles.rows);
   plan.tile_rows = static_cast<int>(divide_up(count, plan.tile_row_count));
@@ -80,39 +89,41 @@ void divide_rows(Plan& plan, int64_t count) {
 
 }  // namespace
 
-std::optional<Plan> decide_grad_input_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
+Answer<ColumnPlan> plan_grad_input_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  if (!suits(p, most_outputs_of_grad_input(p))) return std::nullopt;
+  if (const char* reason = reason_to_decline(p, most_outputs_of_grad_input(p))) return Declined{reason};
   const int64_t span = std::max(positions_read(p), p.input_length + p.padding_left);
-  if (span > span_bytes / element) return std::nullopt;
-  std::optional<Plan> plan = divided(p, instruction_set, slots);
-  if (!plan) return std::nullopt;
-  plan->algorithm = Algorithm::grad_input_columns;
+  if (span > span_bytes / element) return Declined{"an input channel is too long for the first-level cache"};
+  std::optional<ColumnPlan> plan = divided(p, instruction_set, slots);
+  if (!plan) return too_few_columns;
   divide_rows(*plan, outputs_of(p));
   plan->out_block = std::min(streams, p.out_channels / p.groups);
-  plan->column_sums.flag_at = 8;  // behind the task counter
-  plan->column_sums.span = span;
-  plan->slots_at = plan->offset_table_at + aligned_bytes(plan->out_block * 4);
-  plan->slot_partial_at = aligned_bytes(plan->out_block * outputs_of(p) * element);
-  plan->column_sums.slot_span_at =
-      plan->slot_partial_at + aligned_bytes(outputs_of(p) * plan->partial_stride * element);
-  plan->slot_bytes = plan->column_sums.slot_span_at + aligned_bytes(span * element);
-  plan->workspace_bytes = plan->slots_at + static_cast<size_t>(plan->slots) * plan->slot_bytes;
-  return plan;
+  plan->flag_at = 8;  // behind the task counter
+  plan->span = span;
+  Workspace workspace = workspace_with_counter();
+  plan->offset_table_at = workspace.reserve(plan->out_block * 4);
+  Workspace slot;
+  slot.reserve(plan->out_block * outputs_of(p) * element);
+  plan->slot_sums_at = slot.reserve(outputs_of(p) * plan->column_stride * element);
+  plan->slot_span_at = slot.reserve(span * element);
+  lay_out_slots(workspace, slot.end(), *plan);
+  return Planned<ColumnPlan>{*plan, 0};
 }
 
-std::optional<Plan> decide_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
+Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  if (!suits(p, has_large_weights(p) ? most_outputs_of_large_weights : most_outputs)) return std::nullopt;
-  std::optional<Plan> plan = divided(p, instruction_set, slots);
-  if (!plan) return std::nullopt;
-  plan->algorithm = Algorithm::grad_weight_columns;
+  const int64_t most = has_large_weights(p) ? most_outputs_of_large_weights : most_outputs;
+  if (const char* reason = reason_to_decline(p, most)) return Declined{reason};
+  std::optional<ColumnPlan> plan = divided(p, instruction_set, slots);
+  if (!plan) return too_few_columns;
   divide_rows(*plan, p.out_channels / p.groups);
-  plan->slots_at = plan->offset_table_at + aligned_bytes(outputs_of(p) * 4);
-  plan->grad_weight.slot_gradient_at = aligned_bytes(outputs_of(p) * plan->partial_stride * element);
-  plan->slot_bytes = plan->grad_weight.slot_gradient_at + aligned_bytes(outputs_of(p) * largest_tile_rows * element);
-  plan->workspace_bytes = plan->slots_at + static_cast<size_t>(plan->slots) * plan->slot_bytes;
-  return plan;
+  Workspace workspace = workspace_with_counter();
+  plan->offset_table_at = workspace.reserve(outputs_of(p) * 4);
+  Workspace slot;
+  slot.reserve(outputs_of(p) * plan->column_stride * element);
+  plan->slot_gradient_at = slot.reserve(outputs_of(p) * largest_tile_rows * element);
+  lay_out_slots(workspace, slot.end(), *plan);
+  return Planned<ColumnPlan>{*plan, 0};
 }
 
 }  // namespace tapconv::kernels

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "column.h"
+#include "dot_plan.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
@@ -89,7 +90,7 @@ DotFunction<Vector, Storage> dot_tile_of(int columns) {
 
 // A task is one group, `time_block` output positions (counted over all samples) and `out_block` output channels.
 template <class Isa, class Storage>
-void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+void run_dot(const DotPlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
   constexpr int rows = dot_rows(Isa::register_count);
@@ -99,14 +100,14 @@ void run_dot(const Plan& plan, const ForwardOperands& operands, int64_t first_ta
   const int64_t positions = p.batch * p.output_length;
   Scalar* const columns = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.slots_at +
                                                     static_cast<size_t>(slot) * plan.slot_bytes);
-  const int64_t column_stride = plan.partial_stride;
+  const int64_t column_stride = plan.column_stride;
   int64_t gathered = -1;  // which (group, block of positions) the columns hold
   for (int64_t task = first_task; task < last_task; ++task) {
     const int64_t out_block = task % plan.out_block_count;
     const int64_t position_block = task / plan.out_block_count;
-    const int64_t group = position_block / plan.time_block_count;
-    const int64_t first = position_block % plan.time_block_count * plan.time_block;
-    const int64_t count = positions - first < plan.time_block ? positions - first : plan.time_block;
+    const int64_t group = position_block / plan.column_block_count;
+    const int64_t first = position_block % plan.column_block_count * plan.column_block;
+    const int64_t count = positions - first < plan.column_block ? positions - first : plan.column_block;
     const OutputPosition first_position{first / p.output_length, first % p.output_length};
     if (gathered != position_block) {
       gathered = position_block;

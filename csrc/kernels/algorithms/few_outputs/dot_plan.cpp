@@ -1,8 +1,10 @@
 #include "dot_plan.h"
 
+#include "few_outputs_cost.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -35,54 +37,68 @@ constexpr int64_t most_out_channels_of_many_samples = 32;
 constexpr int64_t most_channel_lane_outputs = 64;
 constexpr int64_t most_channel_lane_products = 1000;
 
-Plan short_plan(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-                Algorithm algorithm) {
+template <class Plan>
+Plan begin_plan(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots) {
   Plan plan{};
   plan.problem = p;
   plan.variant = variant;
   plan.instruction_set = &instruction_set;
-  plan.algorithm = algorithm;
   plan.slots = slots_worth(p, std::max(slots, 1));
   return plan;
 }
 
-void lay_out(Plan& plan, int64_t slot_elements, int64_t element) {
-  plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
-  plan.slots_at = cache_line_bytes;  // the task counter comes first
-  plan.slot_bytes = aligned_bytes(slot_elements * element);
-  plan.workspace_bytes = plan.slots_at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
+void lay_out(int64_t slot_bytes, Call& call) {
+  call.slots = static_cast<int>(std::min<int64_t>(call.slots, call.task_count));
+  lay_out_slots(workspace_with_counter(), aligned_bytes(slot_bytes), call);
 }
 
-std::optional<Plan> decide_channel_lanes(const Problem& p, const ForwardVariant& variant,
-                                         const InstructionSet& instruction_set, int slots) {
+bool is_plain(const Problem& problem, const ForwardVariant& variant) {
+  return writes_in_order(problem, variant) && !variant.wide_output;
+}
+
+constexpr Declined no_outputs = {"there is no output"};
+constexpr Declined not_plain = {"it writes sums in order and in the type of the samples only"};
+
+}  // namespace
+
+Answer<ChannelLanePlan> plan_channel_lanes(const Problem& p, const ForwardVariant& variant,
+                                           const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = instruction_set.vector_bytes / element;
-  const bool depthwise = p.groups == p.in_channels && p.groups == p.out_channels;
-  if (!depthwise || p.in_channels < width || p.kernel_size < 1 || p.output_length > most_channel_lane_outputs ||
-      p.output_length * p.kernel_size > most_channel_lane_products || positions_read(p) > most_channel_lane_positions ||
-      p.input_length > positions_read(p) + p.stride) {
-    return std::nullopt;
+  if (has_no_outputs(p)) return no_outputs;
+  if (!is_plain(p, variant)) return not_plain;
+  if (p.groups != p.in_channels || p.groups != p.out_channels) return Declined{"the filters are not depthwise"};
+  if (p.in_channels < width) return Declined{"the channels do not fill a vector"};
+  if (p.kernel_size < 1 || p.output_length > most_channel_lane_outputs ||
+      p.output_length * p.kernel_size > most_channel_lane_products || positions_read(p) > most_channel_lane_positions) {
+    return Declined{"there are too many outputs, taps or samples between them for the pointers it keeps"};
   }
-  Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::channel_lanes);
-  plan.out_block_count = divide_up(p.in_channels, width);
-  plan.task_count = p.batch * plan.out_block_count;
+  if (p.input_length > positions_read(p) + p.stride) return Declined{"most of the input is not read"};
+  auto plan = begin_plan<ChannelLanePlan>(p, variant, instruction_set, slots);
+  plan.vector_count = divide_up(p.in_channels, width);
+  plan.task_count = p.batch * plan.vector_count;
   // Padding may copy from anywhere in the input, zeros from nowhere.
   const bool anywhere = p.padding_mode != PaddingMode::zeros;
   const int64_t samples = anywhere ? p.input_length : std::min(positions_read(p), p.input_length);
   const int64_t vectors = 1 + p.kernel_size + p.output_length + samples;
-  lay_out(plan, vectors * width, element);
-  return plan;
+  lay_out(vectors * width * element, plan);
+  return Planned<ChannelLanePlan>{plan, 0};
 }
 
-std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                               int slots) {
+Answer<DotPlan> plan_dot(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                         int slots) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = instruction_set.vector_bytes / element;
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t length = group_in * p.kernel_size;
-  const bool rows = p.weight_strides.tap == 1 && (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
-  if (!rows || group_out < 2 || length < width) return std::nullopt;
+  if (has_no_outputs(p)) return no_outputs;
+  if (!is_plain(p, variant)) return not_plain;
+  if (p.weight_strides.tap != 1 || (group_in > 1 && p.weight_strides.in_channel != p.kernel_size)) {
+    return Declined{"the weights of an output channel do not lie side by side"};
+  }
+  if (group_out < 2) return Declined{"a group has a single output channel"};
+  if (length < width) return Declined{"the weights of an output channel do not fill a vector"};
   const int64_t column_stride = rounded_up(length, width);
   const int64_t fitting = columns_bytes / (column_stride * element);
   const int64_t positions = p.batch * p.output_length;
@@ -94,37 +110,29 @@ std::optional<Plan> decide_dot(const Problem& p, const ForwardVariant& variant, 
                            p.kernel_size <= most_columns_of_a_sample * p.stride &&
                            group_out <= most_out_channels_of_gathered && group_in >= least_in_channels_of_gathered;
   const int64_t most_outputs = is_gathered ? std::min(most_gathered_outputs, 2 * width) : most_eighths * width / 8;
-  if (p.output_length > most_outputs) return std::nullopt;
+  if (p.output_length > most_outputs) return Declined{"a sample has too many outputs"};
   if (p.batch == 1 && own_type) {
     const int pairs = short_tile_pairs(p.output_length, width);
     const bool is_far = p.out_channels * length * element > far_weight_bytes;
-    if (pairs > 0 && (pairs < largest_short_tile_pairs || is_far)) return std::nullopt;
+    if (pairs > 0 && (pairs < largest_short_tile_pairs || is_far)) return Declined{"short register tiles are faster"};
   }
   const bool is_few =
       own_type && p.output_length <= most_outputs_of_many_samples && group_out <= most_out_channels_of_many_samples;
-  if (p.output_length > 1 && positions > width && !is_gathered && !is_few) return std::nullopt;
+  if (p.output_length > 1 && positions > width && !is_gathered && !is_few) {
+    return Declined{"the outputs of all samples fill more than a vector"};
+  }
 
-  Plan plan = short_plan(p, variant, instruction_set, slots, Algorithm::dot);
-  plan.partial_stride = column_stride;
-  plan.time_block = block;
-  plan.time_block_count = divide_up(positions, block);
-  const int64_t others = p.groups * plan.time_block_count;
+  auto plan = begin_plan<DotPlan>(p, variant, instruction_set, slots);
+  plan.column_stride = column_stride;
+  plan.column_block = block;
+  plan.column_block_count = divide_up(positions, block);
+  const int64_t others = p.groups * plan.column_block_count;
   const int64_t parts = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, others) : 1;
   plan.out_block = rounded_up(divide_up(group_out, parts), dot_rows(instruction_set.register_count));
   plan.out_block_count = divide_up(group_out, plan.out_block);
   plan.task_count = others * plan.out_block_count;
-  lay_out(plan, plan.time_block * plan.partial_stride + width, element);
-  return plan;
-}
-
-}  // namespace
-
-std::optional<Plan> decide_short(const Problem& problem, const ForwardVariant& variant,
-                                 const InstructionSet& instruction_set, int slots) {
-  const bool plain = writes_in_order(problem, variant) && !variant.wide_output;
-  if (!plain || problem.batch == 0 || problem.output_length == 0) return std::nullopt;
-  if (auto plan = decide_channel_lanes(problem, variant, instruction_set, slots)) return plan;
-  return decide_dot(problem, variant, instruction_set, slots);
+  lay_out((plan.column_block * plan.column_stride + width) * element, plan);
+  return Planned<DotPlan>{plan, dot_cost(plan)};
 }
 
 }  // namespace tapconv::kernels

@@ -22,7 +22,7 @@ constexpr double out_lane_call = 8000;
 
 }  // namespace
 
-double out_lane_cost(const Plan& plan) {
+double out_lane_cost(const OutLanePlan& plan) {
   const Problem& p = plan.problem;
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   const int64_t vectors = divide_up(p.out_channels / p.groups, width_of(plan));
@@ -39,7 +39,7 @@ double out_lane_cost(const Plan& plan) {
          static_cast<double>(p.batch - 1) * packed_line(weight_lines) * weight_lines;
 }
 
-double dot_cost(const Plan& plan) {
+double dot_cost(const DotPlan& plan) {
   const Problem& p = plan.problem;
   const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
   const double length = static_cast<double>(p.in_channels / p.groups * p.kernel_size);
@@ -59,7 +59,7 @@ double dot_cost(const Plan& plan) {
   return cost;
 }
 
-double out_lane_cost_with_weights(const Plan& plan) {
+double out_lane_cost_with_weights(const OutLanePlan& plan) {
   const Problem& p = plan.problem;
   const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
   const double weights = static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups) *

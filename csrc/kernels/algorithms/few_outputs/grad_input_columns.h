@@ -13,6 +13,7 @@
 // are not finite, the gradient is left to those.
 #pragma once
 
+#include "column_plan.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/rows.h"
@@ -29,7 +30,7 @@ class GradInputColumns {
   static constexpr int width = Vector::width;
 
  public:
-  GradInputColumns(const Plan& plan, const ForwardOperands& operands, int slot)
+  GradInputColumns(const ColumnPlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         group_in_(plan.problem.in_channels / plan.problem.groups),
@@ -39,8 +40,8 @@ class GradInputColumns {
     char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     samples_ = reinterpret_cast<Scalar*>(own);
-    sums_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
-    span_ = reinterpret_cast<Scalar*>(own + plan.column_sums.slot_span_at);
+    sums_ = reinterpret_cast<Scalar*>(own + plan.slot_sums_at);
+    span_ = reinterpret_cast<Scalar*>(own + plan.slot_span_at);
   }
 
   // Some input channels of one group.
@@ -55,8 +56,8 @@ class GradInputColumns {
     }
     if (columns % width != 0) join_last_columns(columns);
     for (int64_t i = 0; i < outputs_; ++i) {
-      if (!is_ordinary<Vector>(sums_ + i * plan_.partial_stride, columns)) {
-        return raise_flag(static_cast<char*>(operands_.workspace) + plan_.column_sums.flag_at);
+      if (!is_ordinary<Vector>(sums_ + i * plan_.column_stride, columns)) {
+        return raise_flag(static_cast<char*>(operands_.workspace) + plan_.flag_at);
       }
     }
     for (int64_t c = 0; c < channels.size; ++c) write(group * group_in_ + channels.first + c, c);
@@ -84,7 +85,7 @@ class GradInputColumns {
     call.steps = count;
     call.step_distance = p.weight_strides.out_channel;
     call.column_distance = width;
-    call.sums_stride = plan_.partial_stride;
+    call.sums_stride = plan_.column_stride;
     call.accumulate = accumulate;
     const Storage* const weight = static_cast<const Storage*>(operands_.weight) +
                                   out_channel * p.weight_strides.out_channel + in_channel * p.kernel_size;
@@ -104,7 +105,7 @@ class GradInputColumns {
   void join_last_columns(int64_t columns) {
     const int64_t whole = columns / width * width;
     for (int64_t i = 0; i < outputs_; ++i) {
-      Scalar* const to = sums_ + i * plan_.partial_stride + whole;
+      Scalar* const to = sums_ + i * plan_.column_stride + whole;
       const Scalar* const from = to + width - (columns - whole);
       for (int64_t j = 0; j < columns - whole; ++j) to[j] = from[j];
     }
@@ -114,11 +115,11 @@ class GradInputColumns {
   void write(int64_t in_channel, int64_t column) {
     const Problem& p = plan_.problem;
     const ActivationStrides& strides = p.input_strides;
-    const int64_t span = plan_.column_sums.span;
+    const int64_t span = plan_.span;
     for (int64_t n = 0; n < p.batch; ++n) {
       for (int64_t i = 0; i < span; ++i) span_[i] = Scalar(0);
       for (int64_t t = 0; t < p.output_length; ++t) {
-        const Scalar* const from = sums_ + (n * p.output_length + t) * plan_.partial_stride + column * p.kernel_size;
+        const Scalar* const from = sums_ + (n * p.output_length + t) * plan_.column_stride + column * p.kernel_size;
         Scalar* const to = span_ + t * p.stride;
         for (int64_t k = 0; k < p.kernel_size; ++k) to[k * p.dilation] += from[k];
       }
@@ -138,10 +139,10 @@ class GradInputColumns {
       if (source >= 0) samples[source] += samples[position];
     };
     for (int64_t i = -p.padding_left; i < 0; ++i) fold(i);
-    for (int64_t i = p.input_length; i < plan_.column_sums.span - p.padding_left; ++i) fold(i);
+    for (int64_t i = p.input_length; i < plan_.span - p.padding_left; ++i) fold(i);
   }
 
-  const Plan& plan_;
+  const ColumnPlan& plan_;
   const ForwardOperands& operands_;
   const int64_t group_in_;
   const int64_t group_out_;
@@ -154,8 +155,8 @@ class GradInputColumns {
 
 // The operands are those of a forward sum: its input is grad_output, its output grad_input.
 template <class Isa, class Storage>
-void run_grad_input_columns(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
-                            int slot) {
+void run_grad_input_columns(const ColumnPlan& plan, const ForwardOperands& operands, int64_t first_task,
+                            int64_t last_task, int slot) {
   GradInputColumns<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "column.h"
+#include "column_plan.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/tile_grid.h"
 #include "lane_tile.h"
@@ -24,7 +25,7 @@ class GradWeightColumns {
   static constexpr int width = Vector::width;
 
  public:
-  GradWeightColumns(const Plan& plan, const GradWeightOperands& operands, int slot)
+  GradWeightColumns(const ColumnPlan& plan, const GradWeightOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         group_in_(plan.problem.in_channels / plan.problem.groups),
@@ -34,7 +35,7 @@ class GradWeightColumns {
     char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     columns_ = reinterpret_cast<Scalar*>(own);
-    gradients_ = reinterpret_cast<Scalar*>(own + plan.grad_weight.slot_gradient_at);
+    gradients_ = reinterpret_cast<Scalar*>(own + plan.slot_gradient_at);
   }
 
   // Some input channels of one group.
@@ -59,7 +60,7 @@ class GradWeightColumns {
     for (int64_t i = 0; i < outputs_; ++i, position.advance(p.output_length)) {
       const Storage* const input = static_cast<const Storage*>(operands_.input) +
                                    position.sample * p.input_strides.batch + in_channel * p.input_strides.channel;
-      gather_column<Vector>(p, input, channels, position.time, columns_ + i * plan_.partial_stride);
+      gather_column<Vector>(p, input, channels, position.time, columns_ + i * plan_.column_stride);
     }
   }
 
@@ -89,7 +90,7 @@ class GradWeightColumns {
     call.rows = gradients_;
     call.offsets = offsets_;
     call.steps = outputs_;
-    call.step_distance = plan_.partial_stride;
+    call.step_distance = plan_.column_stride;
     call.column_distance = width;
     call.sums_stride = p.weight_strides.out_channel;
     call.accumulate = false;
@@ -105,7 +106,7 @@ class GradWeightColumns {
     });
   }
 
-  const Plan& plan_;
+  const ColumnPlan& plan_;
   const GradWeightOperands& operands_;
   const int64_t group_in_;
   const int64_t group_out_;
@@ -116,7 +117,7 @@ class GradWeightColumns {
 };
 
 template <class Isa, class Storage>
-void run_grad_weight_columns(const Plan& plan, const GradWeightOperands& operands, int64_t first_task,
+void run_grad_weight_columns(const ColumnPlan& plan, const GradWeightOperands& operands, int64_t first_task,
                              int64_t last_task, int slot) {
   GradWeightColumns<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);

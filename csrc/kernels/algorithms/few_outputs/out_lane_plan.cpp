@@ -1,9 +1,11 @@
 #include "out_lane_plan.h"
 
+#include "few_outputs_cost.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/forward_variant.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -25,28 +27,27 @@ int64_t out_lane_weight_bytes(const Problem& p, const InstructionSet& instructio
          compute_bytes(p.data_type);
 }
 
-std::optional<Plan> decide_out_lanes(const Problem& p, const InstructionSet& instruction_set, int slots) {
+Answer<OutLanePlan> plan_out_lanes(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = width_of(p, instruction_set);
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t group_in = p.in_channels / p.groups;
-  if (p.batch == 0 || p.output_length == 0 || p.output_length > most_outputs) return std::nullopt;
-  if (group_in == 0 || p.kernel_size == 0 || group_out < width) return std::nullopt;
+  if (has_no_outputs(p) || group_in == 0 || p.kernel_size == 0) return Declined{"there is nothing to sum"};
+  if (p.output_length > most_outputs) return Declined{"a sample has too many outputs"};
+  if (group_out < width) return Declined{"the output channels of a group do not fill a vector"};
   const RegisterTiles& tiles = register_tiles(instruction_set.register_count);
-  Plan plan{};
+  OutLanePlan plan{};
   plan.problem = p;
   plan.variant = plain_variant(p);
   plan.instruction_set = &instruction_set;
-  plan.algorithm = Algorithm::out_lanes;
-  plan.packed_ahead = true;
-  plan.row_channels = 1;
   plan.slots = slots_worth(p, std::max(slots, 1));
   plan.rows = choose_segments(p, p.output_length + width);
   // Checked before it is used: a dilation may be as long as the input.
-  if (span_of(plan.rows) > most_row_bytes / element) return std::nullopt;
+  constexpr Declined row_too_long = {"a row would not fit in the first-level cache"};
+  if (span_of(plan.rows) > most_row_bytes / element) return row_too_long;
   choose_row_length(plan.rows, p.output_length, width, element);
   const int64_t row_bytes = plan.rows.row_length * element;
-  if (row_bytes > most_row_bytes) return std::nullopt;
+  if (row_bytes > most_row_bytes) return row_too_long;
   plan.channel_block = even_block(group_in, std::clamp<int64_t>(l1_rows_bytes / row_bytes, 1, group_in));
   plan.channel_block_count = divide_up(group_in, plan.channel_block);
   plan.tile_row_count = divide_up(p.output_length, tiles.rows);
@@ -62,15 +63,13 @@ std::optional<Plan> decide_out_lanes(const Problem& p, const InstructionSet& ins
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 
   plan.partial_stride = plan.out_block * width + cache_line_bytes / element;
-  size_t at = cache_line_bytes;  // the task counter comes first
-  plan.offset_table_at = at;
-  at += aligned_bytes(plan.channel_block * p.kernel_size * 4);
-  plan.slots_at = at;
-  plan.slot_partial_at = aligned_bytes(plan.channel_block * row_bytes);
-  plan.slot_bytes =
-      plan.slot_partial_at + aligned_bytes(p.output_length * plan.partial_stride * element) + cache_line_bytes;
-  plan.workspace_bytes = at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
-  return plan;
+  Workspace workspace = workspace_with_counter();
+  plan.offset_table_at = workspace.reserve(plan.channel_block * p.kernel_size * 4);
+  Workspace slot;
+  slot.reserve(plan.channel_block * row_bytes);
+  plan.slot_partial_at = slot.reserve(p.output_length * plan.partial_stride * element);
+  lay_out_slots(workspace, slot.end() + cache_line_bytes, plan);
+  return Planned<OutLanePlan>{plan, out_lane_cost(plan)};
 }
 
 }  // namespace tapconv::kernels

@@ -9,13 +9,14 @@
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/rows.h"
 #include "lane_tile.h"
+#include "out_lane_plan.h"
 
 namespace tapconv::kernels {
 namespace {
 
 // Packs vector number `index` of output channels, counted over all groups.
 template <class Isa, class Storage>
-void pack_out_lane_vector(const Plan& plan, const ForwardOperands& operands, int64_t index) {
+void pack_out_lane_vector(const OutLanePlan& plan, const ForwardOperands& operands, int64_t index) {
   using Scalar = ComputeType<Storage>;
   constexpr int width = Isa::template VectorOf<Scalar>::type::width;
   const Problem& p = plan.problem;
@@ -46,7 +47,7 @@ class OutLaneRunner {
   static constexpr int steps_ahead = 24;
 
  public:
-  OutLaneRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+  OutLaneRunner(const OutLanePlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
@@ -135,7 +136,7 @@ class OutLaneRunner {
     }
   }
 
-  const Plan& plan_;
+  const OutLanePlan& plan_;
   const ForwardOperands& operands_;
   const int64_t group_out_;
   const int64_t group_in_;
@@ -146,7 +147,8 @@ class OutLaneRunner {
 };
 
 template <class Isa, class Storage>
-void run_out_lanes(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task, int slot) {
+void run_out_lanes(const OutLanePlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
+                   int slot) {
   OutLaneRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }

@@ -4,6 +4,7 @@
 // the sums of all its (channel, tap, output channel) triples stay in L2 from the first block to the last.
 #pragma once
 
+#include "grad_weight_plan.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
 #include "kernels/core/kernel_table.h"
@@ -24,7 +25,7 @@ class GradWeightRunner {
   static constexpr GradWeightTiles tiles = grad_weight_tiles(Isa::register_count);
 
  public:
-  GradWeightRunner(const Plan& plan, const GradWeightOperands& operands, int slot)
+  GradWeightRunner(const GradWeightPlan& plan, const GradWeightOperands& operands, int slot)
       : plan_(plan), blocks_(plan.grad_weight), p_(plan.problem), operands_(operands) {
     char* const workspace = static_cast<char*>(operands.workspace);
     char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
@@ -151,7 +152,7 @@ class GradWeightRunner {
     for (; t < count; ++t) to[t] = widen(from[t * distance]);
   }
 
-  const Plan& plan_;
+  const GradWeightPlan& plan_;
   const GradWeightBlocks& blocks_;
   const Problem& p_;
   const GradWeightOperands& operands_;
@@ -168,8 +169,8 @@ class GradWeightRunner {
 };
 
 template <class Isa, class Storage>
-void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, int64_t first_task, int64_t last_task,
-                     int slot) {
+void run_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& operands, int64_t first_task,
+                     int64_t last_task, int slot) {
   GradWeightRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }

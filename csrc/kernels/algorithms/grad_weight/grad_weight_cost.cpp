@@ -1,5 +1,6 @@
 #include "grad_weight_cost.h"
 
+#include "grad_weight_plan.h"
 #include "kernels/core/cost.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
@@ -23,16 +24,25 @@ double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const Instruction
          tile_time(most_pairs, columns);
 }
 
-double grad_weight_direct_cost(const Problem& p, const InstructionSet& instruction_set) {
+namespace {
+
+double channel_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t pairs = p.in_channels / p.groups * p.kernel_size;
   return 1.1 * static_cast<double>(p.batch * p.output_length) * static_cast<double>(p.groups) *
          grad_weight_sweep_cost(p, pairs, instruction_set);
 }
 
-double grad_weight_time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
+double time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t vectors = divide_up(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
   return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
          static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
+}
+
+}  // namespace
+
+double grad_weight_cost(const Problem& p, const InstructionSet& instruction_set) {
+  return has_channel_lanes(p, instruction_set) ? channel_lane_cost(p, instruction_set)
+                                               : time_lane_cost(p, instruction_set);
 }
 
 }  // namespace tapconv::kernels

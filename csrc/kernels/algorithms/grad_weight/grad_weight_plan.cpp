@@ -22,7 +22,7 @@ constexpr double least_operations_per_part = 2e6;
 constexpr int64_t most_parts_bytes = 2 * 1024 * 1024;
 
 // As many parts of the sums over samples and times as keep threads busy.
-int64_t parts_of(const Plan& plan) {
+int64_t parts_of(const GradWeightPlan& plan) {
   const Problem& p = plan.problem;
   const GradWeightBlocks& blocks = plan.grad_weight;
   const int64_t element = compute_bytes(p.data_type);
@@ -37,7 +37,7 @@ int64_t parts_of(const Plan& plan) {
 }
 
 // Each block of output channels is `others` tasks for each group: as many blocks as let all slots end together.
-void even_out_blocks(Plan& plan, int64_t others, int64_t unit) {
+void even_out_blocks(GradWeightPlan& plan, int64_t others, int64_t unit) {
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
   const int64_t tasks_per_block = others * plan.problem.groups;
   const int64_t whole = plan.slots / std::gcd<int64_t>(tasks_per_block, plan.slots);
@@ -45,27 +45,21 @@ void even_out_blocks(Plan& plan, int64_t others, int64_t unit) {
   plan.out_block = std::min(rounded_up(divide_up(group_out, blocks), unit), plan.out_block);
 }
 
-class Decision {
+class GradWeightPlanner {
  public:
-  Decision(const Problem& problem, const InstructionSet& instruction_set, int slots)
+  GradWeightPlanner(const Problem& problem, const InstructionSet& instruction_set, int slots)
       : p_(problem),
         tiles_(grad_weight_tiles(instruction_set.register_count)),
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         group_out_(problem.out_channels / problem.groups),
         group_in_(problem.in_channels / problem.groups) {
-    plan_ = Plan{};
     plan_.problem = problem;
     plan_.instruction_set = &instruction_set;
-    plan_.algorithm = Algorithm::grad_weight;
     plan_.slots = slots_worth(problem, std::max(slots, 1));
   }
 
-  Plan decide() {
-    if (has_no_weights(p_)) {
-      plan_.algorithm = Algorithm::empty;
-      return plan_;
-    }
+  GradWeightPlan plan() {
     blocks_.channel_lanes = has_channel_lanes(p_, *plan_.instruction_set);
     choose_task();
     choose_time_block();
@@ -107,25 +101,20 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    size_t at = cache_line_bytes;  // the task counter comes first
-    plan_.offset_table_at = at;
-    at += aligned_bytes(plan_.channel_block * p_.kernel_size * 4);
-    reserve_grad_weight_parts(plan_, at);
-    plan_.slots_at = at;
-    size_t within = aligned_bytes(plan_.channel_block * plan_.rows.row_length * element_);
-    blocks_.slot_gradient_at = within;
+    Workspace workspace = workspace_with_counter();
+    plan_.offset_table_at = workspace.reserve(plan_.channel_block * p_.kernel_size * 4);
+    reserve_grad_weight_parts(plan_, workspace);
+    Workspace slot;
+    slot.reserve(plan_.channel_block * plan_.rows.row_length * element_);
     const int64_t gradient = blocks_.channel_lanes
                                  ? rounded_up(blocks_.gradient_block, width_) * tiles_.columns * width_
                                  : plan_.out_block * rounded_up(plan_.time_block, width_);
-    within += aligned_bytes(gradient * element_);
-    blocks_.slot_sums_at = within;
+    blocks_.slot_gradient_at = slot.reserve(gradient * element_);
     // One vector more than the sums, which are zeroed in whole vectors.
     const int64_t sums = plan_.channel_block * p_.kernel_size * blocks_.out_lanes;
-    within += aligned_bytes(sums * sum_bytes()) + cache_line_bytes;
-    blocks_.slot_bias_at = within;
-    within += aligned_bytes(rounded_up(plan_.out_block, width_) * width_ * element_);
-    plan_.slot_bytes = within;
-    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+    blocks_.slot_sums_at = slot.reserve(sums * sum_bytes() + cache_line_bytes);
+    blocks_.slot_bias_at = slot.reserve(rounded_up(plan_.out_block, width_) * width_ * element_);
+    lay_out_slots(workspace, slot.end(), plan_);
   }
 
   const Problem& p_;
@@ -134,7 +123,7 @@ class Decision {
   const int64_t width_;
   const int64_t group_out_;
   const int64_t group_in_;
-  Plan plan_;
+  GradWeightPlan plan_{};
   GradWeightBlocks& blocks_ = plan_.grad_weight;
 };
 
@@ -150,7 +139,7 @@ bool has_channel_lanes(const Problem& p, const InstructionSet& instruction_set) 
   return 2 * group_out >= rounded_up(group_out, width);
 }
 
-void divide_grad_weight(Plan& plan) {
+void divide_grad_weight(GradWeightPlan& plan) {
   const Problem& p = plan.problem;
   GradWeightBlocks& blocks = plan.grad_weight;
   const int64_t group_out = p.out_channels / p.groups;
@@ -172,21 +161,17 @@ void divide_grad_weight(Plan& plan) {
   blocks.out_lanes = rounded_up(plan.out_block, unit);
 }
 
-void reserve_grad_weight_parts(Plan& plan, size_t& at) {
+void reserve_grad_weight_parts(GradWeightPlan& plan, Workspace& workspace) {
   const Problem& p = plan.problem;
   GradWeightBlocks& blocks = plan.grad_weight;
   const int64_t element = compute_bytes(p.data_type);
-  const int64_t group_in = p.in_channels / p.groups;
-  blocks.parts_at = at;
-  if (blocks.parts > 1) {
-    at += aligned_bytes(blocks.parts * p.out_channels * group_in * p.kernel_size * element);
-  }
-  blocks.bias_parts_at = at;
-  if (blocks.parts > 1) at += aligned_bytes(blocks.parts * p.out_channels * element);
+  const int64_t parts = blocks.parts > 1 ? blocks.parts : 0;
+  blocks.parts_at = workspace.reserve(parts * p.out_channels * (p.in_channels / p.groups) * p.kernel_size * element);
+  blocks.bias_parts_at = workspace.reserve(parts * p.out_channels * element);
 }
 
-Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots) {
-  return Decision(problem, instruction_set, slots).decide();
+GradWeightPlan plan_direct_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  return GradWeightPlanner(problem, instruction_set, slots).plan();
 }
 
 }  // namespace tapconv::kernels

@@ -1,16 +1,35 @@
 // Plans of the weight gradient.
 #pragma once
 
-#include <cstddef>
-
-#include "kernels/plan.h"
+#include "kernels/core/row_plan.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 
-struct InstructionSet;
+// How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
+// group, for one part of the (sample, time block) sequence.
+struct GradWeightBlocks {
+  bool channel_lanes;      // lanes are output channels; else they are times
+  int64_t parts;           // of the sums over samples and times; depends on the problem alone
+  int64_t steps;           // (sample, time block) pairs, divided evenly among the parts
+  int64_t gradient_block;  // outputs whose gradient is transposed at a time (channel lanes)
+  int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
+  size_t slot_gradient_at;
+  size_t slot_sums_at;
+  size_t slot_repaired_at;  // products that were not transformed (grad_weight_tile_repair.h), like the sums
+  size_t slot_left_out_at;  // and for each tile of a block, a byte for each segment of each channel
+  size_t slot_bias_at;      // one sum of grad_output for each output channel of a task, in a vector of lanes each
+  size_t parts_at;          // [part][out_channel][in_channel][tap], in the compute type
+  size_t bias_parts_at;     // [part][out_channel]
+};
+
+// out_block counts output channels.
+struct GradWeightPlan : RowPlan {
+  GradWeightBlocks grad_weight;
+};
 
 // The sums of outputs and inputs themselves, without transforms.
-Plan decide_grad_weight_without_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots);
+GradWeightPlan plan_direct_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
 // What plans with transforms share with it.
 
@@ -21,9 +40,9 @@ bool has_no_weights(const Problem& problem);
 bool has_channel_lanes(const Problem& problem, const InstructionSet& instruction_set);
 
 // Chooses the number of parts, and divides the work, whose blocks of channels were chosen, among the plan's slots.
-void divide_grad_weight(Plan& plan);
+void divide_grad_weight(GradWeightPlan& plan);
 
-// Makes room for the parts' sums behind `at` bytes of the workspace.
-void reserve_grad_weight_parts(Plan& plan, size_t& at);
+// Makes room for the parts' sums.
+void reserve_grad_weight_parts(GradWeightPlan& plan, Workspace& workspace);
 
 }  // namespace tapconv::kernels

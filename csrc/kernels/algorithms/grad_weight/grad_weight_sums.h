@@ -2,6 +2,7 @@
 // grad_output, and the way from finished sums to grad_weight and grad_bias.
 #pragma once
 
+#include "grad_weight_plan.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/storage.h"
 #include "kernels/core/tile_grid.h"
@@ -24,7 +25,7 @@ struct GradWeightTask {
   Part steps;
   bool with_bias;  // one task for each output channel also sums the gradient itself
 
-  GradWeightTask(const Plan& plan, int64_t task, bool bias_wanted) {
+  GradWeightTask(const GradWeightPlan& plan, int64_t task, bool bias_wanted) {
     const Problem& p = plan.problem;
     const int64_t group_in = p.in_channels / p.groups;
     const int64_t group_out = p.out_channels / p.groups;
@@ -140,7 +141,7 @@ void write_rows(const typename Vector::Scalar* sums, int64_t sums_stride, int64_
 
 // Finished sums [pair][out_channel] of a task go to grad_weight or, where the steps are split, to their part.
 template <class Vector, class Storage>
-void write_grad_weight(const Plan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
+void write_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
                        const typename Vector::Scalar* sums, int64_t sums_stride) {
   const Problem& p = plan.problem;
   if (plan.grad_weight.parts > 1) {
@@ -167,7 +168,7 @@ void write_grad_weight(const Plan& plan, const GradWeightOperands& operands, con
 }
 
 template <class Storage>
-void write_grad_bias(const Plan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
+void write_grad_bias(const GradWeightPlan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
                      const ComputeType<Storage>* bias) {
   if (plan.grad_weight.parts > 1) {
     auto* const parts = reinterpret_cast<ComputeType<Storage>*>(static_cast<char*>(operands.workspace) +
@@ -182,7 +183,8 @@ void write_grad_bias(const Plan& plan, const GradWeightOperands& operands, const
 }
 
 template <class Storage>
-void add_grad_weight_parts(const Plan& plan, const GradWeightOperands& operands, int64_t first, int64_t last) {
+void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands& operands, int64_t first,
+                           int64_t last) {
   using Scalar = ComputeType<Storage>;
   const Problem& p = plan.problem;
   const WeightStrides& strides = p.weight_strides;

@@ -18,7 +18,7 @@ constexpr double matrix_weight = 1;
 
 }  // namespace
 
-double matrix_cost(const Plan& plan) {
+double matrix_cost(const DirectPlan& plan) {
   constexpr double tile = 16;
   constexpr double least_rows = 8;  // fewer output channels take no less
   const Problem& p = plan.problem;

@@ -5,6 +5,7 @@
 
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
+#include "kernels/core/workspace.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -64,18 +65,16 @@ double least_row_bytes(const Problem& p) {
   return static_cast<double>(steps.rows) * of_a_row * static_cast<double>(pair_bytes);
 }
 
-class Decision {
+class MatrixPlanner {
  public:
-  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           bool packed_ahead, bool folded)
+  MatrixPlanner(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+                bool packed_ahead, bool folded)
       : p_(problem),
         batch_(folded ? 1 : problem.batch),
         length_(folded ? problem.batch * problem.output_length : problem.output_length) {
-    plan_ = Plan{};
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
-    plan_.algorithm = Algorithm::tap;
     plan_.slots = std::max(slots, 1);
     plan_.packed_ahead = packed_ahead;
     plan_.pack_weight = true;
@@ -83,11 +82,8 @@ class Decision {
     plan_.row_channels = 1;
   }
 
-  Plan decide() {
-    if (p_.batch == 0 || p_.out_channels == 0 || p_.output_length == 0) {
-      plan_.algorithm = Algorithm::empty;
-      return plan_;
-    }
+  DirectPlan plan() {
+    if (has_no_outputs(p_)) return plan_;
     const int64_t group_out = p_.out_channels / p_.groups;
     plan_.tile_row_count = divide_up(group_out, tile_size);
     plan_.tile_rows = static_cast<int>(divide_up(group_out, plan_.tile_row_count));
@@ -160,29 +156,23 @@ class Decision {
   }
 
   void lay_out_workspace() {
-    size_t at = cache_line_bytes;  // the task counter comes first
-    plan_.offset_table_at = at;
-    at += aligned_bytes(plan_.matrix.steps * 4);
-    plan_.bias_at = at;
-    at += aligned_bytes(p_.groups * plan_.tile_row_count * plan_.tile_rows * tile_size * 4);
-    plan_.packed_weight_at = at;
-    if (!plan_.packed_ahead) at += aligned_bytes(matrix_weight_bytes(p_));
-    plan_.slots_at = at;
-    size_t within = aligned_bytes(plan_.matrix.rows * plan_.matrix.row_distance * pair_bytes);
-    plan_.matrix.slot_samples_at = within;
+    Workspace workspace = workspace_with_counter();
+    plan_.offset_table_at = workspace.reserve(plan_.matrix.steps * 4);
+    plan_.bias_at = workspace.reserve(p_.groups * plan_.tile_row_count * plan_.tile_rows * tile_size * 4);
+    plan_.packed_weight_at = workspace.reserve(plan_.packed_ahead ? 0 : matrix_weight_bytes(p_));
+    Workspace slot;
+    slot.reserve(plan_.matrix.rows * plan_.matrix.row_distance * pair_bytes);
     // Rows of two channels, and what the last pair of half a one reads.
-    within += aligned_bytes((2 * plan_.rows.row_length + plan_.rows.segment_length) * 2);
-    plan_.slot_partial_at = within;
+    plan_.matrix.slot_samples_at = slot.reserve((2 * plan_.rows.row_length + plan_.rows.segment_length) * 2);
     plan_.partial_stride = rounded_up(plan_.time_block, tile_size) + cache_line_bytes / 4;
-    within += aligned_bytes(2 * plan_.tile_rows * plan_.partial_stride * 4);
-    plan_.slot_bytes = within + cache_line_bytes;
-    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+    plan_.slot_partial_at = slot.reserve(2 * plan_.tile_rows * plan_.partial_stride * 4);
+    lay_out_slots(workspace, slot.end() + cache_line_bytes, plan_);
   }
 
   const Problem& p_;
   const int64_t batch_;
   const int64_t length_;  // outputs of a row
-  Plan plan_;
+  DirectPlan plan_{};
 };
 
 }  // namespace
@@ -197,9 +187,21 @@ int64_t matrix_weight_bytes(const Problem& p) {
   return p.groups * divide_up(p.out_channels / p.groups, tile_size) * cut_into_steps(p).steps * tile_bytes;
 }
 
-Plan decide_matrix(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots, bool packed_ahead, bool folded) {
-  return Decision(problem, variant, instruction_set, slots, packed_ahead, folded).decide();
+DirectPlan plan_matrices(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                         int slots, bool packed_ahead, bool folded) {
+  return MatrixPlanner(problem, variant, instruction_set, slots, packed_ahead, folded).plan();
+}
+
+void fill_step_offsets(const DirectPlan& plan, int32_t* table) {
+  const MatrixSteps& matrix = plan.matrix;
+  const RowLayout& rows = plan.rows;
+  for (int64_t step = 0; step < matrix.steps; ++step) {
+    const int64_t tap = matrix.rows_of_taps ? 0 : step % plan.problem.kernel_size;
+    const int64_t first_row = (matrix.rows_of_taps ? step : step / plan.problem.kernel_size) * matrix.depth;
+    const int64_t within =
+        tap % rows.segment_count * rows.segment_length + tap / rows.segment_count * rows.tap_distance;
+    table[step] = static_cast<int32_t>(first_row * matrix.row_distance + within);
+  }
 }
 
 }  // namespace tapconv::kernels

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/plan.h"
+#include "kernels/core/direct_sum.h"
 
 namespace tapconv::kernels {
 
@@ -14,8 +14,11 @@ bool sums_by_matrices(const Problem& problem, const InstructionSet& instruction_
 // Bytes of the packed weight, for such a problem; the same for any input.
 int64_t matrix_weight_bytes(const Problem& problem);
 
-// Arguments as of decide_direct; `folded` as Plan::folded.
-Plan decide_matrix(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                   int slots, bool packed_ahead, bool folded);
+// Arguments as of plan_direct; `folded` as RowPlan::folded.
+DirectPlan plan_matrices(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                         int slots, bool packed_ahead, bool folded);
+
+// Writes where the first row of each step begins, in pairs: the offset table of such a plan.
+void fill_step_offsets(const DirectPlan& plan, int32_t* table);
 
 }  // namespace tapconv::kernels

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/plan.h"
+#include "kernels/core/direct_sum.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
 
@@ -15,7 +15,7 @@ namespace {
 template <class HalfWords>
 class MatrixRows {
  public:
-  MatrixRows(const Plan& plan, uint32_t* rows, BFloat16* samples)
+  MatrixRows(const DirectPlan& plan, uint32_t* rows, BFloat16* samples)
       : plan_(plan),
         steps_(plan.matrix),
         group_in_(plan.problem.in_channels / plan.problem.groups),
@@ -130,7 +130,7 @@ class MatrixRows {
     return to;
   }
 
-  const Plan& plan_;
+  const DirectPlan& plan_;
   const MatrixSteps& steps_;
   const int64_t group_in_;
   uint32_t* rows_;     // [pair][time]

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/rows/write_output.h"
@@ -18,7 +19,7 @@ namespace tapconv::kernels {
 namespace {
 
 // A vector of equal numbers for each output channel, as a tile of sums begins.
-inline void prepare_matrix_bias(const Plan& plan, const ForwardOperands& operands) {
+inline void prepare_matrix_bias(const DirectPlan& plan, const ForwardOperands& operands) {
   const BFloat16* const from = static_cast<const BFloat16*>(operands.bias);
   float* to = reinterpret_cast<float*>(static_cast<char*>(operands.workspace) + plan.bias_at);
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
@@ -37,7 +38,7 @@ class MatrixRunner {
   using Vector = typename Isa::template VectorOf<float>::type;
 
  public:
-  MatrixRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+  MatrixRunner(const DirectPlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         steps_(plan.matrix),
         operands_(operands),
@@ -107,7 +108,7 @@ class MatrixRunner {
     }
   }
 
-  const Plan& plan_;
+  const DirectPlan& plan_;
   const MatrixSteps& steps_;
   const ForwardOperands& operands_;
   const int64_t group_out_;
@@ -120,14 +121,14 @@ class MatrixRunner {
 };
 
 template <class Isa, class Matrix>
-void run_matrix_tasks(const Plan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
+void run_matrix_tasks(const DirectPlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
                       int slot) {
   MatrixRunner<Isa, Matrix> runner(plan, operands, slot);
   for (int64_t task = first_task; task < last_task; ++task) runner.run(task);
 }
 
 template <class Isa, class Matrix>
-constexpr ForwardKernels matrix_kernels() {
+constexpr DirectKernels matrix_kernels() {
   return {&prepare_matrix_bias, &pack_matrix_tiles<typename Matrix::HalfWords>, &run_matrix_tasks<Isa, Matrix>};
 }
 

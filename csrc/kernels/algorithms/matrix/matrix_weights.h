@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/core/direct_sum.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
@@ -15,7 +16,7 @@ namespace {
 // One output tile of one group: where its weights are, and where they go.
 class MatrixWeights {
  public:
-  MatrixWeights(const Plan& plan, const ForwardOperands& operands, int64_t tile)
+  MatrixWeights(const DirectPlan& plan, const ForwardOperands& operands, int64_t tile)
       : p_(plan.problem),
         variant_(plan.variant),
         group_in_(p_.in_channels / p_.groups),
@@ -192,7 +193,7 @@ class MatrixWeights {
 
 // Packs tiles [first, last), counted over all groups.
 template <class HalfWords>
-void pack_matrix_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
+void pack_matrix_tiles(const DirectPlan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; ++tile) {
     const MatrixWeights weights(plan, operands, tile);
     if (plan.matrix.rows_of_taps) {

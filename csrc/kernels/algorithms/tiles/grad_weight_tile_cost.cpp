@@ -18,7 +18,7 @@ double transform_cost(const TileTransformShape& shape) {
 
 }  // namespace
 
-double grad_weight_tile_cost(const Problem& p, const Plan& plan, const InstructionSet& instruction_set) {
+double grad_weight_tile_cost(const Problem& p, const GradWeightTilePlan& plan, const InstructionSet& instruction_set) {
   const TileBlocks& tiles = plan.tiles;
   const TileTransformShape& shape = shape_of(tiles.transform);
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);

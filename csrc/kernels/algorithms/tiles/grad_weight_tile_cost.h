@@ -1,11 +1,12 @@
 // What weight gradients by tiles cost (core/cost.h).
 #pragma once
 
-#include "kernels/plan.h"
+#include "grad_weight_tile_plan.h"
 
 namespace tapconv::kernels {
 
 // Of the plan, the tiles and the blocks of channels count.
-double grad_weight_tile_cost(const Problem& problem, const Plan& plan, const InstructionSet& instruction_set);
+double grad_weight_tile_cost(const Problem& problem, const GradWeightTilePlan& plan,
+                             const InstructionSet& instruction_set);
 
 }  // namespace tapconv::kernels

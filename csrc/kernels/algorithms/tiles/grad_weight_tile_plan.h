@@ -1,23 +1,19 @@
 // Plans of the weight gradient by tiles (grad_weight_tiles.h), and what they cost.
 #pragma once
 
-#include <optional>
-
-#include "kernels/plan.h"
+#include "kernels/algorithms/grad_weight/grad_weight_plan.h"
+#include "kernels/core/answer.h"
+#include "tile_blocks.h"
 
 namespace tapconv::kernels {
 
-struct GradWeightTileChoice {
-  Plan plan;    // without parts, slots and workspace
-  double cost;  // see core/cost.h
+struct GradWeightTilePlan : GradWeightPlan {
+  TileBlocks tiles;
+  GradWeightPlan fallback;  // for numbers that must not be transformed, with a workspace at tiles.fallback_at
 };
 
-// The cheapest of all transforms and blocks, or nothing if tiles do not suit the problem.
-std::optional<GradWeightTileChoice> decide_grad_weight_tiles(const Problem& problem,
-                                                             const InstructionSet& instruction_set);
-
-// The whole plan of such a choice.
-Plan plan_grad_weight_tiles(const Problem& problem, const InstructionSet& instruction_set, int slots,
-                            const GradWeightTileChoice& choice);
+// The cheapest of all transforms that the problem's request allows, and of all blocks.
+Answer<GradWeightTilePlan> plan_grad_weight_tiles(const Problem& problem, const InstructionSet& instruction_set,
+                                                  int slots);
 
 }  // namespace tapconv::kernels

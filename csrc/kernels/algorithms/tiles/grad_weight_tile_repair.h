@@ -4,6 +4,7 @@
 // four taps are kept at a time: each gradient is loaded once for four multiply-adds, whose samples are broadcast.
 #pragma once
 
+#include "grad_weight_tile_plan.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/core/kernel_table.h"
 #include "kernels/rows/rows.h"
@@ -21,7 +22,7 @@ class GradWeightTileRepair {
   static constexpr int taps_together = 4;
 
  public:
-  GradWeightTileRepair(const Plan& plan, char* slot)
+  GradWeightTileRepair(const GradWeightTilePlan& plan, char* slot)
       : plan_(plan),
         cut_(plan.tiles),
         p_(plan.problem),
@@ -151,7 +152,7 @@ class GradWeightTileRepair {
     }
   }
 
-  const Plan& plan_;
+  const GradWeightTilePlan& plan_;
   const TileBlocks& cut_;
   const Problem& p_;
   const int size_;

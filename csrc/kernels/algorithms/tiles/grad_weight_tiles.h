@@ -7,6 +7,7 @@
 // and gradients fit L1 together; the next product follows in memory.
 #pragma once
 
+#include "grad_weight_tile_plan.h"
 #include "grad_weight_tile_repair.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/algorithms/grad_weight/grad_weight_tile.h"
@@ -30,7 +31,7 @@ class GradWeightTileRunner {
   static constexpr GradWeightTiles tiles = grad_weight_tiles(Isa::register_count);
 
  public:
-  GradWeightTileRunner(const Plan& plan, const GradWeightOperands& operands, int slot)
+  GradWeightTileRunner(const GradWeightTilePlan& plan, const GradWeightOperands& operands, int slot)
       : plan_(plan),
         blocks_(plan.grad_weight),
         cut_(plan.tiles),
@@ -61,7 +62,7 @@ class GradWeightTileRunner {
     repair_.begin_task();
     if (task.with_bias) zero_sums<Vector>(bias_, blocks_.out_lanes);
     for (int64_t block = task.steps.first; block < task.steps.first + task.steps.size; ++block) {
-      lanes_.locate(plan_, block, width);
+      lanes_.locate(plan_, plan_.tiles, block, width);
       transform_inputs(task);
       transform_gradients(task);
       multiply(channels, task.outs);
@@ -74,7 +75,7 @@ class GradWeightTileRunner {
   }
 
  private:
-  static char* slot_memory(const Plan& plan, const GradWeightOperands& operands, int slot) {
+  static char* slot_memory(const GradWeightTilePlan& plan, const GradWeightOperands& operands, int slot) {
     return static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
   }
 
@@ -179,7 +180,7 @@ class GradWeightTileRunner {
     }
   }
 
-  const Plan& plan_;
+  const GradWeightTilePlan& plan_;
   const GradWeightBlocks& blocks_;
   const TileBlocks& cut_;
   const Problem& p_;
@@ -201,8 +202,8 @@ class GradWeightTileRunner {
 };
 
 template <class Isa, class Storage>
-void run_grad_weight_tiles(const Plan& plan, const GradWeightOperands& operands, int64_t first, int64_t last,
-                           int slot) {
+void run_grad_weight_tiles(const GradWeightTilePlan& plan, const GradWeightOperands& operands, int64_t first,
+                           int64_t last, int slot) {
   GradWeightTileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first; task < last; ++task) runner.run(task);
 }

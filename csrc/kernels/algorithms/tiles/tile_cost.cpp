@@ -11,18 +11,18 @@ namespace tapconv::kernels {
 namespace {
 
 // The same of tiles that are multiplied with filters in the lanes: register tiles of a panel over a block of tiles.
-int64_t tile_groups(const Plan& plan) {
+int64_t tile_groups(const TilePlan& plan) {
   return divide_up(divide_up(plan.tiles.tile_count, plan.tiles.block_count),
                    register_tiles(plan.instruction_set->register_count).rows);
 }
-double panel_sweep_cost(const Plan& plan) {
+double panel_sweep_cost(const TilePlan& plan) {
   const double panels = static_cast<double>(plan.tile_row_count);
   const double groups = static_cast<double>(plan.tiles.block_count * tile_groups(plan));
   const double vectors = static_cast<double>(plan.problem.out_channels / plan.problem.groups / width_of(plan));
   return panels * static_cast<double>(tile_groups(plan)) *
          tile_time(static_cast<double>(plan.tiles.tile_count) / groups, vectors / panels);
 }
-double panel_sweep_calls(const Plan& plan) {
+double panel_sweep_calls(const TilePlan& plan) {
   return static_cast<double>(plan.tile_row_count * plan.channel_block_count * tile_groups(plan));
 }
 
@@ -66,7 +66,7 @@ constexpr double far_filter_bytes = 8e6;
 
 }  // namespace
 
-double tile_cost(const Plan& plan) {
+double tile_cost(const TilePlan& plan) {
   const Problem& p = plan.problem;
   const TileBlocks& tiles = plan.tiles;
   const TileTransformShape& shape = shape_of(tiles.transform);

@@ -1,10 +1,10 @@
 // What tiles cost (core/cost.h).
 #pragma once
 
-#include "kernels/plan.h"
+#include "tile_plan.h"
 
 namespace tapconv::kernels {
 
-double tile_cost(const Plan& plan);
+double tile_cost(const TilePlan& plan);
 
 }  // namespace tapconv::kernels

@@ -4,7 +4,8 @@
 #include "kernels/core/blocking.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
-#include "kernels/plan.h"
+#include "kernels/core/row_layout.h"
+#include "tile_blocks.h"
 #include "tile_transforms.h"
 
 namespace tapconv::kernels {

@@ -13,9 +13,9 @@
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
-#include "kernels/plan.h"
 #include "tile_filters.h"
 #include "tile_gather.h"
+#include "tile_plan.h"
 #include "tile_transforms.h"
 #include "transforms.h"
 
@@ -28,7 +28,7 @@ class FilterLanes {
   static constexpr int width = Vector::width;
 
  public:
-  FilterLanes(const Plan& plan, const TileLanes& lanes, const int32_t* offsets, Scalar* outputs, Scalar* samples)
+  FilterLanes(const TilePlan& plan, const TileLanes& lanes, const int32_t* offsets, Scalar* outputs, Scalar* samples)
       : plan_(plan),
         blocks_(plan.tiles),
         lanes_(lanes),
@@ -129,7 +129,7 @@ class FilterLanes {
     }
   }
 
-  const Plan& plan_;
+  const TilePlan& plan_;
   const TileBlocks& blocks_;
   const TileLanes& lanes_;
   const int32_t* offsets_;

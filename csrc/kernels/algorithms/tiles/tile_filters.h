@@ -10,6 +10,7 @@
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/value_range.h"
+#include "tile_plan.h"
 #include "tile_transforms.h"
 #include "transforms.h"
 
@@ -56,7 +57,7 @@ class FilterReader {
  public:
   // `weight` is the group's; rows are its output channels (with phases, as many for each) from
   // `first_out` on.
-  FilterReader(const Plan& plan, const Storage* weight, const InputChannels& channels, int64_t first_out, int rows)
+  FilterReader(const TilePlan& plan, const Storage* weight, const InputChannels& channels, int64_t first_out, int rows)
       : plan_(plan),
         strides_(plan.problem.weight_strides),
         phase_distance_(plan.variant.weight_phase_stride),
@@ -203,7 +204,7 @@ class FilterReader {
     }
   }
 
-  const Plan& plan_;
+  const TilePlan& plan_;
   const WeightStrides& strides_;
   const int64_t phase_distance_;
   const int64_t size_ = shape_of(plan_.tiles.transform).size;
@@ -225,7 +226,7 @@ class FilterReader {
 // Brings the taps of a vector of output channels, counted over all groups, into its lanes. `taps` has room for the
 // samples of one vector of tiles.
 template <class Vector, class Storage>
-void bring_into_lanes(const Plan& plan, const ForwardOperands& operands, int64_t vector,
+void bring_into_lanes(const TilePlan& plan, const ForwardOperands& operands, int64_t vector,
                       typename Vector::Scalar* taps) {
   constexpr int width = Vector::width;
   const Problem& p = plan.problem;
@@ -247,8 +248,8 @@ void bring_into_lanes(const Plan& plan, const ForwardOperands& operands, int64_t
 
 // Transforms filters whose taps are in the lanes, a vector of output channels counted over all groups.
 template <class Vector>
-void transform_taps(const Plan& plan, const ForwardOperands& operands, int64_t vector, const InputChannels& channels,
-                    typename Vector::Scalar* to, typename Vector::Scalar* taps) {
+void transform_taps(const TilePlan& plan, const ForwardOperands& operands, int64_t vector,
+                    const InputChannels& channels, typename Vector::Scalar* to, typename Vector::Scalar* taps) {
   constexpr int width = Vector::width;
   const Problem& p = plan.problem;
   const int64_t elements = p.kernel_size * width;
@@ -277,7 +278,7 @@ void join_segments(int64_t segments, int filters, int64_t size, typename Vector:
 // Transforms the filters of one register tile of a group for some of its input channels. `to` is where the first
 // product of the first of them goes; `taps` has room for the samples of one vector of tiles, of all segments.
 template <class Vector, class Storage>
-void transform_filters(const Plan& plan, const ForwardOperands& operands, int64_t group, int64_t tile,
+void transform_filters(const TilePlan& plan, const ForwardOperands& operands, int64_t group, int64_t tile,
                        const InputChannels& channels, typename Vector::Scalar* to, typename Vector::Scalar* taps) {
   constexpr int width = Vector::width;
   const Problem& p = plan.problem;

@@ -2,9 +2,10 @@
 // from lanes to outputs.
 #pragma once
 
+#include "kernels/core/call.h"
 #include "kernels/core/storage.h"
-#include "kernels/plan.h"
 #include "kernels/rows/rows.h"
+#include "tile_blocks.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -29,13 +30,12 @@ struct TileLanes {
   int64_t output_at[largest_tile_block];
   int64_t left[largest_tile_block];  // outputs from there to the end of the sample, all phases
 
-  void locate(const Plan& plan, int64_t block, int width) {
-    const Problem& p = plan.problem;
-    const TileBlocks& blocks = plan.tiles;
+  void locate(const Call& call, const TileBlocks& blocks, int64_t block, int width) {
+    const Problem& p = call.problem;
     const int64_t first = block * blocks.block_tiles;
     const int64_t end = first + blocks.block_tiles < blocks.tile_count ? first + blocks.block_tiles : blocks.tile_count;
     const int64_t size = blocks.outputs + blocks.taps - 1;
-    const bool in_order = writes_in_order(p, plan.variant);
+    const bool in_order = writes_in_order(p, call.variant);
     count = static_cast<int>(end - first);
     run_count = 0;
     row_length = 0;

@@ -11,9 +11,9 @@
 #pragma once
 
 #include "kernels/core/filter_kinds.h"
-#include "kernels/plan.h"
 #include "seen_peaks.h"
 #include "tile_gather.h"
+#include "tile_plan.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -28,7 +28,7 @@ class TilePeaks {
   static constexpr int width = Vector::width;
 
  public:
-  TilePeaks(const Plan& plan, Scalar* memory, bool with_fractions)
+  TilePeaks(const TilePlan& plan, Scalar* memory, bool with_fractions)
       : plan_(plan),
         blocks_(plan.tiles),
         kinds_(peak_kinds(plan)),
@@ -150,7 +150,7 @@ class TilePeaks {
     }
   }
 
-  const Plan& plan_;
+  const TilePlan& plan_;
   const TileBlocks& blocks_;
   const int kinds_;  // of segments
   Scalar* const peaks_[2];

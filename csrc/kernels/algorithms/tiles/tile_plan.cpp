@@ -8,6 +8,7 @@
 #include "kernels/core/filter_kinds.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/register_tiles.h"
+#include "kernels/core/workspace.h"
 #include "tile_cost.h"
 #include "tile_cut.h"
 #include "tile_transforms.h"
@@ -33,10 +34,10 @@ constexpr int64_t most_row_bytes = 256 * 1024;
 constexpr int64_t panel_filter_bytes = 768 * 1024;
 constexpr int64_t least_panel_channels = 8;
 
-class Decision {
+class TilePlanner {
  public:
-  Decision(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-           TileTransform transform, TileBlocking blocking, FiltersAhead ahead)
+  TilePlanner(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+              TileTransform transform, TileBlocking blocking, FiltersAhead ahead)
       : p_(problem),
         shape_(shape_of(transform)),
         register_tiles_(register_tiles(instruction_set.register_count)),
@@ -48,7 +49,6 @@ class Decision {
     plan_.problem = problem;
     plan_.variant = variant;
     plan_.instruction_set = &instruction_set;
-    plan_.algorithm = Algorithm::tiles;
     slots_ = slots_worth(problem, std::max(slots, 1));
     plan_.packed_ahead = ahead == FiltersAhead::transformed;
     tiles_.transform = transform;
@@ -59,16 +59,22 @@ class Decision {
     tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
   }
 
-  std::optional<TileChoice> decide() {
-    if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) return std::nullopt;
+  Answer<TilePlan> plan() {
+    if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) {
+      return Declined{shape_.taps > 0 ? "each phase of the stride would need two or three taps, as many as the tile has"
+                                      : "taps are single, longer than the tile, or longer than the outputs"};
+    }
     // Sums that are to be spread are put in order along an undilated row first.
-    if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) return std::nullopt;
-    if (!choose_register_tiles() || !choose_blocks()) return std::nullopt;
+    if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) {
+      return Declined{"sums of a dilated problem are not written in order"};
+    }
+    if (!choose_register_tiles()) return Declined{"output channels do not fill whole vectors"};
+    if (!choose_blocks()) return Declined{"a block of tiles would not fit in the cache"};
     const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
     if (!shares_tiles(tiles_)) divide_blocks_among_slots();
     plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
     lay_out_workspace();
-    return TileChoice{plan_, cost};
+    return Planned<TilePlan>{plan_, cost};
   }
 
  private:
@@ -282,49 +288,36 @@ class Decision {
     tiles_.weight_tile = filter_tile(filter_channels, plan_.rows.segment_count, plan_.tile_rows, width_);
     tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? own_tiles : plan_.tile_row_count, line_);
 
-    size_t at = cache_line_bytes;  // the task counter comes first
-    tiles_.flags_at = at;
-    at += aligned_bytes(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);
-    tiles_.kinds_at = at;
-    at += aligned_bytes(filter_kind_bytes(p_));
-    tiles_.peaks_at = at;
-    at += aligned_bytes(plan_.slots * tiles_.shared_groups);
-    tiles_.fallback_at = at;
-    plan_.offset_table_at = at;
-    at += aligned_bytes(plan_.channel_block * 4);
-    plan_.bias_at = at;
-    at += aligned_bytes(p_.out_channels * element_);
-    plan_.packed_weight_at = at;
-    tiles_.shared_at = at;
+    Workspace workspace = workspace_with_counter();
+    tiles_.flags_at = workspace.reserve(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);
+    tiles_.kinds_at = workspace.reserve(filter_kind_bytes(p_));
+    tiles_.peaks_at = workspace.reserve(plan_.slots * tiles_.shared_groups);
+    tiles_.fallback_at = workspace.end();
+    plan_.offset_table_at = workspace.reserve(plan_.channel_block * 4);
+    plan_.bias_at = workspace.reserve(p_.out_channels * element_);
     const int64_t input_bytes = shape_.products * tiles_.input_plane * element_;
     const int64_t weight_bytes = shape_.products * tiles_.weight_plane * element_;
-    if (shared) {
-      at += aligned_bytes(tiles_.shared_groups * input_bytes);
-    } else if (!plan_.packed_ahead) {
-      at += aligned_bytes(p_.groups * weight_bytes);
-    }
-    plan_.slots_at = at;
-    size_t within = 0;
-    tiles_.slot_inputs_at = tiles_.slot_weight_at = within;
-    if (!shared) within += aligned_bytes(input_bytes);
-    if (own_filters) within += aligned_bytes(weight_bytes);
-    tiles_.slot_outputs_at = within;
-    within += aligned_bytes(shape_.products * tiles_.output_plane * element_);
-    tiles_.slot_samples_at = within;
+    // Tasks either share transformed tiles or all read the same transformed filters.
+    const bool all_filters = !shared && !plan_.packed_ahead;
+    tiles_.shared_at = plan_.packed_weight_at = workspace.reserve(shared        ? tiles_.shared_groups * input_bytes
+                                                                  : all_filters ? p_.groups * weight_bytes
+                                                                                : 0);
+    Workspace slot;
+    tiles_.slot_inputs_at = slot.reserve(shared ? 0 : input_bytes);
+    tiles_.slot_weight_at = shared ? slot.reserve(own_filters ? weight_bytes : 0) : tiles_.slot_inputs_at;
+    tiles_.slot_outputs_at = slot.reserve(shape_.products * tiles_.output_plane * element_);
     const int64_t samples = lanes ? std::max(filter_lane_times, tiles_.outputs) : 1;
-    within += aligned_bytes((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ *
-                            element_);
-    tiles_.slot_rows_at = within;
+    tiles_.slot_samples_at =
+        slot.reserve((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ * element_);
     tiles_.row_distance = row_distance();
-    within += aligned_bytes(row_buffer_elements() * element_);
+    tiles_.slot_rows_at = slot.reserve(row_buffer_elements() * element_);
     // Peaks and fractions for each group, then spare rows.
-    tiles_.slot_peaks_at = within;
-    within += aligned_bytes((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
-    plan_.slot_bytes = within + cache_line_bytes;
-    plan_.workspace_bytes = at + static_cast<size_t>(plan_.slots) * plan_.slot_bytes;
+    tiles_.slot_peaks_at =
+        slot.reserve((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
+    lay_out_slots(workspace, slot.end() + cache_line_bytes, plan_);
 
-    const Plan direct = direct_fallback(plan_);
-    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + direct.workspace_bytes);
+    plan_.fallback = plan_fallback(plan_);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + plan_.fallback.workspace_bytes);
   }
 
   const Problem& p_;
@@ -336,38 +329,16 @@ class Decision {
   const int64_t line_;
   const int64_t group_out_;
   const int64_t group_in_;
-  Plan plan_{};
+  TilePlan plan_{};
   TileBlocks& tiles_ = plan_.tiles;
 };
 
 }  // namespace
 
-std::optional<TileChoice> plan_tiles(const Problem& problem, const ForwardVariant& variant,
-                                     const InstructionSet& instruction_set, int slots, TileTransform transform,
-                                     TileBlocking blocking, FiltersAhead ahead) {
-  return Decision(problem, variant, instruction_set, slots, transform, blocking, ahead).decide();
-}
-
-std::optional<TileChoice> decide_tiles(const Problem& problem, const ForwardVariant& variant,
-                                       const InstructionSet& instruction_set, int slots, FiltersAhead ahead) {
-  std::optional<TileChoice> best;
-  for (int i = 0; i < tile_transform_count; ++i) {
-    if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
-    for (const TileBlocking blocking : all_tile_blockings) {
-      std::optional<TileChoice> choice =
-          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking, ahead);
-      if (choice && (!best || choice->cost < best->cost)) best = std::move(choice);
-    }
-  }
-  // Too few blocks to keep all slots busy: the other way of blocking may have more, and gives the same sums.
-  if (best && slots > 1 && best->plan.task_count < 2 * slots && !has_filter_lanes(best->plan.tiles)) {
-    std::optional<TileChoice> other =
-        plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
-                   shares_tiles(best->plan.tiles) ? TileBlocking::own_tiles : TileBlocking::shared_tiles);
-    // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
-    if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
-  }
-  return best;
+Answer<TilePlan> plan_tiles(const Problem& problem, const ForwardVariant& variant,
+                            const InstructionSet& instruction_set, int slots, TileTransform transform,
+                            TileBlocking blocking, FiltersAhead ahead) {
+  return TilePlanner(problem, variant, instruction_set, slots, transform, blocking, ahead).plan();
 }
 
 }  // namespace tapconv::kernels

@@ -3,24 +3,25 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/algorithms/direct/direct_plan.h"
 #include "kernels/algorithms/direct/direct_run.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/filter_kinds.h"
+#include "kernels/core/forward_task.h"
 #include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {
 
-void transform_all_filters(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+void transform_all_filters(const TilePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   const TileKernels& kernels = plan.instruction_set->table()->tiles[static_cast<int>(plan.problem.data_type)];
   run_tasks(
       parallel, plan.slots, plan.problem.groups * plan.tile_row_count, operands.workspace,
       [&](int64_t first, int64_t last, int slot) { kernels.transform_weights(plan, operands, first, last, slot); });
 }
 
-void bring_all_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
+void bring_all_filters_into_lanes(const TilePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   const Problem& p = plan.problem;
   const TileKernels& kernels = plan.instruction_set->table()->tiles[static_cast<int>(p.data_type)];
   const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
@@ -31,25 +32,21 @@ void bring_all_filters_into_lanes(const Plan& plan, const ForwardOperands& opera
 
 namespace {
 
-// Does a task of the direct fallback write outputs that tiles must not compute?
-bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* flags, const FilterKind* kinds) {
+// Does a task of the fallback write outputs that tiles must not compute?
+bool is_flagged(const TilePlan& plan, int64_t number, const char* flags, const FilterKind* kinds) {
   const TileBlocks& tiles = plan.tiles;
+  const DirectPlan& direct = plan.fallback;
+  const ForwardTask task(direct, number);
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
-  const int64_t time = task % direct.time_block_count * direct.time_block;
-  const int64_t end = std::min(time + direct.time_block, plan.problem.output_length);
-  task /= direct.time_block_count;
-  const int64_t tile = task % direct.out_block_count * direct.out_block;
-  task /= direct.out_block_count;
-  const int64_t group = task % plan.problem.groups;
-  const int64_t sample = task / plan.problem.groups;
-  const int64_t first = time / (tiles.outputs * tiles.phases);
-  const int64_t last = (end - 1) / (tiles.outputs * tiles.phases);
-  const char* const row = flags + 1 + (group * plan.problem.batch + sample) * tiles.tiles_per_phase;
+  const int64_t first = task.begin / (tiles.outputs * tiles.phases);
+  const int64_t last = (task.begin + task.count - 1) / (tiles.outputs * tiles.phases);
+  const char* const row = flags + 1 + (task.group * plan.problem.batch + task.sample) * tiles.tiles_per_phase;
   const int bits = std::accumulate(row + first, row + last + 1, 0, [](int all, char flag) { return all | flag; });
   if ((bits & uneven_tile) != 0) return true;
+  const int64_t tile = task.out_block * direct.out_block;
   const int64_t last_tile = std::min(tile + direct.out_block, direct.tile_row_count);
   const auto first_out = [&](int64_t i) {
-    return group * group_out + part_of(i, direct.tile_row_count, group_out).first;
+    return task.group * group_out + part_of(i, direct.tile_row_count, group_out).first;
   };
   return std::any_of(kinds + first_out(tile), kinds + first_out(last_tile), [&](FilterKind kind) {
     return kind == FilterKind::single_taps || (kind == FilterKind::whole && (bits & whole_tile) != 0);
@@ -60,9 +57,8 @@ bool is_flagged(const Plan& direct, int64_t task, const Plan& plan, const char* 
 
 // Tiles whose numbers must not be transformed together, and filters whose sums have to be exact, are left to the direct
 // sum.
-void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& parallel) {
-  const int type = static_cast<int>(plan.problem.data_type);
-  const TileKernels& kernels = plan.instruction_set->table()->tiles[type];
+void run_tiles(const TilePlan& plan, ForwardOperands operands, const Parallel& parallel) {
+  const TileKernels& kernels = plan.instruction_set->table()->tiles[static_cast<int>(plan.problem.data_type)];
   char* const memory = static_cast<char*>(operands.workspace);
   char* const flags = memory + plan.tiles.flags_at;
   const int64_t flag_count = 1 + plan.problem.groups * plan.problem.batch * plan.tiles.tiles_per_phase;
@@ -73,7 +69,7 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   int32_t* const offsets = reinterpret_cast<int32_t*>(memory + plan.offset_table_at);
   const int64_t distance = has_filter_lanes(plan.tiles) ? plan.tile_rows : plan.tiles.block_tiles;
   fill_even_offsets(offsets, plan.channel_block, distance);
-  if (operands.bias != nullptr) plan.instruction_set->table()->tap[type].prepare_bias(plan, operands);
+  if (operands.bias != nullptr) kernels.prepare_bias(plan, operands);
   const auto each_slot = [&](int64_t count, const auto& body) { run_tasks(parallel, plan.slots, count, memory, body); };
   if (shares_tiles(plan.tiles)) {
     for (int64_t block = 0; block < plan.tiles.block_count; ++block) {
@@ -101,11 +97,10 @@ void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& paral
   }
   if (all_ordinary && std::all_of(flags, flags + flag_count, [](char flag) { return flag == 0; })) return;
   const bool weights_fit = flags[0] == 0;
-  const Plan direct = direct_fallback(plan);
   ForwardOperands remaining = operands;
   remaining.workspace = memory + plan.tiles.fallback_at;
-  run_direct(direct, remaining, parallel,
-             [&](int64_t task) { return !weights_fit || is_flagged(direct, task, plan, flags, kinds); });
+  run_direct(plan.fallback, remaining, parallel,
+             [&](int64_t task) { return !weights_fit || is_flagged(plan, task, flags, kinds); });
 }
 
 }  // namespace tapconv::kernels

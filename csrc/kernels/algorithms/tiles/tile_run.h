@@ -3,16 +3,17 @@
 
 #include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
+#include "tile_plan.h"
 
 namespace tapconv::kernels {
 
-void run_tiles(const Plan& plan, ForwardOperands operands, const Parallel& parallel);
+void run_tiles(const TilePlan& plan, ForwardOperands operands, const Parallel& parallel);
 
 // Writes operands.packed_weight for a plan of tiles, whose first flag is raised if the filters do not fit the
 // transform's range.
-void transform_all_filters(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+void transform_all_filters(const TilePlan& plan, const ForwardOperands& operands, const Parallel& parallel);
 
 // The same for filters that such a plan takes in the lanes and transforms in the call.
-void bring_all_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
+void bring_all_filters_into_lanes(const TilePlan& plan, const ForwardOperands& operands, const Parallel& parallel);
 
 }  // namespace tapconv::kernels

@@ -1,9 +1,23 @@
 // Which transforms the tile algorithm has: data that the planner and the algorithm share.
 #pragma once
 
-#include "kernels/plan.h"
+#include <cstdint>
+
+#include "kernels/problem.h"
 
 namespace tapconv::kernels {
+
+enum class TileTransform : uint8_t {
+  fourier8,
+  fourier16,
+  fourier32,
+  fourier64,
+  fourier128,
+  fourier256,
+  fourier512,
+  winograd_two_taps,    // F(4, 2): four outputs of two taps
+  winograd_three_taps,  // F(4, 3)
+};
 
 struct TileTransformShape {
   int size;      // samples of a tile

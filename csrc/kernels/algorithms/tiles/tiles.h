@@ -9,12 +9,14 @@
 
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/core/kernel_table.h"
+#include "kernels/rows/bias.h"
 #include "kernels/rows/rows.h"
 #include "kernels/rows/write_output.h"
 #include "tile_filter_lanes.h"
 #include "tile_filters.h"
 #include "tile_gather.h"
 #include "tile_peaks.h"
+#include "tile_plan.h"
 #include "tile_transforms.h"
 #include "transforms.h"
 
@@ -29,7 +31,7 @@ class TileRunner {
   static constexpr int width = Vector::width;
 
  public:
-  TileRunner(const Plan& plan, const ForwardOperands& operands, int slot)
+  TileRunner(const TilePlan& plan, const ForwardOperands& operands, int slot)
       : plan_(plan),
         problem_(plan.problem),
         blocks_(plan.tiles),
@@ -49,7 +51,7 @@ class TileRunner {
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace() + plan.bias_at);
   }
 
-  void locate(int64_t block) { lanes_.locate(plan_, block, width); }
+  void locate(int64_t block) { lanes_.locate(plan_, plan_.tiles, block, width); }
 
   // Filters of register tile `unit`, counted over all groups, transformed ahead for all blocks of tiles.
   void transform_weight_ahead(int64_t unit) {
@@ -361,7 +363,7 @@ class TileRunner {
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-  const Plan& plan_;
+  const TilePlan& plan_;
   const Problem& problem_;
   const TileBlocks& blocks_;
   const ForwardOperands& operands_;
@@ -381,26 +383,27 @@ class TileRunner {
 };
 
 template <class Isa, class Storage>
-void transform_tile_weights(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
+void transform_tile_weights(const TilePlan& plan, const ForwardOperands& operands, int64_t first, int64_t last,
+                            int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t tile = first; tile < last; ++tile) runner.transform_weight_ahead(tile);
 }
 
 template <class Isa, class Storage>
-void bring_filters_into_lanes(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last,
+void bring_filters_into_lanes(const TilePlan& plan, const ForwardOperands& operands, int64_t first, int64_t last,
                               int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t vector = first; vector < last; ++vector) runner.bring_filters_into_lanes(vector);
 }
 
 template <class Isa, class Storage>
-void run_tiles(const Plan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
+void run_tiles(const TilePlan& plan, const ForwardOperands& operands, int64_t first, int64_t last, int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   for (int64_t task = first; task < last; ++task) runner.run(task);
 }
 
 template <class Isa, class Storage>
-void transform_tile_inputs(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t first,
+void transform_tile_inputs(const TilePlan& plan, const ForwardOperands& operands, int64_t block, int64_t first,
                            int64_t last, int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   runner.locate(block);
@@ -408,14 +411,14 @@ void transform_tile_inputs(const Plan& plan, const ForwardOperands& operands, in
 }
 
 template <class Isa, class Storage>
-void flag_shared_tiles(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t group) {
+void flag_shared_tiles(const TilePlan& plan, const ForwardOperands& operands, int64_t block, int64_t group) {
   TileRunner<Isa, Storage> runner(plan, operands, 0);
   runner.locate(block);
   runner.flag_shared_tiles(group);
 }
 
 template <class Isa, class Storage>
-void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t block, int64_t first, int64_t last,
+void multiply_tiles(const TilePlan& plan, const ForwardOperands& operands, int64_t block, int64_t first, int64_t last,
                     int slot) {
   TileRunner<Isa, Storage> runner(plan, operands, slot);
   runner.locate(block);
@@ -424,9 +427,13 @@ void multiply_tiles(const Plan& plan, const ForwardOperands& operands, int64_t b
 
 template <class Isa, class Storage>
 constexpr TileKernels tile_kernels() {
-  return {
-      &transform_tile_weights<Isa, Storage>, &bring_filters_into_lanes<Isa, Storage>, &run_tiles<Isa, Storage>,
-      &transform_tile_inputs<Isa, Storage>,  &flag_shared_tiles<Isa, Storage>,        &multiply_tiles<Isa, Storage>};
+  return {.prepare_bias = &prepare_bias<Storage, TilePlan>,
+          .transform_weights = &transform_tile_weights<Isa, Storage>,
+          .bring_into_lanes = &bring_filters_into_lanes<Isa, Storage>,
+          .run_tasks = &run_tiles<Isa, Storage>,
+          .transform_inputs = &transform_tile_inputs<Isa, Storage>,
+          .flag_shared_tiles = &flag_shared_tiles<Isa, Storage>,
+          .multiply = &multiply_tiles<Isa, Storage>};
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+// Why a call is computed as it is: what every algorithm answered, what was chosen, and how the work is divided.
+#pragma once
+
+#include <string>
+
+#include "algorithms.h"
+#include "overlap_save.h"
+
+namespace tapconv::kernels {
+
+// Lines of text about a problem whose sizes are at least 1: each way with its estimated cost or its reason to decline,
+// then the choice with its blocks, tasks and workspace. Costs are in thousands of vector multiply-adds (core/cost.h).
+// The text is for people and changes with the algorithms.
+std::string explain(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
+                    const Prepared& prepared = {});
+
+// With TAPCONV_EXPLAIN set to anything but 0, writes that to the standard error stream, once for each text. Costs a
+// call one branch otherwise.
+void explain_if_asked(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
+                      const Prepared& prepared = {});
+
+}  // namespace tapconv::kernels
