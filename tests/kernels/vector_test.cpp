@@ -231,7 +231,9 @@ void expect_conversions_of() {
       for (const float value : around) {
         Storage rounded, narrowed[width], lane[1];
         narrow(value, &rounded);
-        const auto a = Vector::broadcast(value);
+        float values[width];
+        std::fill_n(values, width, value);
+        const auto a = Vector::load(values);
         Vector::store(narrowed, a);
         Vector::store_lanes(lane, a, l, 1);
         ASSERT_EQ(narrowed[l].bits, rounded.bits) << value << " " << stored[l].bits;
