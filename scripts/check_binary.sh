@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks what the compiler and the linker made: scripts/check_binary.sh BUILD_DIR. Run by ctest.
+# Checks what the compiler and the linker made: scripts/check_binary.sh BUILD_DIR. Run by ctest, which names the
+# compiler's own nm and objdump by the variables NM and OBJDUMP.
 set -euo pipefail
 export LC_ALL=C
 
@@ -17,18 +18,21 @@ complain() {
 # everyone, and then a processor without AVX stops at it. So such objects define weak functions only in a namespace that
 # bears their own instruction set's name. Weak data (nm's V and u) is the same in every object.
 checked=0
-for name in portable avx2 avx512 avx512_bf16 avx512_amx; do
+while read -r name _; do
   object=$(find "$build" -path "*tapconv_kernels_$name.dir*" -name "$name.cpp.o")
-  [ -n "$object" ] || continue
+  if [ -z "$object" ]; then
+    complain "the object of $name" "is not in $build"
+    continue
+  fi
   checked=$((checked + 1))
-  offenders=$(nm --defined-only "$object" | awk '$2 == "W" {print $3}' | c++filt |
+  offenders=$("${NM:-nm}" --defined-only "$object" | awk '$2 == "W" {print $3}' | c++filt |
     grep -vE "(^|[ (&*<])tapconv::kernels::$name::" || true)
   complain "$object has weak functions outside tapconv::kernels::$name" "$offenders"
   if [ "$name" = portable ]; then
-    complain "$object uses AVX registers" "$(objdump -d "$object" | grep -E '%[yz]mm' | head -3 || true)"
+    complain "$object uses AVX registers" "$("${OBJDUMP:-objdump}" -d "$object" | grep -E '%[yz]mm' | head -3 || true)"
   fi
-done
-[ "$checked" -gt 0 ] || complain "objects of the instruction sets" "none found in $build"
+done <"$build/instruction_sets.txt"
+[ "$checked" -gt 0 ] || complain "instruction_sets.txt" "names none"
 
 library=$build/libtapconv.so
 if [ -f "$library" ]; then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the fuzzer's random calls on processors that this machine is not, by qemu-user:
+# Runs tests on processors that this machine is not, by qemu-user:
 #
-#   scripts/emulate.sh BUILD_DIR    x86-64 with AVX2 and without, by the programs of a release build, and aarch64
+#   scripts/emulate.sh BUILD_DIR    x86-64 with AVX2 and without, by the fuzzer and the library of a release build, and
+#                                   aarch64, by all tests of the kernels, cross-compiled
 #
 # Every processor must take the best instruction set that it has, and none may meet an instruction that it lacks.
 # shellcheck source=scripts/common.sh
@@ -9,13 +10,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 build=${1:?usage: emulate.sh BUILD_DIR}
 runs=${TAPCONV_EMULATED_RUNS:-1500}
-# qemu reads the whole operand of a masked load.
-export TAPCONV_TEST_UNDER_QEMU=1
 
 have qemu-x86_64 && have qemu-aarch64 || apt_install qemu-user ||
   fail "no qemu-user found. Install it (Debian, Ubuntu: apt-get install qemu-user)."
 have aarch64-linux-gnu-g++ || apt_install g++-aarch64-linux-gnu ||
   fail "no cross compiler found. Install it (Debian, Ubuntu: apt-get install g++-aarch64-linux-gnu)."
+[ -d /usr/src/googletest ] || apt_install googletest ||
+  echo "The sources of GoogleTest are not installed; CMake will try to fetch them"
 
 # emulate MODEL INSTRUCTION_SET: the model's own choice must be that set, and all that it has must be right.
 emulate() {
@@ -23,7 +24,8 @@ emulate() {
   sets=$(qemu-x86_64 -cpu "$model" "$build/tests/fuzz/fuzz_random" --list)
   say "$model: $sets"
   [ "${sets%% *}" = "$expected" ] || fail "the best instruction set of $model should be $expected, not ${sets%% *}"
-  qemu-x86_64 -cpu "$model" "$build/tests/fuzz/fuzz_random" --runs="$runs" tests/fuzz/corpus
+  # qemu reads the whole operand of a masked load.
+  TAPCONV_TEST_UNDER_QEMU=1 qemu-x86_64 -cpu "$model" "$build/tests/fuzz/fuzz_random" --runs="$runs" tests/fuzz/corpus
 }
 
 # emulate_in_torch MODEL INSTRUCTION_SET: so does the library itself, loaded by torch.
@@ -57,4 +59,6 @@ fi
 say "aarch64"
 cmake --preset aarch64 -G Ninja -DTAPCONV_FUZZ_RUNS="$runs"
 cmake --build --preset aarch64
-ctest --preset aarch64 --no-tests=error
+best=$(qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/tests/fuzz/fuzz_random --list)
+[ "${best%% *}" = neon ] || fail "the best instruction set of aarch64 should be neon, not ${best%% *}"
+ctest --preset aarch64 --parallel "$(nproc)" --no-tests=error

@@ -85,9 +85,10 @@ run_pytest() {
   instruction_sets=$(python -c 'import tapconv, torch; print(*torch.ops.tapconv.isa_available())')
   for instruction_set in $instruction_sets; do
     say "pytest with TAPCONV_ISA=$instruction_set"
-    local selection=()
-    # These differ from avx512 in this data type alone.
-    if [[ "$instruction_set" =~ ^avx512_ ]]; then selection=(-k "bfloat16 or instruction_set"); fi
+    local selection=() only
+    # Some differ from another one in a data type alone.
+    only=$(awk -v name="$instruction_set" '$1 == name { print $2 }' "$build/instruction_sets.txt")
+    [ -z "$only" ] || selection=(-k "$only or instruction_set")
     # One thread in each of the processes; what is about threads, memory or time runs alone.
     TAPCONV_ISA=$instruction_set OMP_NUM_THREADS=1 python -m pytest -q -n "$(nproc)" --dist worksteal \
       -m "not slow and not serial and not once" "${selection[@]}"

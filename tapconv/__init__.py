@@ -29,8 +29,8 @@ cmake_prefix_path: str = str(PACKAGE_FOLDER / "share" / "cmake")
 
 
 def isa() -> str:
-    """The instruction set in use: "avx512_amx", "avx512_bf16", "avx512", "avx2" or "portable". The
-    environment variable TAPCONV_ISA forces one.
+    """The instruction set in use: the first of isa_available(), such as "avx512" on x86-64 or "neon" on aarch64, unless
+    the environment variable TAPCONV_ISA forces another one.
 
     Raises:
         RuntimeError: if TAPCONV_ISA names an unknown instruction set or one that this machine lacks.
@@ -39,7 +39,8 @@ def isa() -> str:
 
 
 def isa_available() -> list[str]:
-    """The instruction sets that the library has kernels for and this machine has, best first."""
+    """The instruction sets that the library has kernels for and this machine has, best first. The last one is
+    "portable", which every machine has."""
     return torch.ops.tapconv.isa_available()
 
 

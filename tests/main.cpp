@@ -5,6 +5,8 @@
 
 int main(int argc, char** argv) {
   if (machine_lacks_forced_instruction_set()) return skipped_status;
+  // Death tests run in new processes, which have made no choice and started no thread yet.
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

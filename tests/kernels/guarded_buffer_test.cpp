@@ -34,7 +34,6 @@ TEST(GuardedBuffer, notices_writes_into_the_margin) {
 }
 
 TEST(GuardedBufferDeathTest, stops_accesses_to_the_pages_around) {
-  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const auto read_after = [] {
     GuardedBuffer buffer(10, Guard::after);
     return static_cast<volatile char*>(buffer.data())[10];

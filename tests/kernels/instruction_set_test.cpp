@@ -59,14 +59,12 @@ void print_error_and_exit(const char* name) {
 }
 
 TEST(InstructionSetsDeathTest, unknown_name_is_an_error_that_names_the_known_ones) {
-  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const auto fails = testing::ExitedWithCode(1);
   EXPECT_EXIT(print_error_and_exit("sse9"), fails, "TAPCONV_ISA.*sse9.*portable");
   EXPECT_EXIT(print_error_and_exit("AVX2 "), fails, "TAPCONV_ISA");
 }
 
 TEST(InstructionSetsDeathTest, set_that_the_machine_lacks_is_an_error) {
-  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   bool any = false;
   for (const InstructionSet& set : instruction_sets()) {
     if (set.available()) continue;
@@ -77,7 +75,6 @@ TEST(InstructionSetsDeathTest, set_that_the_machine_lacks_is_an_error) {
 }
 
 TEST(InstructionSetsDeathTest, known_name_is_obeyed) {
-  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(print_error_and_exit("portable"), testing::ExitedWithCode(0), "");
 }
 

@@ -233,7 +233,7 @@ def test_denormal_numbers_cause_no_cliff_in_speed(flush):
     number, however wide it is; the kernels add nothing to that, and stay below torch's own time on the same numbers,
     times as many as torch's vectors are wider, and doubled for the noise of a test run."""
     torch_vector_bytes = {"AVX512": 64, "AVX2": 32}.get(torch.backends.cpu.get_cpu_capability(), 16)
-    vector_bytes = {"portable": 16, "avx2": 32}.get(torch.ops.tapconv.isa(), 64)
+    vector_bytes = {"portable": 16, "neon": 16, "avx2": 32}.get(torch.ops.tapconv.isa(), 64)
     narrower = max(torch_vector_bytes / vector_bytes, 1)
     weight = torch.randn(64, 64, 3)
     usual, tiny = torch.randn(1, 64, 4000), torch.randn(1, 64, 4000) * 2.0**-135

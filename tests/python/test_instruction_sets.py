@@ -11,7 +11,9 @@ import tapconv
 
 pytestmark = pytest.mark.once
 
-ALL = ["avx512_amx", "avx512_bf16", "avx512", "avx2", "portable"]
+X86_64 = ["avx512_amx", "avx512_bf16", "avx512", "avx2"]
+AARCH64 = ["neon"]
+ALL = [*X86_64, *AARCH64, "portable"]
 
 PARITY = """
 import tapconv, torch

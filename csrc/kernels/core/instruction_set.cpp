@@ -7,31 +7,29 @@
 #include <stdexcept>
 #include <string>
 
-#if TAPCONV_HAVE_X86
+#ifdef TAPCONV_HAVE_AVX2
 #include <cpuid.h>
 #endif
-#if TAPCONV_HAVE_AVX512 && defined(__linux__)
+#if defined(TAPCONV_HAVE_AVX512_AMX) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
 
 namespace tapconv::kernels {
 
+// Each in a file of its name in targets/, if CMake was told of it (../CMakeLists.txt).
 const KernelTable* portable_kernels();
-#if TAPCONV_HAVE_X86
+const KernelTable* neon_kernels();
 const KernelTable* avx2_kernels();
-#endif
-#if TAPCONV_HAVE_AVX512
 const KernelTable* avx512_kernels();
 const KernelTable* avx512_bf16_kernels();
 const KernelTable* avx512_amx_kernels();
-#endif
 
 namespace {
 
 bool always() { return true; }
 
-#if TAPCONV_HAVE_X86
+#ifdef TAPCONV_HAVE_AVX2
 // Not every compiler's __builtin_cpu_supports knows this name.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -40,13 +38,18 @@ bool has_f16c() {
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
 #endif
 
-#if TAPCONV_HAVE_AVX512
+#ifdef TAPCONV_HAVE_AVX512
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
-bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+#endif
 
+#ifdef TAPCONV_HAVE_AVX512_BF16
+bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+#endif
+
+#ifdef TAPCONV_HAVE_AVX512_AMX
 // A process may use tile registers only after it has asked the system, which must then save more when it switches
 // threads or delivers signals. It may refuse; nothing else changes if it does.
 bool may_use_tiles() {
@@ -69,21 +72,81 @@ bool has_avx512_amx() {
 
 // Best first, unless the processor's maker has it otherwise.
 constexpr auto known_sets = std::to_array<InstructionSet>({
-#if TAPCONV_HAVE_AVX512
-    {"avx512_amx", "AVX-512 F, BW, DQ and VL, AMX TILE and BF16, and a system that permits tiles", 64, 32, false, true,
-     &has_avx512_amx, &avx512_amx_kernels},
-    {"avx512_bf16", "AVX-512 F, BW, DQ, VL and BF16", 64, 32, true, false, &has_avx512_bf16, &avx512_bf16_kernels},
-    {"avx512", "AVX-512 F, BW, DQ and VL", 64, 32, false, false, &has_avx512, &avx512_kernels},
+#ifdef TAPCONV_HAVE_AVX512_AMX
+    {
+        .name = "avx512_amx",
+        .description = "AVX-512 F, BW, DQ and VL, AMX TILE and BF16, and a system that permits tiles",
+        .vector_bytes = 64,
+        .register_count = 32,
+        .multiplies_bfloat16_pairs = false,
+        .multiplies_bfloat16_matrices = true,
+        .available = &has_avx512_amx,
+        .table = &avx512_amx_kernels,
+    },
 #endif
-#if TAPCONV_HAVE_X86
-    {"avx2", "AVX2, FMA and F16C", 32, 16, false, false, &has_avx2, &avx2_kernels},
+#ifdef TAPCONV_HAVE_AVX512_BF16
+    {
+        .name = "avx512_bf16",
+        .description = "AVX-512 F, BW, DQ, VL and BF16",
+        .vector_bytes = 64,
+        .register_count = 32,
+        .multiplies_bfloat16_pairs = true,
+        .multiplies_bfloat16_matrices = false,
+        .available = &has_avx512_bf16,
+        .table = &avx512_bf16_kernels,
+    },
 #endif
-    {"portable", "any processor", 16, 16, false, false, &always, &portable_kernels},
+#ifdef TAPCONV_HAVE_AVX512
+    {
+        .name = "avx512",
+        .description = "AVX-512 F, BW, DQ and VL",
+        .vector_bytes = 64,
+        .register_count = 32,
+        .multiplies_bfloat16_pairs = false,
+        .multiplies_bfloat16_matrices = false,
+        .available = &has_avx512,
+        .table = &avx512_kernels,
+    },
+#endif
+#ifdef TAPCONV_HAVE_AVX2
+    {
+        .name = "avx2",
+        .description = "AVX2, FMA and F16C",
+        .vector_bytes = 32,
+        .register_count = 16,
+        .multiplies_bfloat16_pairs = false,
+        .multiplies_bfloat16_matrices = false,
+        .available = &has_avx2,
+        .table = &avx2_kernels,
+    },
+#endif
+#ifdef TAPCONV_HAVE_NEON
+    {
+        .name = "neon",
+        .description = "Advanced SIMD, which every processor of aarch64 has",
+        .vector_bytes = 16,
+        .register_count = 32,
+        .multiplies_bfloat16_pairs = false,
+        .multiplies_bfloat16_matrices = false,
+        .available = &always,
+        .table = &neon_kernels,
+    },
+#endif
+    {
+        .name = "portable",
+        .description = "any processor",
+        .vector_bytes = 16,
+        .register_count = 16,
+        .multiplies_bfloat16_pairs = false,
+        .multiplies_bfloat16_matrices = false,
+        .available = &always,
+        .table = &portable_kernels,
+    },
 });
 
 auto sets_of_this_processor() {
   auto sets = known_sets;
-#if TAPCONV_HAVE_AVX512
+#ifdef TAPCONV_HAVE_AVX512_BF16
   // Intel's processors start one product of bfloat16 pairs in two cycles and two multiply-adds of float32 in each,
   // which is twice as many products in a second; AMD's start as many of both.
   if (__builtin_cpu_is("intel")) {

@@ -3,14 +3,11 @@
 
 #include "folded_rows.h"
 #include "kernels/core/row_plan.h"
+#include "kernels/simd/vector.h"
 #include "row_segments.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// Can registers be transposed, as neighbouring channels need?
-template <class Vector>
-inline constexpr bool can_transpose = requires { &Vector::transpose; };
 
 // Copies `channels` channels, beginning at `input`, for the outputs [time, time + count).
 template <class Vector, class Storage>
@@ -31,16 +28,17 @@ void copy_rows(const RowPlan& plan, const Storage* input, int64_t channels, int6
     }
     return;
   }
-  const bool channels_side_by_side = can_transpose<Vector> && strides.channel == 1 && strides.time != 1 && channels > 1;
+  const bool channels_side_by_side =
+      TransposingVector<Vector> && strides.channel == 1 && strides.time != 1 && channels > 1;
   // Merging vectors takes less where few samples lie between those of a segment.
-  const bool segments_side_by_side = can_transpose<Vector> && strides.time == 1 && problem.dilation == 1 &&
+  const bool segments_side_by_side = TransposingVector<Vector> && strides.time == 1 && problem.dilation == 1 &&
                                      problem.stride > Vector::most_merged_vectors && layout.segment_count > 1;
   const int64_t together = channels_side_by_side ? Vector::width : 1;
   for (int64_t c = 0; c < channels; c += together) {
     const Storage* const channel = input + c * strides.channel;
     const int here = static_cast<int>(channels - c < together ? channels - c : together);
     typename Vector::Scalar* const row = rows + c * layout.row_length;
-    if constexpr (can_transpose<Vector>) {
+    if constexpr (TransposingVector<Vector>) {
       if (segments_side_by_side) {
         copy_neighbouring_segments<Vector>(problem, channel, layout.segment_count, first, used, slack_end, row,
                                            layout.segment_length);
@@ -50,7 +48,7 @@ void copy_rows(const RowPlan& plan, const Storage* input, int64_t channels, int6
     for (int64_t s = 0; s < layout.segment_count; ++s) {
       typename Vector::Scalar* const segment = row + s * layout.segment_length;
       const int64_t position = first + s * problem.dilation;
-      if constexpr (can_transpose<Vector>) {
+      if constexpr (TransposingVector<Vector>) {
         if (channels_side_by_side) {
           copy_neighbouring_channels<Vector>(problem, channel, here, position, used, segment, layout.row_length);
         }
@@ -62,10 +60,6 @@ void copy_rows(const RowPlan& plan, const Storage* input, int64_t channels, int6
     }
   }
 }
-
-// Do the lanes of a row hold pairs of input channels (simd/avx512_bf16.h)?
-template <class Vector>
-inline constexpr bool has_pairs = requires { &Vector::pair; };
 
 // Copies `channels` channels as rows of pairs; the last one may be half empty. `spare` has room for one row.
 template <class Vector, class Storage>

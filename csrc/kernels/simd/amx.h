@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vector.h"
+
 namespace tapconv::kernels {
 namespace {
 
@@ -49,6 +51,7 @@ struct AmxTiles {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sums), "i"(Weights), "i"(Samples));
   }
 };
+static_assert(MatrixTiles<AmxTiles>);
 
 }  // namespace
 }  // namespace tapconv::kernels

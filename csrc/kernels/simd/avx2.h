@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "kernels/core/storage.h"
+#include "vector.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -15,8 +16,6 @@ struct Avx2Float {
   using Scalar = float;
   using Register = __m256;
   static constexpr int width = 8;
-  static constexpr bool has_shift = false;
-  static constexpr bool has_quads = true;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -26,8 +25,6 @@ struct Avx2Float {
 
   static Register zero() { return _mm256_setzero_ps(); }
   static Register broadcast(float value) { return _mm256_set1_ps(value); }
-  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
-  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const float* from) {
     double two;
     std::memcpy(&two, from, sizeof(two));
@@ -53,7 +50,6 @@ struct Avx2Float {
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_ps(a, b, c); }
-  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m256i bits = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff));
     return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(magnitude), bits));
@@ -67,8 +63,6 @@ struct Avx2Float {
     return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
   }
 
-  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
-  // `apart`-th element is wanted.
   static constexpr int most_merged_vectors = 8;
   struct Merge {
     __m256i from;
@@ -93,7 +87,6 @@ struct Avx2Float {
   static Register load_partial(const BFloat16* from, int count) { return widen_bfloat16(load_16bit(from, count)); }
   static Register load_partial(const Float16* from, int count) { return _mm256_cvtph_ps(load_16bit(from, count)); }
 
-  // Lanes [begin, begin + count) from consecutive elements, the others zero.
   static Register load_some(const float* from, int begin, int count) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     // Past the loaded ones there are zeros, and lanes before `begin` wrap round to those.
@@ -106,7 +99,6 @@ struct Avx2Float {
     return load(values);
   }
 
-  // Lanes [begin, begin + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const float* from, int begin, int count) {
     const __m256i mask = lanes(begin, count);
     return _mm256_blendv_ps(a, _mm256_maskload_ps(from - begin, mask), _mm256_castsi256_ps(mask));
@@ -129,8 +121,6 @@ struct Avx2Float {
   static void store_partial(BFloat16* to, Register a, int count) { store_16bit(to, narrow_bfloat16(a), 0, count); }
   static void store_partial(Float16* to, Register a, int count) { store_16bit(to, narrow_float16(a), 0, count); }
 
-  // Four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to 4 * width
-  // elements.
   static void load_quads(const float* const* from, ptrdiff_t offset, Register (&rows)[4]) {
     Register t[4];
 #pragma GCC unroll 4
@@ -218,8 +208,6 @@ struct Avx2Double {
   using Scalar = double;
   using Register = __m256d;
   static constexpr int width = 4;
-  static constexpr bool has_shift = false;
-  static constexpr bool has_quads = false;
 
   static __m256i first(int count) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -229,8 +217,6 @@ struct Avx2Double {
 
   static Register zero() { return _mm256_setzero_pd(); }
   static Register broadcast(double value) { return _mm256_set1_pd(value); }
-  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
-  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const double* from) {
     return _mm256_broadcast_pd(reinterpret_cast<const __m128d*>(from));
   }
@@ -324,6 +310,7 @@ template <>
 struct Avx2::VectorOf<double> {
   using type = Avx2Double;
 };
+static_assert(VectorSet<Avx2>);
 
 }  // namespace
 }  // namespace tapconv::kernels

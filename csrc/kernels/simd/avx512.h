@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "kernels/core/storage.h"
+#include "vector.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -14,16 +15,12 @@ struct Avx512Float {
   using Scalar = float;
   using Register = __m512;
   static constexpr int width = 16;
-  static constexpr bool has_shift = true;
-  static constexpr bool has_quads = true;
 
   static __mmask16 first(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static __mmask16 lanes(int first, int count) { return static_cast<__mmask16>(((1u << count) - 1u) << first); }
 
   static Register zero() { return _mm512_setzero_ps(); }
   static Register broadcast(float value) { return _mm512_set1_ps(value); }
-  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
-  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const float* from) {
     double two;
     std::memcpy(&two, from, sizeof(two));
@@ -51,7 +48,6 @@ struct Avx512Float {
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_ps(a, b, c); }
   static float sum(Register a) { return _mm512_reduce_add_ps(a); }
-  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m512i bits = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff));
     return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(magnitude), bits));
@@ -60,16 +56,17 @@ struct Avx512Float {
     return _mm512_castsi512_ps(_mm512_min_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
   }
 
-  // `width` elements of low and high, side by side, from element `count` of low.
   using Shift = __m512i;
   static Shift shift_of(int count) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     return _mm512_add_epi32(lanes, _mm512_set1_epi32(count));
   }
   static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_ps(low, shift, high); }
+  template <int count>
+  static Register shifted_by(Register low, Register high) {
+    return shifted(low, high, shift_of(count));
+  }
 
-  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
-  // `apart`-th element is wanted.
   static constexpr int most_merged_vectors = 16;
   using Merge = __m512i;
   static Merge merge_of(int apart, int vector) {
@@ -93,7 +90,6 @@ struct Avx512Float {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from));
   }
 
-  // Lanes [first, first + count) from consecutive elements, the others zero.
   static Register load_some(const float* from, int first, int count) {
     return _mm512_maskz_loadu_ps(lanes(first, count), from - first);
   }
@@ -104,7 +100,6 @@ struct Avx512Float {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(first, count), from - first));
   }
 
-  // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const float* from, int first, int count) {
     return _mm512_mask_loadu_ps(a, lanes(first, count), from - first);
   }
@@ -132,8 +127,6 @@ struct Avx512Float {
     _mm256_mask_storeu_epi16(to, first(count), narrow_float16(a));
   }
 
-  // Four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to 4 * width
-  // elements.
   static void load_quads(const float* const* from, ptrdiff_t offset, Register (&rows)[4]) {
     Register t[4];
 #pragma GCC unroll 4
@@ -228,16 +221,12 @@ struct Avx512Double {
   using Scalar = double;
   using Register = __m512d;
   static constexpr int width = 8;
-  static constexpr bool has_shift = true;
-  static constexpr bool has_quads = false;
 
   static __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
   static __mmask8 lanes(int first, int count) { return static_cast<__mmask8>(((1u << count) - 1u) << first); }
 
   static Register zero() { return _mm512_setzero_pd(); }
   static Register broadcast(double value) { return _mm512_set1_pd(value); }
-  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
-  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const double* from) { return _mm512_broadcast_f64x2(_mm_loadu_pd(from)); }
   static Register broadcast_four(const double* from) { return _mm512_broadcast_f64x4(_mm256_loadu_pd(from)); }
   static Register broadcast_eight(const double* from) { return _mm512_loadu_pd(from); }
@@ -334,6 +323,7 @@ template <>
 struct Avx512::VectorOf<double> {
   using type = Avx512Double;
 };
+static_assert(VectorSet<Avx512> && ShiftingVector<Avx512Float> && ShiftingVector<Avx512Double>);
 
 }  // namespace
 }  // namespace tapconv::kernels

@@ -21,6 +21,7 @@ struct Avx512BFloat16Pairs : Avx512Float {
  private:
   static __m512bh bits_of(Register a) { return std::bit_cast<__m512bh>(a); }
 };
+static_assert(ArithmeticVector<Avx512BFloat16Pairs> && PairingVector<Avx512BFloat16Pairs>);
 
 }  // namespace
 }  // namespace tapconv::kernels

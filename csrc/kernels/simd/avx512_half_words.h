@@ -8,6 +8,7 @@
 
 #include "avx512.h"
 #include "kernels/core/storage.h"
+#include "vector.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -20,7 +21,6 @@ struct Avx512HalfWords {
   static Register zero() { return _mm512_setzero_si512(); }
   static Register load(const BFloat16* from) { return _mm512_loadu_si512(from); }
   static Register load_partial(const BFloat16* from, int count) { return _mm512_maskz_loadu_epi16(first(count), from); }
-  // Lanes [begin, begin + count) from consecutive elements, the others zero.
   static Register load_some(const BFloat16* from, int begin, int count) {
     return _mm512_maskz_loadu_epi16(first(begin + count) & ~first(begin), from - begin);
   }
@@ -85,6 +85,7 @@ struct Avx512HalfWords {
     return _mm512_load_si512(from_zero);
   }
 };
+static_assert(HalfWordVector<Avx512HalfWords>);
 
 }  // namespace
 }  // namespace tapconv::kernels

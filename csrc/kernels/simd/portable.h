@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/core/storage.h"
+#include "vector.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -16,13 +17,9 @@ struct PortableVector {
   using Bits [[gnu::vector_size(16)]] = Word;
   static constexpr Word largest_bits = sizeof(Scalar) == 8 ? Word(INT64_MAX) : Word(INT32_MAX);
   static constexpr int width = 16 / sizeof(Scalar);
-  static constexpr bool has_shift = false;
-  static constexpr bool has_quads = false;
 
   static Register zero() { return Register{}; }
   static Register broadcast(Scalar value) { return Register{} + value; }
-  // The two, four or eight numbers from `from` on, over and over; lanes of `a` and `b` in turn, in two vectors; and the
-  // sums of neighbouring lanes, those of `a` first.
   static Register broadcast_two(const Scalar* from) {
     Register a{};
     for (int lane = 0; lane < width; ++lane) a[lane] = from[lane % 2];
@@ -49,7 +46,6 @@ struct PortableVector {
   static Register multiply_add(Register a, Register b, Register c) { return a * b + c; }
   static Register multiply_subtract(Register a, Register b, Register c) { return a * b - c; }
   static Register subtract_product(Register c, Register a, Register b) { return c - a * b; }
-  // Of magnitudes, and of magnitudes and any numbers: a NaN counts as the largest.
   static Register larger_magnitude(Register magnitude, Register a) {
     const Bits bits = std::bit_cast<Bits>(a) & largest_bits;
     const Bits other = std::bit_cast<Bits>(magnitude);
@@ -67,8 +63,6 @@ struct PortableVector {
     return a[0];
   }
 
-  // `merged` fills the lanes of `a` whose turn it is with `vector` of several consecutive vectors, of which every
-  // `apart`-th element is wanted.
   static constexpr int most_merged_vectors = 4;
   struct Merge {
     int apart;
@@ -109,7 +103,6 @@ struct PortableVector {
     for (int lane = 0; lane < count; ++lane) narrow(a[lane], &to[lane]);
   }
 
-  // Lanes [first, first + count) from consecutive elements, the others zero.
   template <class Storage>
   static Register load_some(const Storage* from, int first, int count) {
     Register a{};
@@ -117,7 +110,6 @@ struct PortableVector {
     return a;
   }
 
-  // Lanes [first, first + count) from consecutive elements, the others as in `a`; and the way back.
   static Register load_lanes(Register a, const Scalar* from, int first, int count) {
     for (int lane = 0; lane < count; ++lane) a[first + lane] = from[lane];
     return a;
@@ -156,6 +148,7 @@ struct Portable {
     using type = PortableVector<Scalar>;
   };
 };
+static_assert(VectorSet<Portable>);
 
 }  // namespace
 }  // namespace tapconv::kernels

@@ -233,7 +233,7 @@ class DirectRunner {
     do {  // once at least: without input channels the output is the bias
       const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
       if (plan_.short_tile_pairs > 0) {
-        if constexpr (!has_pairs<Vector> && std::is_same_v<Storage, Scalar>) {
+        if constexpr (!PairingVector<Vector> && std::is_same_v<Storage, Scalar>) {
           add_by_short_tiles<2>(block, input, c, channels);
         }
         c += channels;
@@ -274,7 +274,7 @@ class DirectRunner {
   void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
     const int64_t channel = first * plan_.row_channels;
     input += channel * plan_.problem.input_strides.channel;
-    if constexpr (has_pairs<Vector>) {
+    if constexpr (PairingVector<Vector>) {
       Scalar* const spare = rows_ + plan_.channel_block * plan_.rows.row_length;
       copy_pairs<Vector>(plan_, input, smaller(2 * count, group_in_ - channel), time, times, rows_, spare);
     } else {
@@ -301,7 +301,7 @@ class DirectRunner {
 template <class Isa, class Storage, class Vector>
 void run_direct_tasks(const DirectPlan& plan, const ForwardOperands& operands, int64_t first_task, int64_t last_task,
                       int slot) {
-  if constexpr (!has_pairs<Vector>) {
+  if constexpr (!PairingVector<Vector>) {
     using Scalar = ComputeType<Storage>;
     if (plan.depthwise_rows && plan.variant.wide_output) {
       return run_depthwise_rows<Vector, Storage, Scalar>(plan, operands, first_task, last_task, slot);

@@ -118,7 +118,7 @@ void pack_each(const Problem& p, const PackedTile<typename Vector::Scalar, Stora
     const int64_t at = channel * p.weight_strides.in_channel + k * p.weight_strides.tap;
     for (int o = 0; o < tile.rows; ++o) {
       const Storage* const from = tile.from[o] + at;
-      if constexpr (has_pairs<Vector>) {
+      if constexpr (PairingVector<Vector>) {
         to[o] =
             pair_of(from[0], channel + 1 < p.in_channels / p.groups ? from[p.weight_strides.in_channel] : Storage{});
       } else {
@@ -145,7 +145,7 @@ void pack_side_by_side(const DirectPlan& plan, const PackedTile<typename Vector:
         for (int r = 0, o = 0; r < tile.run_count; o = tile.run_ends[r++]) __builtin_prefetch(tile.from[o] + ahead);
       }
       auto* const to = tile.to + c / plan.row_channels * p.kernel_size * tile.rows;
-      if constexpr (!has_pairs<Vector>) {
+      if constexpr (!PairingVector<Vector>) {
         if (tile.has_long_runs()) {
           pack_runs<Vector>(p, tile, c, to);
           continue;
@@ -167,7 +167,7 @@ void pack_tiles(const DirectPlan& plan, const ForwardOperands& operands, int64_t
                                  (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
   while (first < last) {
     const Tile tile(plan, operands, first);
-    if constexpr (!has_pairs<Vector>) {
+    if constexpr (!PairingVector<Vector>) {
       if (taps_side_by_side && tile.rows <= Vector::width) {
         pack_taps<Vector>(tile.from, tile.rows, group_in * p.kernel_size, tile.to);
         ++first;

@@ -2,10 +2,10 @@
 // one-channel layer. With nothing to share a loaded vector between output channels, taps share it: taps k and
 // k + period, where period * dilation is one vector, read the same vectors of the row, one vector apart. Taking them
 // together, Columns + Taps - 1 loads serve Columns * Taps multiplications. Where the instruction set can cut a vector
-// out of two neighbours (has_shift), the row is loaded aligned, once for all taps of a window, and the vectors of the
-// other taps are cut from registers: a load across two cache lines costs two to four times an aligned one.
+// out of two neighbours (ShiftingVector), the row is loaded aligned, once for all taps of a window, and the vectors of
+// the other taps are cut from registers: a load across two cache lines costs two to four times an aligned one.
 //
-// Register budget: Columns accumulators, Columns + 4 row vectors (with has_shift; one without), 4 weights and one
+// Register budget: Columns accumulators, Columns + 4 row vectors (one where vectors are not shifted), 4 weights and one
 // vector at work: 29 of 32 at the most. Loop order: channels, then windows of 4 periods of taps, then the taps of the
 // first period, then the up to 4 taps of a window; each output is summed in that order whatever the tile.
 #pragma once
@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/core/storage.h"
+#include "kernels/simd/vector.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -46,7 +47,7 @@ class LoadedRow {
 };
 
 template <class Vector, int Count>
-  requires(Vector::has_shift)
+  requires ShiftingVector<Vector>
 class LoadedRow<Vector, Count> {
  public:
   explicit LoadedRow(const typename Vector::Scalar* row) {

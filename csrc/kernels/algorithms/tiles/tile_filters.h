@@ -48,7 +48,7 @@ class FilterReader {
   using Scalar = typename Vector::Scalar;
   using Register = typename Vector::Register;
   static constexpr int width = Vector::width;
-  static constexpr bool has_quads = Vector::has_quads && std::is_same_v<Storage, Scalar>;
+  static constexpr bool has_quads = QuadVector<Vector> && std::is_same_v<Storage, Scalar>;
   // Filters come from memory in short pieces of many rows, which hardware prefetchers do not follow.
   static constexpr int channels_ahead = 16;
   // Taps further apart are picked one by one, for a vector would hold too few of them.

@@ -91,12 +91,12 @@ void gather_quads(const typename Vector::Scalar* row, int size, typename Vector:
   Vector::load_quads(from, 0, r);
 #pragma GCC unroll 4
   for (int j = 0; j < 4; ++j) Vector::store(samples + j * width, r[j]);
-  if constexpr (Vector::has_shift) {
-    const typename Vector::Shift shift = Vector::shift_of(1);
+  if constexpr (FixedShiftingVector<Vector>) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       if (4 + j >= size) return;
-      Vector::store(samples + (4 + j) * width, Vector::shifted(r[j], Vector::broadcast(row[4 * width + j]), shift));
+      Vector::store(samples + (4 + j) * width,
+                    Vector::template shifted_by<1>(r[j], Vector::broadcast(row[4 * width + j])));
     }
   } else {
     Vector::load_quads(from, 4, r);
@@ -109,7 +109,7 @@ void gather_quads(const typename Vector::Scalar* row, int size, typename Vector:
 template <class Vector>
 void gather_samples(const typename Vector::Scalar* const* from, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
-  if constexpr (Vector::has_quads) {
+  if constexpr (QuadVector<Vector>) {
     if (size <= 8) {
       for (int i = 0; i < size; i += 4) {
         typename Vector::Register r[4];
@@ -135,7 +135,7 @@ template <class Vector>
 void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
                   typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
-  if constexpr (Vector::has_quads) {
+  if constexpr (QuadVector<Vector>) {
     const int32_t* const at = lanes.row_at + lane;
     if (size <= 8 && lane + width <= lanes.count && at[1] - at[0] == 4 && at[width - 1] - at[0] == 4 * (width - 1)) {
       return gather_quads<Vector>(rows + at[0], size, samples);
@@ -238,7 +238,7 @@ template <class Vector, class Storage>
 void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* samples, int64_t outputs,
                    int64_t distance, Storage* output) {
   constexpr int width = Vector::width;
-  if constexpr (Vector::has_quads) {
+  if constexpr (QuadVector<Vector>) {
     if (outputs <= 4) return scatter_quads<Vector>(lanes, lane, samples, outputs, distance, output);
   }
   const int end = lanes.count - lane < width ? lanes.count - lane : width;

@@ -1,0 +1,10 @@
+// The algorithms, instantiated for simd/neon.h.
+#include "../simd/neon.h"
+
+#include "kernel_table_of.h"
+
+namespace tapconv::kernels {
+
+const KernelTable* neon_kernels() { return &kernel_table_of<Neon>; }
+
+}  // namespace tapconv::kernels
