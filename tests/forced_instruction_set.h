@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 
 inline constexpr int skipped_status = 77;
 

@@ -7,7 +7,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #else
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #endif
 
 namespace tapconv::cuda {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/algorithms/columns/column_run.h"
 #include "kernels/algorithms/depthwise_tiles/depthwise_tile_run.h"
 #include "kernels/algorithms/direct/direct_cost.h"
 #include "kernels/algorithms/direct/direct_plan.h"
@@ -9,7 +10,7 @@
 #include "kernels/algorithms/few_outputs/few_outputs_run.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_run.h"
-#include "kernels/algorithms/tiles/grad_weight_tile_run.h"
+#include "kernels/algorithms/grad_weight_tiles/grad_weight_tile_run.h"
 #include "kernels/algorithms/tiles/tile_run.h"
 #include "kernels/core/blocking.h"
 

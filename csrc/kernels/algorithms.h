@@ -6,8 +6,8 @@
 #include <span>
 
 #include "kernels/core/answer.h"
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "plan.h"
 
 namespace tapconv::kernels {

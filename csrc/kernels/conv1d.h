@@ -3,8 +3,8 @@
 // that the plan states, and a way to run tasks side by side.
 #pragma once
 
-#include "kernels/core/instruction_set.h"
 #include "kernels/core/parallel.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "plan.h"
 #include "problem.h"
 

@@ -10,9 +10,9 @@
 
 #include "choose.h"
 #include "conv1d.h"
-#include "kernels/algorithms/few_outputs/column_plan.h"
+#include "kernels/algorithms/columns/column_plan.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/lowering/input_gradient.h"
 
 namespace tapconv::kernels {

@@ -7,10 +7,10 @@
 #include "kernels/algorithms/depthwise_tiles/depthwise_tile_cost.h"
 #include "kernels/algorithms/direct/direct_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
-#include "kernels/algorithms/tiles/grad_weight_tile_cost.h"
+#include "kernels/algorithms/grad_weight_tiles/grad_weight_tile_cost.h"
 #include "kernels/algorithms/tiles/tile_cost.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/lowering/input_gradient.h"
 
 namespace tapconv::kernels {

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/algorithms/columns/column_plan.h"
 #include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
-#include "kernels/algorithms/few_outputs/column_plan.h"
 #include "kernels/algorithms/few_outputs/dot_plan.h"
 #include "kernels/algorithms/few_outputs/out_lane_plan.h"
 #include "kernels/algorithms/grad_weight/grad_weight_plan.h"
-#include "kernels/algorithms/tiles/grad_weight_tile_plan.h"
+#include "kernels/algorithms/grad_weight_tiles/grad_weight_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
 #include "kernels/core/direct_sum.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "ops/operator.h"
 
 namespace tapconv::ops {

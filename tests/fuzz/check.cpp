@@ -12,7 +12,7 @@
 #include "fuzz_case.h"
 #include "kernels/algorithms.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/forward_variant.h"
 #include "kernels/harness.h"
 #include "kernels/local_bound.h"

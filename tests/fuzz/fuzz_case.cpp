@@ -4,7 +4,7 @@
 #include <sstream>
 #include <vector>
 
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/cases.h"
 #include "kernels/harness.h"
 #include "kernels/numbers.h"

@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
-#include "kernels/core/instruction_set.h"
 #include "kernels/guarded_buffer.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/oracle.h"
 #include "kernels/plan.h"
 #include "kernels/problem.h"

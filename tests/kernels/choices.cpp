@@ -24,7 +24,7 @@
 #include "kernels/algorithms/direct/direct_cost.h"
 #include "kernels/algorithms/direct/direct_plan.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/conv1d.h"
 #include "kernels/core/forward_variant.h"
 #include "layers.h"

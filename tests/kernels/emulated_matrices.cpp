@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "kernels/algorithms/matrix/matrix_sum.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/simd/portable.h"
 
 namespace tapconv::kernels {

@@ -1,7 +1,7 @@
 // The direct sum by matrix products on any machine: the portable kernels with tile registers made of plain memory.
 #pragma once
 
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 
 namespace tapconv::kernels::test {
 

@@ -1,5 +1,5 @@
 // The list of instruction sets and the choice among them.
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 
 #include <gtest/gtest.h>
 

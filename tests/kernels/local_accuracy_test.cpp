@@ -10,7 +10,7 @@
 #include "kernels/algorithms.h"
 #include "kernels/algorithms/depthwise_tiles/depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/forward_variant.h"
 #include "local_bound.h"
 #include "numbers.h"

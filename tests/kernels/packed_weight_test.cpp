@@ -10,7 +10,7 @@
 #include "kernels/algorithms/direct/direct_plan.h"
 #include "kernels/algorithms/few_outputs/out_lane_plan.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/forward_variant.h"
 #include "numbers.h"
 

@@ -207,7 +207,7 @@ TYPED_TEST(Vectors, compare_magnitudes_with_nan_as_the_largest) {
 }
 
 // Every 16-bit number widens, and every float32 next to one, halfway or beside halfway to the next narrows, as
-// core/storage.h has it, whole and in part. A signalling NaN may become a quiet one on its way in.
+// numbers/storage.h has it, whole and in part. A signalling NaN may become a quiet one on its way in.
 template <class Vector, class Storage>
 void expect_conversions_of() {
   constexpr int width = Vector::width;

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/problem.h"
-#include "register_tiles.h"
 
 namespace tapconv::kernels {
 

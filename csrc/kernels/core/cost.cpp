@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "instruction_set.h"
-#include "register_tiles.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -41,4 +41,12 @@ void run_tasks(const Parallel& parallel, int slots, int64_t count, void* counter
       &shared);
 }
 
+// All tasks of a plan, by a kernel.
+template <class Plan, class Operands>
+void run_all(void (*kernel)(const Plan&, const Operands&, int64_t first_task, int64_t last_task, int slot),
+             const Plan& plan, const Operands& operands, const Parallel& parallel) {
+  run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
+            [&](int64_t first, int64_t last, int slot) { kernel(plan, operands, first, last, slot); });
+}
+
 }  // namespace tapconv::kernels

@@ -5,11 +5,11 @@
 #include <cstring>
 
 #include "input_gradient.h"
-#include "kernels/algorithms/few_outputs/column_plan.h"
-#include "kernels/algorithms/few_outputs/few_outputs_run.h"
+#include "kernels/algorithms/columns/column_plan.h"
+#include "kernels/algorithms/columns/column_run.h"
 #include "kernels/choose.h"
 #include "kernels/conv1d.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

@@ -10,10 +10,10 @@
 #include "kernels/algorithms/matrix/matrix_plan.h"
 #include "kernels/algorithms/tiles/tile_cut.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

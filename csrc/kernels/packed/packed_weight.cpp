@@ -12,11 +12,11 @@
 #include "kernels/algorithms/few_outputs/out_lane_plan.h"
 #include "kernels/algorithms/tiles/tile_plan.h"
 #include "kernels/algorithms/tiles/tile_run.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/choose.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/forward_variant.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/overlap_save.h"
 #include "packed_header.h"
 

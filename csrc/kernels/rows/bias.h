@@ -1,8 +1,8 @@
 // The bias in the compute type, where the tasks of a call read it.
 #pragma once
 
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/storage.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "kernels/problem.h"
 
 namespace tapconv::kernels {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/core/row_plan.h"
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 namespace tapconv::kernels {

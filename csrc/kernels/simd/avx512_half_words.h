@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "avx512.h"
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 namespace tapconv::kernels {

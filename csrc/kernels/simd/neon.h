@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 namespace tapconv::kernels {

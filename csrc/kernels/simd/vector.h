@@ -3,14 +3,14 @@
 // concepts named after them.
 //
 // A vector type has static members alone, so that its functions are copies of the instruction set's own
-// (core/storage.h says why). Lanes are counted from 0; a `count` of lanes is at most the width, as is `begin` +
+// (numbers/storage.h says why). Lanes are counted from 0; a `count` of lanes is at most the width, as is `begin` +
 // `count`, and nothing is read or written beside the elements that are counted.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -33,7 +33,7 @@ concept CopyingVector = requires(typename V::Register a, const typename V::Scala
   a = V::merged(a, a, V::merge_of(apart, vector));
 };
 
-// Numbers stored as Storage are widened on their way in and rounded on their way out, as core/storage.h does.
+// Numbers stored as Storage are widened on their way in and rounded on their way out, as numbers/storage.h does.
 template <class V, class Storage>
 concept ConvertingVector = requires(typename V::Register a, const Storage* from, Storage* to, int count, int begin) {
   a = V::load(from);
@@ -98,7 +98,7 @@ concept PairingVector = requires(typename V::Register a) { a = V::pair(a, a); };
 
 // The vectors of an instruction set: of float32, which 16-bit numbers are widened to, and of float64.
 template <class Isa>
-concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which core/register_tiles.h divides
+concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which instruction_sets/register_tiles.h divides
                     ArithmeticVector<typename Isa::template VectorOf<float>::type> &&
                     ConvertingVector<typename Isa::template VectorOf<float>::type, BFloat16> &&
                     ConvertingVector<typename Isa::template VectorOf<float>::type, Float16> &&

@@ -4,7 +4,7 @@
 #include "../simd/avx512.h"
 #include "../simd/avx512_half_words.h"
 #include "kernels/algorithms/matrix/matrix_sum.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 

@@ -2,7 +2,7 @@
 #include "../simd/avx512_bf16.h"
 
 #include "kernels/algorithms/direct/direct.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 

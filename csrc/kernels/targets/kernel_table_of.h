@@ -1,18 +1,18 @@
 // Fills the table of entry points for one instruction set.
 #pragma once
 
+#include "kernels/algorithms/columns/grad_input_columns.h"
+#include "kernels/algorithms/columns/grad_weight_columns.h"
 #include "kernels/algorithms/depthwise_tiles/depthwise_tiles.h"
 #include "kernels/algorithms/depthwise_tiles/grad_weight_depthwise_tiles.h"
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/few_outputs/channel_lanes.h"
 #include "kernels/algorithms/few_outputs/dot.h"
-#include "kernels/algorithms/few_outputs/grad_input_columns.h"
-#include "kernels/algorithms/few_outputs/grad_weight_columns.h"
 #include "kernels/algorithms/few_outputs/out_lanes.h"
 #include "kernels/algorithms/grad_weight/grad_weight.h"
-#include "kernels/algorithms/tiles/grad_weight_tiles.h"
-#include "kernels/algorithms/tiles/tiles.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/algorithms/grad_weight_tiles/grad_weight_tiles.h"
+#include "kernels/algorithms/tiles/tile_kernels.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "depthwise_tile_plan.h"
-#include "kernels/algorithms/tiles/seen_peaks.h"
+#include "kernels/algorithms/transforms/seen_peaks.h"
 
 namespace tapconv::kernels {
 namespace {

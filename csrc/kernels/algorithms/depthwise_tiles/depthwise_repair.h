@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "depthwise_tile_plan.h"
-#include "kernels/algorithms/tiles/seen_peaks.h"
-#include "kernels/core/filter_kinds.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/lane_sums.h"
+#include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/filter_kinds.h"
+#include "kernels/numbers/lane_sums.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

@@ -1,8 +1,8 @@
 #include "depthwise_tile_cost.h"
 
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/cost.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 
 namespace tapconv::kernels {
 namespace {

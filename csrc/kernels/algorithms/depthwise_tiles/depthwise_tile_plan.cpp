@@ -4,11 +4,11 @@
 #include <bit>
 
 #include "depthwise_tile_cost.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/filter_kinds.h"
-#include "kernels/core/instruction_set.h"
 #include "kernels/core/workspace.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/numbers/filter_kinds.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/algorithms/grad_weight/grad_weight_plan.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/answer.h"
 
 namespace tapconv::kernels {

@@ -1,9 +1,9 @@
 #include "depthwise_tile_run.h"
 
 #include "kernels/algorithms/grad_weight/grad_weight_run.h"
-#include "kernels/core/filter_kinds.h"
-#include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/numbers/filter_kinds.h"
 
 namespace tapconv::kernels {
 

@@ -9,8 +9,8 @@
 #include "depthwise_repair.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
-#include "kernels/core/filter_kinds.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/filter_kinds.h"
 
 namespace tapconv::kernels {
 namespace {

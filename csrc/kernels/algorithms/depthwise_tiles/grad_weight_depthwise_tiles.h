@@ -7,7 +7,7 @@
 #include "depthwise_tile_plan.h"
 #include "grad_weight_lane_repair.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/algorithms/tiles/fourier.h"
-#include "kernels/algorithms/tiles/tile_transforms.h"
+#include "kernels/algorithms/transforms/fourier.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 
 namespace tapconv::kernels {
 namespace {

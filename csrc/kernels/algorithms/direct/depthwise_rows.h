@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "kernels/core/direct_sum.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

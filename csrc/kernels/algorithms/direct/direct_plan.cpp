@@ -5,10 +5,10 @@
 #include "direct_cost.h"
 #include "kernels/algorithms/matrix/matrix_plan.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/row_layout.h"
 #include "kernels/core/workspace.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

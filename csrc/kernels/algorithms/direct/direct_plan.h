@@ -18,7 +18,7 @@ DirectPlan plan_direct(const Problem& problem, const ForwardVariant& variant, co
 DirectPlan plan_cheapest_direct(const Problem& problem, const ForwardVariant& variant,
                                 const InstructionSet& instruction_set, int slots, bool packed_ahead = false);
 
-// For what a call must not transform (core/filter_kinds.h): a direct plan whose blocks do not depend on the slots.
+// For what a call must not transform (numbers/filter_kinds.h): a direct plan whose blocks do not depend on the slots.
 DirectPlan plan_fallback(const Call& call);
 
 }  // namespace tapconv::kernels

@@ -1,7 +1,7 @@
 #include "direct_run.h"
 
 #include "kernels/algorithms/matrix/matrix_plan.h"
-#include "kernels/core/instruction_set.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "kernels/core/direct_sum.h"
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/tasks.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 

@@ -7,10 +7,10 @@
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
-#include "kernels/core/storage.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/numbers/storage.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

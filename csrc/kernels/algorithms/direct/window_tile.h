@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "kernels/simd/vector.h"
 
 namespace tapconv::kernels {

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "dot_plan.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

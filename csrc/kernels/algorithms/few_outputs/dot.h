@@ -10,9 +10,9 @@
 
 #include "column.h"
 #include "dot_plan.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

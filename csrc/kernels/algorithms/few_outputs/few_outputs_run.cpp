@@ -1,27 +1,16 @@
 #include "few_outputs_run.h"
 
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/tasks.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {
 namespace {
 
-template <class Plan, class Operands>
-void run_all(void (*tasks)(const Plan&, const Operands&, int64_t first_task, int64_t last_task, int slot),
-             const Plan& plan, const Operands& operands, const Parallel& parallel) {
-  run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
-            [&](int64_t first, int64_t last, int slot) { tasks(plan, operands, first, last, slot); });
-}
-
 const KernelTable& table_of(const Call& call) { return *call.instruction_set->table(); }
 int type_of(const Call& call) { return static_cast<int>(call.problem.data_type); }
-
-int32_t* offset_table(const ColumnPlan& plan, void* workspace) {
-  return reinterpret_cast<int32_t*>(static_cast<char*>(workspace) + plan.offset_table_at);
-}
 
 }  // namespace
 
@@ -31,21 +20,6 @@ void run_dot(const DotPlan& plan, const ForwardOperands& operands, const Paralle
 
 void run_channel_lanes(const ChannelLanePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   run_all(table_of(plan).channel_lanes[type_of(plan)].run_tasks, plan, operands, parallel);
-}
-
-bool run_grad_input_columns(const ColumnPlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  fill_even_offsets(offset_table(plan, operands.workspace), plan.out_block,
-                    plan.problem.batch * plan.problem.output_length);
-  char* const flag = static_cast<char*>(operands.workspace) + plan.flag_at;
-  *flag = 0;
-  run_all(table_of(plan).grad_input_columns[type_of(plan)].run_tasks, plan, operands, parallel);
-  return *flag == 0;
-}
-
-void run_grad_weight_columns(const ColumnPlan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
-  fill_even_offsets(offset_table(plan, operands.workspace), plan.problem.batch * plan.problem.output_length,
-                    largest_tile_rows);
-  run_all(table_of(plan).grad_weight[type_of(plan)].run_column_tasks, plan, operands, parallel);
 }
 
 void run_out_lanes(const OutLanePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {

@@ -5,8 +5,8 @@
 // vector's stream through memory from one end to the other, once for up to a tile of times.
 #pragma once
 
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "lane_tile.h"
 #include "out_lane_plan.h"

@@ -7,9 +7,9 @@
 #include "grad_weight_plan.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

@@ -2,8 +2,8 @@
 
 #include "grad_weight_plan.h"
 #include "kernels/core/cost.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

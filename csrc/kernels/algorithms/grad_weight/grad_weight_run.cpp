@@ -1,7 +1,7 @@
 #include "grad_weight_run.h"
 
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/whole_numbers.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/numbers/whole_numbers.h"
 #include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {

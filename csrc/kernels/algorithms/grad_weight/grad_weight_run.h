@@ -2,9 +2,9 @@
 #pragma once
 
 #include "grad_weight_plan.h"
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/tasks.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "grad_weight_plan.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/storage.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/core/register_tiles.h"
-#include "kernels/core/storage.h"
+#include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::kernels {
 namespace {

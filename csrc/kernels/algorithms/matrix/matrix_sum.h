@@ -9,7 +9,7 @@
 
 #include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/write_output.h"
 #include "matrix_rows.h"
 #include "matrix_tile.h"

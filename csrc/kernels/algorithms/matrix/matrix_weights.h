@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tile_transforms.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 
 namespace tapconv::kernels {
 

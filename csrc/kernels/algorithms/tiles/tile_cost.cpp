@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/cost.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
-#include "tile_transforms.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

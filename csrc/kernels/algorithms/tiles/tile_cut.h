@@ -1,12 +1,12 @@
 // Cutting rows into tiles of one transform: what the tile forms of the sum and of the weight gradient share.
 #pragma once
 
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/row_layout.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "tile_blocks.h"
-#include "tile_transforms.h"
 
 namespace tapconv::kernels {
 

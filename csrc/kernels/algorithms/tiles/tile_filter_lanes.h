@@ -11,13 +11,13 @@
 #pragma once
 
 #include "kernels/algorithms/direct/direct.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
+#include "kernels/algorithms/transforms/transforms.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/register_tiles.h"
 #include "tile_filters.h"
 #include "tile_gather.h"
 #include "tile_plan.h"
-#include "tile_transforms.h"
-#include "transforms.h"
 
 namespace tapconv::kernels {
 namespace {

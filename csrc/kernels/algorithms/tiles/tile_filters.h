@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "kernels/core/kernel_table.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
+#include "kernels/algorithms/transforms/transforms.h"
 #include "kernels/core/tile_grid.h"
-#include "kernels/rows/value_range.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/value_range.h"
 #include "tile_plan.h"
-#include "tile_transforms.h"
-#include "transforms.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/core/call.h"
-#include "kernels/core/storage.h"
+#include "kernels/numbers/storage.h"
 #include "kernels/rows/rows.h"
 #include "tile_blocks.h"
 

@@ -10,8 +10,8 @@
 // kept apart from the others.
 #pragma once
 
-#include "kernels/core/filter_kinds.h"
-#include "seen_peaks.h"
+#include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/numbers/filter_kinds.h"
 #include "tile_gather.h"
 #include "tile_plan.h"
 

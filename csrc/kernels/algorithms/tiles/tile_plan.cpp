@@ -4,14 +4,14 @@
 #include <bit>
 
 #include "kernels/algorithms/direct/direct_plan.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/filter_kinds.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/workspace.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/numbers/filter_kinds.h"
 #include "tile_cost.h"
 #include "tile_cut.h"
-#include "tile_transforms.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -5,11 +5,11 @@
 
 #include "kernels/algorithms/direct/direct_run.h"
 #include "kernels/core/blocking.h"
-#include "kernels/core/filter_kinds.h"
 #include "kernels/core/forward_task.h"
-#include "kernels/core/instruction_set.h"
 #include "kernels/core/tasks.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/numbers/filter_kinds.h"
 #include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {

@@ -1,8 +1,8 @@
 // Carries out plans of tiles, and of the direct sum beside them for what must not be transformed.
 #pragma once
 
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "tile_plan.h"
 
 namespace tapconv::kernels {

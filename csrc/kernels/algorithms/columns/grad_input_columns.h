@@ -14,11 +14,11 @@
 #pragma once
 
 #include "column_plan.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/algorithms/few_outputs/lane_tile.h"
 #include "kernels/core/tile_grid.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/numbers/value_range.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/value_range.h"
-#include "lane_tile.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
-#include "kernels/algorithms/tiles/tile_transforms.h"
-#include "kernels/core/storage.h"
-#include "kernels/rows/value_range.h"
+#include "kernels/numbers/storage.h"
+#include "kernels/numbers/value_range.h"
+#include "tile_transforms.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/algorithms/grad_weight/grad_weight_plan.h"
+#include "kernels/algorithms/tiles/tile_blocks.h"
 #include "kernels/core/answer.h"
-#include "tile_blocks.h"
 
 namespace tapconv::kernels {
 

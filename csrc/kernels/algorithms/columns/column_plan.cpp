@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "kernels/core/blocking.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
 #include "kernels/core/workspace.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -1,10 +1,10 @@
 #include "grad_weight_tile_plan.h"
 
 #include "grad_weight_tile_cost.h"
-#include "kernels/core/instruction_set.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/algorithms/tiles/tile_cut.h"
 #include "kernels/core/workspace.h"
-#include "tile_cut.h"
+#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -11,14 +11,14 @@
 #include "grad_weight_tile_repair.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/algorithms/grad_weight/grad_weight_tile.h"
-#include "kernels/core/kernel_table.h"
-#include "kernels/core/register_tiles.h"
+#include "kernels/algorithms/tiles/tile_filters.h"
+#include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
+#include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/instruction_sets/kernel_table.h"
+#include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/numbers/value_range.h"
 #include "kernels/rows/rows.h"
-#include "kernels/rows/value_range.h"
-#include "tile_filters.h"
-#include "tile_gather.h"
-#include "tile_transforms.h"
-#include "transforms.h"
 
 namespace tapconv::kernels {
 namespace {

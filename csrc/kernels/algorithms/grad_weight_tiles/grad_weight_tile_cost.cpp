@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
+#include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/core/cost.h"
-#include "kernels/core/instruction_set.h"
-#include "tile_transforms.h"
+#include "kernels/instruction_sets/instruction_set.h"
 
 namespace tapconv::kernels {
 namespace {

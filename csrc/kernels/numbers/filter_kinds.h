@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "forward_variant.h"
+#include "kernels/core/forward_variant.h"
 
 namespace tapconv::kernels {
 

@@ -6,10 +6,10 @@
 
 #include "grad_weight_tile_plan.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
-#include "seen_peaks.h"
-#include "tile_gather.h"
 
 namespace tapconv::kernels {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "grad_weight_tile_plan.h"
-#include "kernels/core/kernel_table.h"
 #include "kernels/core/parallel.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 

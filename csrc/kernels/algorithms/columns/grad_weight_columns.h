@@ -9,11 +9,11 @@
 // the other; the columns come from the second-level cache.
 #pragma once
 
-#include "column.h"
 #include "column_plan.h"
-#include "kernels/core/kernel_table.h"
+#include "kernels/algorithms/few_outputs/column.h"
+#include "kernels/algorithms/few_outputs/lane_tile.h"
 #include "kernels/core/tile_grid.h"
-#include "lane_tile.h"
+#include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
 namespace {
