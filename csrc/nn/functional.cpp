@@ -2,7 +2,7 @@
 
 #include <variant>
 
-#include "ops/operator.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv {
 namespace {

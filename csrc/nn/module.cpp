@@ -9,8 +9,8 @@
 #include <string_view>
 #include <variant>
 
-#include "ops/operator.h"
-#include "ops/packed.h"
+#include "ops/packed/packed.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv::nn {
 namespace {

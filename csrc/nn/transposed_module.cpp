@@ -5,7 +5,7 @@
 #include <string_view>
 #include <variant>
 
-#include "ops/operator.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv::nn {
 namespace {
