@@ -12,8 +12,10 @@ namespace {
 at::Tensor unpack_weight(const at::Tensor& packed, at::IntArrayRef weight_shape, at::ScalarType dtype,
                          at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups) {
   const at::Tensor typed = at::empty({0}, packed.options().dtype(dtype));
-  const PackedCall call{
-      typed, packed, weight_shape, std::nullopt, {stride, /*padding=*/0, dilation, groups, "zeros", "auto"}};
+  // A call borrows all of its arguments.
+  const int64_t padding = 0;
+  const std::optional<at::Tensor> bias;
+  const PackedCall call{typed, packed, weight_shape, bias, {stride, padding, dilation, groups, "zeros", "auto"}};
   const OpenedWeight opened = open_packed(call, check_packed_call(call));
   return at::from_blob(const_cast<void*>(opened.weight.plain), weight_shape, typed.options()).clone();
 }
