@@ -10,7 +10,8 @@
 #include <optional>
 
 #include "kernels/problem.h"
-#include "ops/schema/operator.h"
+#include "ops/arguments/attributes.h"
+#include "ops/arguments/role.h"
 
 namespace tapconv::ops {
 

@@ -11,13 +11,16 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "kernels/problem.h"
 #include "ops/arguments/default_algorithm.h"
 
 namespace tapconv::ops {
 
-// The arguments of the operators as the dispatcher hands them over. Borrowed: valid during the call.
+// The arguments of the operators as the dispatcher hands them over. Borrowed: valid during the call. from_arguments()
+// and arguments() have them in the order of the schemas: see schema/unboxed.h.
 template <typename Int>
 struct RawAttributesOf {
   c10::ArrayRef<Int> stride;
@@ -26,9 +29,71 @@ struct RawAttributesOf {
   Int groups;
   std::string_view padding_mode;
   std::string_view algorithm;
+
+  static RawAttributesOf from_arguments(c10::ArrayRef<Int> stride, c10::ArrayRef<Int> padding,
+                                        c10::ArrayRef<Int> dilation, Int groups, std::string_view padding_mode,
+                                        std::string_view algorithm) {
+    return {stride, padding, dilation, std::move(groups), padding_mode, algorithm};
+  }
+  auto arguments() const { return std::tie(stride, padding, dilation, groups, padding_mode, algorithm); }
 };
 using RawAttributes = RawAttributesOf<int64_t>;
 using SymRawAttributes = RawAttributesOf<c10::SymInt>;
+
+// The same where the padding is a word: "valid", "same" or "causal".
+struct WordedAttributes {
+  c10::SymIntArrayRef stride;
+  std::string_view padding;
+  c10::SymIntArrayRef dilation;
+  c10::SymInt groups;
+  std::string_view padding_mode;
+  std::string_view algorithm;
+
+  static WordedAttributes from_arguments(c10::SymIntArrayRef stride, std::string_view padding,
+                                         c10::SymIntArrayRef dilation, c10::SymInt groups,
+                                         std::string_view padding_mode, std::string_view algorithm) {
+    return {stride, padding, dilation, std::move(groups), padding_mode, algorithm};
+  }
+  auto arguments() const { return std::tie(stride, padding, dilation, groups, padding_mode, algorithm); }
+
+  // With the word in numbers, which are borrowed too.
+  SymRawAttributes padded_by(c10::SymIntArrayRef samples) const {
+    return {stride, samples, dilation, groups, padding_mode, algorithm};
+  }
+};
+
+// Those of a transposed convolution, in the order of torch's.
+struct TransposedAttributes {
+  c10::SymIntArrayRef stride;
+  c10::SymIntArrayRef padding;
+  c10::SymIntArrayRef output_padding;
+  c10::SymInt groups;
+  c10::SymIntArrayRef dilation;
+
+  static TransposedAttributes from_arguments(c10::SymIntArrayRef stride, c10::SymIntArrayRef padding,
+                                             c10::SymIntArrayRef output_padding, c10::SymInt groups,
+                                             c10::SymIntArrayRef dilation) {
+    return {stride, padding, output_padding, std::move(groups), dilation};
+  }
+  auto arguments() const { return std::tie(stride, padding, output_padding, groups, dilation); }
+};
+
+// What a weight is packed for. Without an input length, for inputs of a usual one.
+struct PackingAttributes {
+  at::IntArrayRef stride;
+  at::IntArrayRef dilation;
+  int64_t groups;
+  std::optional<int64_t> input_length;
+  int64_t batch;
+  std::string_view algorithm;
+
+  static PackingAttributes from_arguments(at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
+                                          std::optional<int64_t> input_length, int64_t batch,
+                                          std::string_view algorithm) {
+    return {stride, dilation, groups, input_length, batch, algorithm};
+  }
+  auto arguments() const { return std::tie(stride, dilation, groups, input_length, batch, algorithm); }
+};
 
 // The same, understood: stride, dilation and groups are at least 1, paddings at least 0.
 template <typename Int>

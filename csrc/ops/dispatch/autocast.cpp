@@ -4,42 +4,39 @@
 #include <torch/library.h>
 
 #include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
 
 template <c10::DeviceType device, c10::DispatchKey key>
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+                  const SymRawAttributes& raw) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
   const at::ScalarType type = at::autocast::get_autocast_dtype(device);
   const auto cast = [&](const auto& tensor) { return at::autocast::cached_cast(type, tensor, device); };
-  return call_conv1d(cast(input), cast(weight), cast(bias),
-                     {stride, padding, dilation, groups, padding_mode, algorithm});
+  return call_conv1d(cast(input), cast(weight), cast(bias), raw);
 }
 
 template <c10::DeviceType device, c10::DispatchKey key>
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef output_padding,
-                            c10::SymInt groups, c10::SymIntArrayRef dilation) {
+                            const TransposedAttributes& attributes) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
   const at::ScalarType type = at::autocast::get_autocast_dtype(device);
   const auto cast = [&](const auto& tensor) { return at::autocast::cached_cast(type, tensor, device); };
-  return call_conv_transpose1d(cast(input), cast(weight), cast(bias), stride, padding, output_padding, groups,
-                               dilation);
+  return call_conv_transpose1d(cast(input), cast(weight), cast(bias), attributes);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, AutocastCPU, m) {
-  m.impl("conv1d", &conv1d<c10::DeviceType::CPU, c10::DispatchKey::AutocastCPU>);
-  m.impl("conv_transpose1d", &conv_transpose1d<c10::DeviceType::CPU, c10::DispatchKey::AutocastCPU>);
+  m.impl("conv1d", unboxed<&conv1d<c10::DeviceType::CPU, c10::DispatchKey::AutocastCPU>>);
+  m.impl("conv_transpose1d", unboxed<&conv_transpose1d<c10::DeviceType::CPU, c10::DispatchKey::AutocastCPU>>);
 }
 
 TORCH_LIBRARY_IMPL(tapconv, AutocastCUDA, m) {
-  m.impl("conv1d", &conv1d<c10::DeviceType::CUDA, c10::DispatchKey::AutocastCUDA>);
-  m.impl("conv_transpose1d", &conv_transpose1d<c10::DeviceType::CUDA, c10::DispatchKey::AutocastCUDA>);
+  m.impl("conv1d", unboxed<&conv1d<c10::DeviceType::CUDA, c10::DispatchKey::AutocastCUDA>>);
+  m.impl("conv_transpose1d", unboxed<&conv_transpose1d<c10::DeviceType::CUDA, c10::DispatchKey::AutocastCUDA>>);
 }
 
 }  // namespace tapconv::ops

@@ -14,6 +14,8 @@
 #include "composed/any_device/grad_bias.h"
 #include "ops/arguments/arguments.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -229,9 +231,7 @@ at::Tensor tangent_of(const Operator& op, const at::Tensor& a, const at::Tensor&
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const SymRawAttributes& raw) {
   const auto attributes = understand(raw);
   // torch's convolution brings torch's derivatives: complex ones, those of other devices.
   if (!attributes || !kernels_take(input, weight, bias, *attributes)) return delegate(input, weight, bias, raw);
@@ -262,10 +262,8 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 // `length` is the one that the operator is told; `known` is the tensor that has the other as its last size.
 template <Role result>
 at::Tensor gradient(const at::Tensor& grad_output, const at::Tensor& known, c10::SymInt length,
-                    c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                    c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
+                    const SymRawAttributes& raw) {
   constexpr bool of_input = result == Role::input;
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
   const SymAttributes attributes = understand_or_raise(raw, of_input ? "conv1d_grad_input" : "conv1d_grad_weight");
   at::Tensor output;
   {
@@ -285,9 +283,9 @@ at::Tensor gradient(const at::Tensor& grad_output, const at::Tensor& known, c10:
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, Autograd, m) {
-  m.impl("conv1d", &conv1d);
-  m.impl("conv1d_grad_input", &gradient<Role::input>);
-  m.impl("conv1d_grad_weight", &gradient<Role::weight>);
+  m.impl("conv1d", unboxed<&conv1d>);
+  m.impl("conv1d_grad_input", unboxed<&gradient<Role::input>>);
+  m.impl("conv1d_grad_weight", unboxed<&gradient<Role::weight>>);
 }
 
 }  // namespace tapconv::ops

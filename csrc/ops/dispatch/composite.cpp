@@ -10,6 +10,7 @@
 #include "ops/arguments/conditions.h"
 #include "ops/dispatch/delegate.h"
 #include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -31,46 +32,40 @@ std::optional<c10::SymInt> reach_of(const at::Tensor& weight, c10::SymIntArrayRe
 }
 
 // A padding given as a word, in samples; nothing where torch is to have the call, for its words.
-std::optional<c10::SymDimVector> in_samples(std::string_view padding, const at::Tensor& input, const at::Tensor& weight,
-                                            const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                            c10::SymIntArrayRef dilation) {
-  const auto reach = reach_of(weight, dilation);
+std::optional<c10::SymDimVector> in_samples(const at::Tensor& input, const at::Tensor& weight,
+                                            const std::optional<at::Tensor>& bias, const WordedAttributes& a) {
+  const auto reach = reach_of(weight, a.dilation);
   const c10::SymInt zero(0);
-  if (padding == "causal") return reach ? c10::SymDimVector{*reach, zero} : c10::SymDimVector{zero};
+  if (a.padding == "causal") return reach ? c10::SymDimVector{*reach, zero} : c10::SymDimVector{zero};
   // Of two errors in one call, torch finds others first where padding is a word: it has calls with any of these.
   const bool is_usual = (input.dim() == 2 || input.dim() == 3) && weight.dim() == 3 &&
                         (!bias || !bias->defined() || bias->scalar_type() == input.scalar_type());
-  if (padding == "valid" && is_usual) return c10::SymDimVector{zero};
-  const bool can_be_same = is_usual && reach && stride.size() == 1 && holds(c10::sym_eq(stride[0], c10::SymInt(1)));
-  if (padding == "same" && can_be_same) return c10::SymDimVector{*reach / 2, *reach - *reach / 2};
+  if (a.padding == "valid" && is_usual) return c10::SymDimVector{zero};
+  const bool can_be_same = is_usual && reach && a.stride.size() == 1 && holds(c10::sym_eq(a.stride[0], c10::SymInt(1)));
+  if (a.padding == "same" && can_be_same) return c10::SymDimVector{*reach / 2, *reach - *reach / 2};
   return std::nullopt;
 }
 
 at::Tensor conv1d_padding(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                          c10::SymIntArrayRef stride, std::string_view padding, c10::SymIntArrayRef dilation,
-                          c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  if (const auto samples = in_samples(padding, input, weight, bias, stride, dilation)) {
-    return call_conv1d(input, weight, bias, {stride, *samples, dilation, groups, padding_mode, algorithm});
+                          const WordedAttributes& a) {
+  if (const auto samples = in_samples(input, weight, bias, a)) {
+    return call_conv1d(input, weight, bias, a.padded_by(*samples));
   }
-  check_groups_under_transforms(groups);
-  return at::conv1d_symint(input, weight, bias, stride, padding, dilation, groups);  // raises: torch says what is wrong
+  check_groups_under_transforms(a.groups);
+  // Raises: torch says what is wrong.
+  return at::conv1d_symint(input, weight, bias, a.stride, a.padding, a.dilation, a.groups);
 }
 
 at::Tensor conv1d_packed_weight_padding(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& weight,
-                                        const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                        std::string_view padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                        std::string_view padding_mode, std::string_view algorithm) {
-  if (const auto samples = in_samples(padding, input, weight, bias, stride, dilation)) {
-    return call_conv1d_packed_weight(input, packed, weight, bias,
-                                     {stride, *samples, dilation, groups, padding_mode, algorithm});
+                                        const std::optional<at::Tensor>& bias, const WordedAttributes& a) {
+  if (const auto samples = in_samples(input, weight, bias, a)) {
+    return call_conv1d_packed_weight(input, packed, weight, bias, a.padded_by(*samples));
   }
-  return call_conv1d_padding(input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm);
+  return call_conv1d_padding(input, weight, bias, a);
 }
 
 at::Tensor conv1d_elsewhere(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                            c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                            const SymRawAttributes& raw) {
   understand(raw);  // raises where torch would not
   return delegate(input, weight, bias, raw);
 }
@@ -96,8 +91,8 @@ void with_plain_numbers(const c10::OperatorHandle& op, torch::jit::Stack* stack)
 }
 
 void implement_words_and_plain_numbers(torch::Library& m) {
-  m.impl("conv1d.padding", &conv1d_padding);
-  m.impl("conv1d_packed.weight_padding", &conv1d_packed_weight_padding);
+  m.impl("conv1d.padding", unboxed<&conv1d_padding>);
+  m.impl("conv1d_packed.weight_padding", unboxed<&conv1d_packed_weight_padding>);
   for (const char* const name : operators_for_plain_numbers) {
     m.impl(name, torch::CppFunction::makeFromBoxedFunction<&with_plain_numbers>());
   }
@@ -111,7 +106,7 @@ TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { implement_words_and_
 TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatchedDecomposition, m) { implement_words_and_plain_numbers(m); }
 
 TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) {
-  m.impl("conv1d", &conv1d_elsewhere);
+  m.impl("conv1d", unboxed<&conv1d_elsewhere>);
   for (const char* const name : {"pack_weight", "conv1d_packed", "conv1d_packed.out"}) {
     m.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse_packed>());
   }

@@ -6,15 +6,14 @@
 
 #include "composed/overlap_save/overlap_save.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/unboxed.h"
 #include "runtime/launch.h"
 
 namespace tapconv::ops {
 namespace {
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const RawAttributes& raw) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return delegate(input, weight, bias, raw);
@@ -24,10 +23,8 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, int64_t input_length,
-                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                             std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
+                             const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_input");
   const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
   at::Tensor grad_input = runtime::allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
   if (sizes.batch == 0) return grad_input;
@@ -65,21 +62,15 @@ at::Tensor grad_weight_of(const at::Tensor& grad_output, const at::Tensor& input
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, int64_t kernel_size,
-                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                              std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
+                              const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
   const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
   return grad_weight_of(grad_output, input, sizes, attributes, at::Tensor());
 }
 
 std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
-                                                           int64_t kernel_size, at::IntArrayRef stride,
-                                                           at::IntArrayRef padding, at::IntArrayRef dilation,
-                                                           int64_t groups, std::string_view padding_mode,
-                                                           std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
+                                                           int64_t kernel_size, const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_weight_bias");
   const auto sizes = grad_weight_sizes<int64_t>(grad_output, input, kernel_size, attributes);
   at::Tensor grad_bias = runtime::allocate({sizes.out_channels}, input.scalar_type());
   at::Tensor grad_weight = grad_weight_of(grad_output, input, sizes, attributes, grad_bias);
@@ -116,10 +107,10 @@ void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::o
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
-  m.impl("conv1d", &conv1d);
-  m.impl("conv1d_grad_input", &conv1d_grad_input);
-  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
-  m.impl("conv1d_grad_weight_bias", &conv1d_grad_weight_bias);
+  m.impl("conv1d", unboxed<&conv1d>);
+  m.impl("conv1d_grad_input", unboxed<&conv1d_grad_input>);
+  m.impl("conv1d_grad_weight", unboxed<&conv1d_grad_weight>);
+  m.impl("conv1d_grad_weight_bias", unboxed<&conv1d_grad_weight_bias>);
 }
 
 }  // namespace tapconv::ops

@@ -17,6 +17,7 @@
 #include "composed/any_device/library_gradient.h"
 #include "cuda/conv1d.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -70,9 +71,7 @@ void check_request(const Attributes& attributes) {
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                  std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const RawAttributes& raw) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes<int64_t>(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return delegate(input, weight, bias, raw);
@@ -82,10 +81,8 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, int64_t input_length,
-                             at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                             std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
+                             const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_input");
   const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
   const c10::OptionalDeviceGuard guard(weight.device());
   const auto shape = shape_of(Role::input, sizes, attributes);
@@ -141,20 +138,14 @@ std::tuple<at::Tensor, at::Tensor> grad_weight_of(const at::Tensor& grad_output,
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, int64_t kernel_size,
-                              at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                              std::string_view padding_mode, std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
+                              const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
   return std::get<0>(grad_weight_of(grad_output, input, kernel_size, attributes, /*wants_bias=*/false));
 }
 
 std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
-                                                           int64_t kernel_size, at::IntArrayRef stride,
-                                                           at::IntArrayRef padding, at::IntArrayRef dilation,
-                                                           int64_t groups, std::string_view padding_mode,
-                                                           std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
+                                                           int64_t kernel_size, const RawAttributes& raw) {
+  const Attributes attributes = understand_or_raise(raw, "conv1d_grad_weight_bias");
   return grad_weight_of(grad_output, input, kernel_size, attributes, /*wants_bias=*/true);
 }
 
@@ -185,10 +176,10 @@ at::Tensor conv1d_cuda(const at::Tensor& input, const at::Tensor& weight, const 
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CUDA, m) {
-  m.impl("conv1d", &conv1d);
-  m.impl("conv1d_grad_input", &conv1d_grad_input);
-  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
-  m.impl("conv1d_grad_weight_bias", &conv1d_grad_weight_bias);
+  m.impl("conv1d", unboxed<&conv1d>);
+  m.impl("conv1d_grad_input", unboxed<&conv1d_grad_input>);
+  m.impl("conv1d_grad_weight", unboxed<&conv1d_grad_weight>);
+  m.impl("conv1d_grad_weight_bias", unboxed<&conv1d_grad_weight_bias>);
 }
 
 }  // namespace tapconv::ops

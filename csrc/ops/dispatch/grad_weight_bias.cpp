@@ -6,36 +6,29 @@
 
 #include "composed/any_device/grad_bias.h"
 #include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
 
 std::tuple<at::Tensor, at::Tensor> in_two(const at::Tensor& grad_output, const at::Tensor& input,
-                                          c10::SymInt kernel_size, c10::SymIntArrayRef stride,
-                                          c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                          std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes attributes{stride, padding, dilation, groups, padding_mode, algorithm};
-  return {call_conv1d_grad_weight(grad_output, input, kernel_size, attributes), composed::grad_bias_of(grad_output)};
+                                          const c10::SymInt& kernel_size, const SymRawAttributes& raw) {
+  return {call_conv1d_grad_weight(grad_output, input, kernel_size, raw), composed::grad_bias_of(grad_output)};
 }
 
 std::tuple<at::Tensor, at::Tensor> autograd(const at::Tensor& grad_output, const at::Tensor& input,
-                                            c10::SymInt kernel_size, c10::SymIntArrayRef stride,
-                                            c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                                            c10::SymInt groups, std::string_view padding_mode,
-                                            std::string_view algorithm) {
+                                            const c10::SymInt& kernel_size, const SymRawAttributes& raw) {
   if (torch::autograd::compute_requires_grad(grad_output, input) || torch::autograd::isFwGradDefined(grad_output) ||
       torch::autograd::isFwGradDefined(input)) {
-    return in_two(grad_output, input, std::move(kernel_size), stride, padding, dilation, groups, padding_mode,
-                  algorithm);
+    return in_two(grad_output, input, kernel_size, raw);
   }
   at::AutoDispatchBelowADInplaceOrView below_autograd;
-  return call_conv1d_grad_weight_bias(grad_output, input, kernel_size,
-                                      {stride, padding, dilation, groups, padding_mode, algorithm});
+  return call_conv1d_grad_weight_bias(grad_output, input, kernel_size, raw);
 }
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_grad_weight_bias", &autograd); }
-TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) { m.impl("conv1d_grad_weight_bias", &in_two); }
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_grad_weight_bias", unboxed<&autograd>); }
+TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) { m.impl("conv1d_grad_weight_bias", unboxed<&in_two>); }
 
 }  // namespace tapconv::ops

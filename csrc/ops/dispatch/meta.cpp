@@ -4,6 +4,7 @@
 
 #include "ops/arguments/arguments.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -13,9 +14,7 @@ at::Tensor empty(const c10::SmallVector<c10::SymInt, 3>& shape, const at::Tensor
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const SymRawAttributes& raw) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return delegate(input, weight, bias, raw);
@@ -23,30 +22,22 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, c10::SymInt input_length,
-                             c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                             c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymAttributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_input");
+                             const SymRawAttributes& raw) {
+  const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_input");
   const auto sizes = grad_input_sizes(grad_output, weight, input_length, attributes);
   return empty(shape_of(Role::input, sizes, attributes), weight);
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, c10::SymInt kernel_size,
-                              c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                              c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymAttributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight");
+                              const SymRawAttributes& raw) {
+  const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
   const auto sizes = grad_weight_sizes(grad_output, input, kernel_size, attributes);
   return empty(shape_of(Role::weight, sizes, attributes), input);
 }
 
 std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& grad_output, const at::Tensor& input,
-                                                           c10::SymInt kernel_size, c10::SymIntArrayRef stride,
-                                                           c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                                                           c10::SymInt groups, std::string_view padding_mode,
-                                                           std::string_view algorithm) {
-  const SymAttributes attributes =
-      understand_or_raise({stride, padding, dilation, groups, padding_mode, algorithm}, "conv1d_grad_weight_bias");
+                                                           c10::SymInt kernel_size, const SymRawAttributes& raw) {
+  const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_weight_bias");
   const auto sizes = grad_weight_sizes(grad_output, input, kernel_size, attributes);
   return {empty(shape_of(Role::weight, sizes, attributes), input), empty({sizes.out_channels}, input)};
 }
@@ -54,10 +45,10 @@ std::tuple<at::Tensor, at::Tensor> conv1d_grad_weight_bias(const at::Tensor& gra
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, Meta, m) {
-  m.impl("conv1d", &conv1d);
-  m.impl("conv1d_grad_input", &conv1d_grad_input);
-  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
-  m.impl("conv1d_grad_weight_bias", &conv1d_grad_weight_bias);
+  m.impl("conv1d", unboxed<&conv1d>);
+  m.impl("conv1d_grad_input", unboxed<&conv1d_grad_input>);
+  m.impl("conv1d_grad_weight", unboxed<&conv1d_grad_weight>);
+  m.impl("conv1d_grad_weight_bias", unboxed<&conv1d_grad_weight_bias>);
 }
 
 }  // namespace tapconv::ops

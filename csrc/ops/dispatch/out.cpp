@@ -10,6 +10,8 @@
 #include "ops/dispatch/cpu.h"
 #include "ops/dispatch/cuda.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 
@@ -38,9 +40,7 @@ void prepare_out(at::Tensor& out, at::IntArrayRef shape, const at::Tensor& first
 namespace {
 
 at::Tensor& conv1d_out_cpu(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                           at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                           std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                           const RawAttributes& raw, at::Tensor& out) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
@@ -52,9 +52,7 @@ at::Tensor& conv1d_out_cpu(const at::Tensor& input, const at::Tensor& weight, co
 
 #if TAPCONV_HAVE_CUDA
 at::Tensor& conv1d_out_cuda(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
-                            std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                            const RawAttributes& raw, at::Tensor& out) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
@@ -67,10 +65,7 @@ at::Tensor& conv1d_out_cuda(const at::Tensor& input, const at::Tensor& weight, c
 #endif
 
 at::Tensor& conv1d_out_meta(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                            c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm,
-                            at::Tensor& out) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                            const SymRawAttributes& raw, at::Tensor& out) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return put(delegate(input, weight, bias, raw), out);
@@ -80,39 +75,31 @@ at::Tensor& conv1d_out_meta(const at::Tensor& input, const at::Tensor& weight, c
 }
 
 at::Tensor& conv1d_out_elsewhere(const at::Tensor& input, const at::Tensor& weight,
-                                 const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                 c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                 std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  return put(call_conv1d(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}), out);
+                                 const std::optional<at::Tensor>& bias, const SymRawAttributes& raw, at::Tensor& out) {
+  return put(call_conv1d(input, weight, bias, raw), out);
 }
 
 at::Tensor& conv1d_out_autograd(const at::Tensor& input, const at::Tensor& weight,
-                                const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
+                                const std::optional<at::Tensor>& bias, const SymRawAttributes& raw, at::Tensor& out) {
   check_no_derivatives("conv1d", input, weight, bias, out);
   at::AutoDispatchBelowAutograd below_autograd;
-  call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
+  call_conv1d_out(input, weight, bias, raw, out);
   return out;
 }
 
 at::Tensor& conv1d_out_inplace(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                               c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                               c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm,
-                               at::Tensor& out) {
+                               const SymRawAttributes& raw, at::Tensor& out) {
   {
     at::AutoDispatchBelowADInplaceOrView below;
-    call_conv1d_out(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm}, out);
+    call_conv1d_out(input, weight, bias, raw, out);
   }
   torch::autograd::increment_version(out);
   return out;
 }
 
 at::Tensor& conv1d_out_functionalize(const at::Tensor& input, const at::Tensor& weight,
-                                     const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                     c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                     std::string_view padding_mode, std::string_view algorithm, at::Tensor& out) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                                     const std::optional<at::Tensor>& bias, const SymRawAttributes& raw,
+                                     at::Tensor& out) {
   return functionalize_out(
       input, weight, bias, out, [&] { call_conv1d_out(input, weight, bias, raw, out); },
       [&](const at::Tensor& plain_input, const at::Tensor& plain_weight, const std::optional<at::Tensor>& plain_bias) {
@@ -122,14 +109,14 @@ at::Tensor& conv1d_out_functionalize(const at::Tensor& input, const at::Tensor& 
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("conv1d.out", &conv1d_out_cpu); }
+TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("conv1d.out", unboxed<&conv1d_out_cpu>); }
 #if TAPCONV_HAVE_CUDA
-TORCH_LIBRARY_IMPL(tapconv, CUDA, m) { m.impl("conv1d.out", &conv1d_out_cuda); }
+TORCH_LIBRARY_IMPL(tapconv, CUDA, m) { m.impl("conv1d.out", unboxed<&conv1d_out_cuda>); }
 #endif
-TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("conv1d.out", &conv1d_out_meta); }
-TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d.out", &conv1d_out_elsewhere); }
-TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d.out", &conv1d_out_autograd); }
-TORCH_LIBRARY_IMPL(tapconv, ADInplaceOrView, m) { m.impl("conv1d.out", &conv1d_out_inplace); }
-TORCH_LIBRARY_IMPL(tapconv, Functionalize, m) { m.impl("conv1d.out", &conv1d_out_functionalize); }
+TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("conv1d.out", unboxed<&conv1d_out_meta>); }
+TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d.out", unboxed<&conv1d_out_elsewhere>); }
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d.out", unboxed<&conv1d_out_autograd>); }
+TORCH_LIBRARY_IMPL(tapconv, ADInplaceOrView, m) { m.impl("conv1d.out", unboxed<&conv1d_out_inplace>); }
+TORCH_LIBRARY_IMPL(tapconv, Functionalize, m) { m.impl("conv1d.out", unboxed<&conv1d_out_functionalize>); }
 
 }  // namespace tapconv::ops

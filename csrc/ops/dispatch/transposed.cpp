@@ -8,6 +8,7 @@
 #include "ops/arguments/arguments.h"
 #include "ops/dispatch/delegate.h"
 #include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -21,17 +22,17 @@ at::Tensor add_bias(at::Tensor output, const at::Tensor& bias) {
 }
 
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                            c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef output_padding,
-                            c10::SymInt groups, c10::SymIntArrayRef dilation) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, "zeros", "auto"};
+                            const TransposedAttributes& a) {
+  const SymRawAttributes raw{a.stride, a.padding, a.dilation, a.groups, "zeros", "auto"};
   const auto attributes = understand(raw);
-  const bool one_number_each = padding.size() == 1 && output_padding.size() == 1;
+  const bool one_number_each = a.padding.size() == 1 && a.output_padding.size() == 1;
   const auto length = attributes && one_number_each && !is_mapped_over_nothing(input, weight)
-                          ? transposed_length(input, weight, bias, *attributes, output_padding[0])
+                          ? transposed_length(input, weight, bias, *attributes, a.output_padding[0])
                           : std::nullopt;
   if (!length) {
-    check_groups_under_transforms(groups);
-    return at::conv_transpose1d_symint(input, weight, bias, stride, padding, output_padding, groups, dilation);
+    check_groups_under_transforms(a.groups);
+    return at::conv_transpose1d_symint(input, weight, bias, a.stride, a.padding, a.output_padding, a.groups,
+                                       a.dilation);
   }
   at::Tensor output = call_conv1d_grad_input(input, weight, *length, raw);
   return bias && bias->defined() ? add_bias(std::move(output), *bias) : output;
@@ -39,9 +40,11 @@ at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight, c
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { m.impl("conv_transpose1d", &conv_transpose1d); }
+TORCH_LIBRARY_IMPL(tapconv, CompositeImplicitAutograd, m) { m.impl("conv_transpose1d", unboxed<&conv_transpose1d>); }
 
 // Without this, vmap calls a composite operator once per sample, and warns.
-TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatchedDecomposition, m) { m.impl("conv_transpose1d", &conv_transpose1d); }
+TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatchedDecomposition, m) {
+  m.impl("conv_transpose1d", unboxed<&conv_transpose1d>);
+}
 
 }  // namespace tapconv::ops

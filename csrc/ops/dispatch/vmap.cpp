@@ -5,6 +5,8 @@
 
 #include "ops/arguments/arguments.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
@@ -125,9 +127,7 @@ at::Tensor map(const Operator& op, const at::Tensor& first, const at::Tensor& se
 }
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                  c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const SymRawAttributes& raw) {
   const auto attributes = understand(raw);
   if (!attributes || !kernels_take(input, weight, bias, *attributes) || is_mapped_over_nothing(input, weight)) {
     return delegate(input, weight, bias, raw);
@@ -136,18 +136,14 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 }
 
 at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight, c10::SymInt input_length,
-                             c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                             c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                             const SymRawAttributes& raw) {
   const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_input");
   return map({Role::input, std::move(input_length), weight.sym_size(2), attributes}, grad_output, weight, std::nullopt,
              raw);
 }
 
 at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& input, c10::SymInt kernel_size,
-                              c10::SymIntArrayRef stride, c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation,
-                              c10::SymInt groups, std::string_view padding_mode, std::string_view algorithm) {
-  const SymRawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                              const SymRawAttributes& raw) {
   const SymAttributes attributes = understand_or_raise(raw, "conv1d_grad_weight");
   return map({Role::weight, input.sym_size(-1), std::move(kernel_size), attributes}, grad_output, input, std::nullopt,
              raw);
@@ -156,9 +152,9 @@ at::Tensor conv1d_grad_weight(const at::Tensor& grad_output, const at::Tensor& i
 }  // namespace
 
 TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) {
-  m.impl("conv1d", &conv1d);
-  m.impl("conv1d_grad_input", &conv1d_grad_input);
-  m.impl("conv1d_grad_weight", &conv1d_grad_weight);
+  m.impl("conv1d", unboxed<&conv1d>);
+  m.impl("conv1d_grad_input", unboxed<&conv1d_grad_input>);
+  m.impl("conv1d_grad_weight", unboxed<&conv1d_grad_weight>);
 }
 
 }  // namespace tapconv::ops

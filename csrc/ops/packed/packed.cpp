@@ -1,4 +1,4 @@
-// pack_weight and conv1d_packed: weights packed once for many calls. For inference: nothing is differentiable here.
+// conv1d_packed, and what its forms share. For inference: nothing is differentiable here.
 #include "ops/packed/packed.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
@@ -16,122 +16,46 @@
 #include "ops/arguments/conditions.h"
 #include "ops/dispatch/cpu.h"
 #include "ops/dispatch/delegate.h"
+#include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 #include "runtime/launch.h"
 
 namespace tapconv::ops {
 namespace {
-
-// Outputs of the problem that is taken for typical where the caller names no length.
-constexpr int64_t typical_outputs = 4096;
-// Far above any layer, and low enough that no size computed from it overflows.
-constexpr int64_t most_elements = int64_t(1) << 40;
-constexpr int64_t most_typical = int64_t(1) << 31;
-
-// The problem that a weight is packed for.
-kernels::Problem typical_problem(const at::Tensor& weight, const Attributes& a, std::optional<int64_t> input_length,
-                                 int64_t batch) {
-  const auto type = data_type_of(weight.scalar_type());
-  TORCH_CHECK(type && weight.layout() == at::kStrided && (weight.device().is_cpu() || weight.device().is_meta()),
-              "pack_weight: expected a weight of type float32, float64, bfloat16 or float16 on the CPU, got ",
-              weight.toString(), " on ", weight.device());
-  TORCH_CHECK(
-      weight.dim() == 3 && weight.numel() > 0 && weight.numel() <= most_elements && weight.size(0) % a.groups == 0,
-      "pack_weight: expected a weight of size (out_channels, in_channels / groups, kernel_size) without zeros, "
-      "whose out_channels ",
-      a.groups, " groups divide, got ", weight.sizes());
-  TORCH_CHECK_VALUE(
-      !input_length || (*input_length >= 1 && *input_length <= most_typical),
-      "pack_weight: expected an input_length from 1 to 2**31, or None, got input_length=", input_length.value_or(0));
-  TORCH_CHECK_VALUE(batch >= 1 && batch <= most_typical,
-                    "pack_weight: expected a batch from 1 to 2**31, got batch=", batch);
-  const int64_t in_channels = weight.size(1) * a.groups;
-  const int64_t outputs = input_length ? (*input_length - 1) / a.stride + 1 : typical_outputs;
-  const int64_t length = input_length.value_or(typical_outputs);
-  return {.data_type = *type,
-          .padding_mode = kernels::PaddingMode::zeros,
-          .algorithm = a.algorithm,
-          .batch = batch,
-          .in_channels = in_channels,
-          .input_length = length,
-          .out_channels = weight.size(0),
-          .kernel_size = weight.size(2),
-          .stride = a.stride,
-          .padding_left = 0,
-          .padding_right = 0,
-          .dilation = a.dilation,
-          .groups = a.groups,
-          .output_length = outputs,
-          .input_strides = {.batch = in_channels * length, .channel = length, .time = 1},
-          .weight_strides = {},
-          .output_strides = {.batch = weight.size(0) * outputs, .channel = outputs, .time = 1}};
-}
-
-at::Tensor pack_weight(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
-                       std::optional<int64_t> input_length, int64_t batch, std::string_view algorithm) {
-  const Attributes attributes =
-      understand_or_raise(RawAttributes{stride, /*padding=*/0, dilation, groups, "zeros", algorithm}, "pack_weight");
-  const kernels::Problem typical = typical_problem(weight, attributes, input_length, batch);
-  check_request(typical, weight.scalar_type(), weight.sizes());
-  const int slots = weight.is_meta() ? 1 : runtime::slots_for(typical);
-  const kernels::WeightPacking packing =
-      kernels::plan_weight_packing(typical, kernels::current_instruction_set(), slots);
-  if (weight.is_meta()) return at::empty({packing.header.bytes}, weight.options().dtype(at::kByte));
-  const at::Tensor dense = weight.contiguous();
-  at::Tensor packed = runtime::allocate({packing.header.bytes}, at::kByte);
-  const at::Tensor workspace = runtime::allocate({static_cast<int64_t>(packing.workspace_bytes)}, at::kByte);
-  kernels::pack_weight(packing, dense.const_data_ptr(), packed.mutable_data_ptr(), workspace.mutable_data_ptr(),
-                       runtime::parallel(slots));
-  return packed;
-}
 
 // The weight as it was before it was packed. Only to be read.
 at::Tensor plain_weight(const PackedCall& call, const OpenedWeight& opened) {
   return at::from_blob(const_cast<void*>(opened.weight.plain), call.weight_shape, call.input.options());
 }
 
-at::Tensor pack_weight_autograd(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation,
-                                int64_t groups, std::optional<int64_t> input_length, int64_t batch,
-                                std::string_view algorithm) {
-  at::AutoDispatchBelowADInplaceOrView below_autograd;
-  return call_pack_weight(weight, stride, dilation, groups, input_length, batch, algorithm);
-}
-
-at::Tensor conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
-                         const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
-                         at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode) {
-  const PackedCall call{input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, "auto"}};
+at::Tensor conv1d_packed(const PackedCall& call) {
   const Attributes attributes = check_packed_call(call);
   const OpenedWeight opened = open_packed(call, attributes);
   const auto sizes = packed_sizes(call, attributes);
   if (!sizes) return delegate_packed(call, opened);
-  at::Tensor output = runtime::allocate(shape_of(Role::output, *sizes, attributes), input.scalar_type());
+  at::Tensor output = runtime::allocate(shape_of(Role::output, *sizes, attributes), call.input.scalar_type());
   conv1d_packed_into(call, opened, *sizes, attributes, output);
   return output;
 }
 
-at::Tensor conv1d_packed_meta(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
-                              const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                              c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                              std::string_view padding_mode) {
-  const SymPackedCall call{
-      input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, "auto"}};
+at::Tensor conv1d_packed_meta(const SymPackedCall& call) {
   const SymAttributes attributes = check_packed_call(call);
   const auto sizes = packed_sizes(call, attributes);
-  if (!sizes) return delegate(input, at::empty_symint(weight_shape, input.options()), bias, call.attributes);
-  return at::empty_symint(shape_of(Role::output, *sizes, attributes), input.options());
+  if (!sizes) {
+    return delegate(call.input, at::empty_symint(call.weight_shape, call.input.options()), call.bias, call.attributes);
+  }
+  return at::empty_symint(shape_of(Role::output, *sizes, attributes), call.input.options());
 }
 
-at::Tensor conv1d_packed_autograd(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
-                                  const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                  c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                                  std::string_view padding_mode) {
+at::Tensor conv1d_packed_autograd(const SymPackedCall& call) {
   using torch::autograd::isFwGradDefined;
   TORCH_CHECK_NOT_IMPLEMENTED(
-      !torch::autograd::compute_requires_grad(input, bias) && !isFwGradDefined(input) && !isFwGradDefined(bias),
+      !torch::autograd::compute_requires_grad(call.input, call.bias) && !isFwGradDefined(call.input) &&
+          !isFwGradDefined(call.bias),
       "conv1d_packed has no derivatives, and its input or bias requires a gradient. Call it under torch.no_grad() or "
       "torch.inference_mode(), or call conv1d with the plain weight.");
   at::AutoDispatchBelowADInplaceOrView below_autograd;
-  return call_conv1d_packed(input, packed, weight_shape, bias, {stride, padding, dilation, groups, padding_mode, ""});
+  return call_conv1d_packed(call);
 }
 
 }  // namespace
@@ -231,19 +155,10 @@ void conv1d_packed_into(const PackedCall& call, const OpenedWeight& opened, cons
       });
 }
 
-TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
-  m.impl("pack_weight", &pack_weight);
-  m.impl("conv1d_packed", &conv1d_packed);
-}
+TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("conv1d_packed", unboxed<&conv1d_packed>); }
 
-TORCH_LIBRARY_IMPL(tapconv, Meta, m) {
-  m.impl("pack_weight", &pack_weight);
-  m.impl("conv1d_packed", &conv1d_packed_meta);
-}
+TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("conv1d_packed", unboxed<&conv1d_packed_meta>); }
 
-TORCH_LIBRARY_IMPL(tapconv, Autograd, m) {
-  m.impl("pack_weight", &pack_weight_autograd);
-  m.impl("conv1d_packed", &conv1d_packed_autograd);
-}
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_packed", unboxed<&conv1d_packed_autograd>); }
 
 }  // namespace tapconv::ops

@@ -11,24 +11,13 @@
 
 #include "kernels/packed/packed_weight.h"
 #include "ops/arguments/arguments.h"
+#include "ops/arguments/packed_call.h"
 
 // Calls that found their packed weight stale. Python reads it in every call of a module, by its address, which is
 // cheaper than an operator.
 extern "C" TAPCONV_API std::atomic<int64_t> tapconv_stale_packed_calls;
 
 namespace tapconv::ops {
-
-// A call of conv1d_packed. Borrowed: valid during the call.
-template <typename Int>
-struct PackedCallOf {
-  const at::Tensor& input;
-  const at::Tensor& packed;
-  c10::ArrayRef<Int> weight_shape;
-  const std::optional<at::Tensor>& bias;
-  RawAttributesOf<Int> attributes;
-};
-using PackedCall = PackedCallOf<int64_t>;
-using SymPackedCall = PackedCallOf<c10::SymInt>;
 
 // A packed weight that this process and this call may use. Keeps its memory.
 struct OpenedWeight {

@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "ops/packed/packed.h"
+#include "ops/schema/operator.h"
+#include "ops/schema/unboxed.h"
 #include "runtime/launch.h"
 
 std::atomic<int64_t> tapconv_stale_packed_calls = 0;
@@ -83,9 +85,7 @@ std::optional<OpenedWeight> open_if_current(const at::Tensor& packed, const at::
 }
 
 at::Tensor on_cpu(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& weight,
-                  const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
-                  at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode, std::string_view algorithm) {
-  const RawAttributes raw{stride, padding, dilation, groups, padding_mode, algorithm};
+                  const std::optional<at::Tensor>& bias, const RawAttributes& raw) {
   const auto attributes = understand(raw);
   const auto sizes = attributes ? forward_sizes(input, weight, bias, *attributes) : std::nullopt;
   if (!sizes) return call_conv1d(input, weight, bias, symbolic(raw));
@@ -102,23 +102,18 @@ at::Tensor on_cpu(const at::Tensor& input, const at::Tensor& packed, const at::T
 
 // Under autocast and vmap, on devices without packed weights, and for shapes alone.
 at::Tensor by_plain_weight(const at::Tensor& input, const at::Tensor& /*packed*/, const at::Tensor& weight,
-                           const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                           c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                           std::string_view padding_mode, std::string_view algorithm) {
-  return call_conv1d(input, weight, bias, {stride, padding, dilation, groups, padding_mode, algorithm});
+                           const std::optional<at::Tensor>& bias, const SymRawAttributes& raw) {
+  return call_conv1d(input, weight, bias, raw);
 }
 
 at::Tensor under_autograd(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& weight,
-                          const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                          c10::SymIntArrayRef padding, c10::SymIntArrayRef dilation, c10::SymInt groups,
-                          std::string_view padding_mode, std::string_view algorithm) {
+                          const std::optional<at::Tensor>& bias, const SymRawAttributes& raw) {
   using torch::autograd::isFwGradDefined;
-  const SymRawAttributes attributes{stride, padding, dilation, groups, padding_mode, algorithm};
   const bool is_differentiated = torch::autograd::compute_requires_grad(input, weight, bias) ||
                                  isFwGradDefined(input) || isFwGradDefined(weight) || isFwGradDefined(bias);
-  if (is_differentiated) return call_conv1d(input, weight, bias, attributes);
+  if (is_differentiated) return call_conv1d(input, weight, bias, raw);
   at::AutoDispatchBelowADInplaceOrView below_autograd;
-  return call_conv1d_packed_weight(input, packed, weight, bias, attributes);
+  return call_conv1d_packed_weight(input, packed, weight, bias, raw);
 }
 
 bool is_packed_from_op(const at::Tensor& packed, const at::Tensor& weight, at::IntArrayRef stride,
@@ -134,13 +129,13 @@ bool is_packed_from(const at::Tensor& packed, const at::Tensor& weight, const At
 }
 
 TORCH_LIBRARY_IMPL(tapconv, CPU, m) {
-  m.impl("conv1d_packed.weight", &on_cpu);
+  m.impl("conv1d_packed.weight", unboxed<&on_cpu>);
   m.impl("is_packed_from", &is_packed_from_op);
 }
 
-TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_packed.weight", &under_autograd); }
-TORCH_LIBRARY_IMPL(tapconv, AutocastCPU, m) { m.impl("conv1d_packed.weight", &by_plain_weight); }
-TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) { m.impl("conv1d_packed.weight", &by_plain_weight); }
-TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d_packed.weight", &by_plain_weight); }
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("conv1d_packed.weight", unboxed<&under_autograd>); }
+TORCH_LIBRARY_IMPL(tapconv, AutocastCPU, m) { m.impl("conv1d_packed.weight", unboxed<&by_plain_weight>); }
+TORCH_LIBRARY_IMPL(tapconv, FuncTorchBatched, m) { m.impl("conv1d_packed.weight", unboxed<&by_plain_weight>); }
+TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("conv1d_packed.weight", unboxed<&by_plain_weight>); }
 
 }  // namespace tapconv::ops

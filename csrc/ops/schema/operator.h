@@ -14,23 +14,10 @@
 #include <tuple>
 
 #include "ops/arguments/attributes.h"
+#include "ops/arguments/packed_call.h"
+#include "ops/arguments/role.h"
 
 namespace tapconv::ops {
-
-enum class Role : uint8_t { output, input, weight };
-
-// The roles of an operator's two tensor arguments, in the order of its schema.
-constexpr std::array<Role, 2> arguments_of(Role result) {
-  switch (result) {
-    case Role::output:
-      return {Role::input, Role::weight};
-    case Role::input:
-      return {Role::output, Role::weight};
-    case Role::weight:
-      break;
-  }
-  return {Role::output, Role::input};
-}
 
 // One of the three operators, and all that its result depends on beside its tensors. The two lengths are what cannot be
 // seen from the output: conv1d_grad_input is told the one, conv1d_grad_weight the other.
@@ -52,8 +39,7 @@ at::Tensor call_conv1d(const at::Tensor& input, const at::Tensor& weight, const 
 
 // tapconv::conv1d.padding: "valid", "same" or "causal".
 at::Tensor call_conv1d_padding(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                               c10::SymIntArrayRef stride, std::string_view padding, c10::SymIntArrayRef dilation,
-                               const c10::SymInt& groups, std::string_view padding_mode, std::string_view algorithm);
+                               const WordedAttributes& attributes);
 
 // tapconv::conv1d.out
 at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
@@ -61,9 +47,7 @@ at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, c
 
 // tapconv::conv_transpose1d
 at::Tensor call_conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
-                                 const std::optional<at::Tensor>& bias, c10::SymIntArrayRef stride,
-                                 c10::SymIntArrayRef padding, c10::SymIntArrayRef output_padding,
-                                 const c10::SymInt& groups, c10::SymIntArrayRef dilation);
+                                 const std::optional<at::Tensor>& bias, const TransposedAttributes& attributes);
 
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
                                   const c10::SymInt& input_length, const SymRawAttributes& attributes);
@@ -77,24 +61,18 @@ std::tuple<at::Tensor, at::Tensor> call_conv1d_grad_weight_bias(const at::Tensor
                                                                 const SymRawAttributes& attributes);
 
 // tapconv::pack_weight
-at::Tensor call_pack_weight(const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
-                            std::optional<int64_t> input_length, int64_t batch, std::string_view algorithm);
+at::Tensor call_pack_weight(const at::Tensor& weight, const PackingAttributes& attributes);
 
-// tapconv::conv1d_packed and conv1d_packed.out. The attributes' algorithm does not count: it was chosen when packing.
-at::Tensor call_conv1d_packed(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
-                              const std::optional<at::Tensor>& bias, const SymRawAttributes& attributes);
-at::Tensor& call_conv1d_packed_out(const at::Tensor& input, const at::Tensor& packed, c10::SymIntArrayRef weight_shape,
-                                   const std::optional<at::Tensor>& bias, const SymRawAttributes& attributes,
-                                   at::Tensor& out);
+// tapconv::conv1d_packed and conv1d_packed.out
+at::Tensor call_conv1d_packed(const SymPackedCall& call);
+at::Tensor& call_conv1d_packed_out(const SymPackedCall& call, at::Tensor& out);
 
 // tapconv::conv1d_packed.weight and conv1d_packed.weight_padding: conv1d, by the packed weight where it serves.
 at::Tensor call_conv1d_packed_weight(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& weight,
                                      const std::optional<at::Tensor>& bias, const SymRawAttributes& attributes);
 at::Tensor call_conv1d_packed_weight_padding(const at::Tensor& input, const at::Tensor& packed,
                                              const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                                             c10::SymIntArrayRef stride, std::string_view padding,
-                                             c10::SymIntArrayRef dilation, const c10::SymInt& groups,
-                                             std::string_view padding_mode, std::string_view algorithm);
+                                             const WordedAttributes& attributes);
 
 // The overloads that torch.ops finds for bare ints: see schema.cpp.
 inline constexpr std::array<const char*, 9> operators_for_plain_numbers = {
