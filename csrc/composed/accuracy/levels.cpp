@@ -13,7 +13,7 @@ namespace {
 constexpr double largest_ratio = 8;
 constexpr double bits_of_ratio = 3;
 
-// Of the samples up to `upto`.
+// How large the samples up to `upto` are.
 template <class Scalar>
 struct Remainder {
   Scalar largest = 0;

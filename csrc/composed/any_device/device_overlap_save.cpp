@@ -18,7 +18,7 @@ using kernels::Direction;
 using kernels::OverlapSave;
 using kernels::Problem;
 
-// Of blocks and spectra that a part of the batch may take at a time.
+// The memory that the blocks and spectra of a part of the batch may take at a time.
 constexpr int64_t part_bytes = int64_t{512} << 20;
 
 at::ScalarType compute_type_of(const at::Tensor& tensor) {

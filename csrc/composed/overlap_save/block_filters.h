@@ -55,7 +55,7 @@ class BlockFilters {
 
   // The filters of an output were multiplied by 2^-exponent.
   int exponent(int64_t output) const { return exponents_[output]; }
-  // Of the transformed filters of a group: the largest gain at any frequency over the sum of magnitudes.
+  // The largest gain of a group's transformed filters at any frequency, over the sum of their magnitudes.
   double gain(int64_t group) const { return gains_[group]; }
   // Are all taps integers, and sums with integer samples of up to this magnitude exact in double? Else zero.
   double whole_limit() const { return whole_limit_; }

@@ -152,7 +152,7 @@ struct GradInput {
       for (int64_t i = 0; i < d.inputs; ++i, sum += b.size) {
         const int64_t segment = i % b.segments;
         const int64_t channel = group * d.group_in + i / b.segments;
-        // Of all segments the longest has as many.
+        // The longest of the segments has as many.
         const int64_t count = std::clamp<int64_t>(d.outputs_of(u.phase) + d.taps_of(segment) - 1 - u.first, 0, results);
         const int64_t position = u.phase * p.stride + segment * p.dilation - p.padding_left + origin + u.first * b.step;
         composed::scatter(sum, {position, b.step, count}, length, strides.time, Scalar(0),

@@ -62,7 +62,7 @@ struct WordedAttributes {
   }
 };
 
-// Those of a transposed convolution, in the order of torch's.
+// The same for a transposed convolution, whose arguments torch has in another order.
 struct TransposedAttributes {
   c10::SymIntArrayRef stride;
   c10::SymIntArrayRef padding;
@@ -78,7 +78,7 @@ struct TransposedAttributes {
   auto arguments() const { return std::tie(stride, padding, output_padding, groups, dilation); }
 };
 
-// What a weight is packed for. Without an input length, for inputs of a usual one.
+// What a weight is packed for. Without an input length, a usual one is assumed.
 struct PackingAttributes {
   at::IntArrayRef stride;
   at::IntArrayRef dilation;

@@ -15,7 +15,7 @@
 namespace tapconv::ops {
 namespace {
 
-// From the first tap to the last: "same" and "causal" add this many samples, so that as many come out as went in.
+// The distance from the first tap to the last: "same" and "causal" add so many samples that as many come out as go in.
 // Nothing where the weight or the dilation is not one that torch takes.
 std::optional<c10::SymInt> reach_of(const at::Tensor& weight, c10::SymIntArrayRef dilation) {
   const c10::SymInt one(1);

@@ -56,7 +56,7 @@ at::Tensor delegate(const at::Tensor& input, const at::Tensor& weight, const std
                     const SymRawAttributes& a) {
   check_algorithm_elsewhere(input, a);
   check_groups_under_transforms(a.groups);
-  // By the overload that torch.conv1d calls: the other one has words of its own for some numbers out of range.
+  // This is the overload that torch.conv1d calls: the other one words some errors of numbers differently.
   const auto convolve = [&](const at::Tensor& signal, c10::SymIntArrayRef padding) {
     return at::conv1d_symint(signal, weight, bias, a.stride, padding, a.dilation, a.groups);
   };

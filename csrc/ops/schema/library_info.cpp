@@ -35,8 +35,8 @@ std::string exchange_default_algorithm_name(std::string_view algorithm) {
 
 std::string version() { return TAPCONV_VERSION; }
 
-// As the build was told: "90" with code for that device, "100+PTX" with what drivers translate for later ones too.
-// Empty without CUDA kernels.
+// What the build was told: "90" has code for that device, "100+PTX" also what drivers translate for later ones. The
+// list is empty without CUDA kernels.
 std::vector<std::string> cuda_architectures() {
   std::istringstream words(TAPCONV_CUDA_ARCHITECTURES_BUILT);
   std::vector<std::string> names;
@@ -44,7 +44,7 @@ std::vector<std::string> cuda_architectures() {
   return names;
 }
 
-// Of the compiler, such as "13.0.88"; empty without CUDA kernels.
+// The version of the CUDA compiler, such as "13.0.88"; it is empty without CUDA kernels.
 std::string cuda_version() { return TAPCONV_CUDA_VERSION; }
 
 }  // namespace
