@@ -1,16 +1,16 @@
-"""Checks that includes between the folders of csrc run downward only: python scripts/check_layers.py
+"""Checks that includes between the folders of csrc run downward only: python scripts/check_layers.py [CSRC]
 
-Prints every include that runs upward, and fails if there is one.
+Prints every include that runs upward, that leads out of a layer which is free of torch, or that names no file, and
+every file whose folder stands in no layer. Fails if there is one.
 """
 
 import re
 import sys
 from pathlib import Path
 
-CSRC = Path(__file__).resolve().parent.parent / "csrc"
-
 # From the ground up. A folder may include what stands before it; files named alone stand apart from their folder.
 FLOORS = [
+    ["include/tapconv", "ops/compat/nlohmann"],
     ["kernels/problem.h"],
     ["kernels/core/forward_variant.h"],
     ["kernels/numbers"],
@@ -36,36 +36,68 @@ FLOORS = [
     ["kernels/packed"],
     ["kernels/explain.h", "kernels/explain.cpp"],
     ["cuda"],
-    ["ops"],
+    ["runtime"],
+    ["composed"],
+    ["composed/accuracy"],
+    ["composed/any_device"],
+    ["composed/overlap_save"],
+    ["ops/arguments"],
+    ["ops/schema"],
+    ["ops/dispatch"],
+    ["ops/packed"],
     ["nn"],
 ]
 FLOOR_OF = {place: number for number, places in enumerate(FLOORS) for place in places}
 
+# Layers side by side: neither includes the other, whichever stands first above.
+APART = [("cuda", "runtime"), ("cuda", "composed")]
 
-def place_of(path: Path) -> str:
+# Layers that know nothing of torch, nor of what is made for it.
+FREE_OF_TORCH = ["kernels", "cuda"]
+TORCH = re.compile(r"(ATen|c10|torch|tapconv)/")
+
+SUFFIXES = {".h", ".hpp", ".cpp", ".cu", ".cuh"}
+
+
+def place_of(name: str) -> str:
     """The file itself if it stands apart, else its folder."""
-    name = path.relative_to(CSRC).as_posix()
-    return name if name in FLOOR_OF else path.parent.relative_to(CSRC).as_posix()
+    return name if name in FLOOR_OF else name.rpartition("/")[0]
 
 
-def includes_of(path: Path):
-    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.M):
-        for candidate in (path.parent / name, CSRC / name):
-            if candidate.exists():
-                yield candidate.resolve()
-                break
+def layer_of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def wrong_includes(csrc: Path, path: Path):
+    """What is wrong with each include of a file that may not stand there."""
+    name = path.relative_to(csrc).as_posix()
+    for bracket, included in re.findall(r'^\s*#\s*include\s+([<"])([^">]+)', path.read_text(), re.M):
+        if bracket == "<":
+            if layer_of(name) in FREE_OF_TORCH and TORCH.match(included):
+                yield f"{name} includes <{included}>, and {layer_of(name)} is free of torch"
+            continue
+        found = next((file for file in (path.parent / included, csrc / included) if file.exists()), None)
+        if found is None:
+            yield f"{name} includes {included}, which does not exist"
+            continue
+        other = found.resolve().relative_to(csrc).as_posix()
+        place, other_place = place_of(name), place_of(other)
+        layers = (layer_of(name), layer_of(other))
+        if layers in APART or layers[::-1] in APART:
+            yield f"{name} includes {other}, and {layers[0]} and {layers[1]} stand side by side"
+        elif other_place != place and FLOOR_OF.get(other_place, -1) > FLOOR_OF[place]:
+            yield f"{name} includes {other}, which stands above it"
 
 
 def main() -> int:
+    csrc = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "csrc").resolve()
     wrong = []
-    for path in sorted(file for suffix in ("h", "cpp", "cu") for file in CSRC.rglob(f"*.{suffix}")):
-        place = place_of(path)
-        if place not in FLOOR_OF:
-            continue  # public headers, which include one another and torch
-        for included in includes_of(path):
-            other = place_of(included)
-            if other in FLOOR_OF and other != place and FLOOR_OF[other] > FLOOR_OF[place]:
-                wrong.append(f"{path.relative_to(CSRC)} includes {included.relative_to(CSRC)}")
+    for path in sorted(file for file in csrc.rglob("*") if file.suffix in SUFFIXES):
+        name = path.relative_to(csrc).as_posix()
+        if place_of(name) in FLOOR_OF:
+            wrong += wrong_includes(csrc, path)
+        else:
+            wrong.append(f"{name} stands in no layer")
     for line in wrong:
         print(line)
     return 1 if wrong else 0

@@ -57,7 +57,7 @@ run_configure() {
   configure() {
     rm -rf "$scratch/build"
     cmake -S . -B "$scratch/build" -G Ninja -DTAPCONV_CUDA=OFF -DTAPCONV_BUILD_TESTS=OFF "$@"
-    cmake --build "$scratch/build" --target CMakeFiles/tapconv.dir/csrc/ops/attributes.cpp.o
+    cmake --build "$scratch/build" --target CMakeFiles/tapconv.dir/csrc/ops/arguments/attributes.cpp.o
   }
   for form in "$torch_root/share/cmake" "$torch_root"; do
     configure -DCMAKE_PREFIX_PATH="$form" -DPython3_EXECUTABLE="$scratch/bare/bin/python"

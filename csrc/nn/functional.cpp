@@ -2,7 +2,7 @@
 
 #include <variant>
 
-#include "ops/operator.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv {
 namespace {
@@ -45,8 +45,8 @@ at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   at::IntArrayRef stride, Padding padding, at::IntArrayRef dilation, int64_t groups,
                   std::string_view padding_mode, std::string_view algorithm) {
-  return ops::call_conv1d_padding(input, weight, bias, symbolic(stride), name_of(padding), symbolic(dilation), groups,
-                                  padding_mode, algorithm);
+  return ops::call_conv1d_padding(
+      input, weight, bias, {symbolic(stride), name_of(padding), symbolic(dilation), groups, padding_mode, algorithm});
 }
 
 at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& weight,
@@ -58,30 +58,32 @@ at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tenso
 }
 
 at::Tensor pack_weight(const at::Tensor& weight, const PackingOptions& options) {
-  return ops::call_pack_weight(weight, options.stride, options.dilation, options.groups, options.input_length,
-                               options.batch, options.algorithm);
+  return ops::call_pack_weight(weight, {options.stride, options.dilation, options.groups, options.input_length,
+                                        options.batch, options.algorithm});
 }
 
 at::Tensor conv1d_packed(const at::Tensor& input, const at::Tensor& packed, at::IntArrayRef weight_shape,
                          const std::optional<at::Tensor>& bias, at::IntArrayRef stride, at::IntArrayRef padding,
                          at::IntArrayRef dilation, int64_t groups, std::string_view padding_mode) {
-  return ops::call_conv1d_packed(input, packed, symbolic(weight_shape), bias,
-                                 symbolic({stride, padding, dilation, groups, padding_mode, "auto"}));
+  return ops::call_conv1d_packed({input, packed, symbolic(weight_shape), bias,
+                                  symbolic({stride, padding, dilation, groups, padding_mode, "auto"})});
 }
 
 at::Tensor& conv1d_packed_out(at::Tensor& out, const at::Tensor& input, const at::Tensor& packed,
                               at::IntArrayRef weight_shape, const std::optional<at::Tensor>& bias,
                               at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
                               std::string_view padding_mode) {
-  return ops::call_conv1d_packed_out(input, packed, symbolic(weight_shape), bias,
-                                     symbolic({stride, padding, dilation, groups, padding_mode, "auto"}), out);
+  return ops::call_conv1d_packed_out({input, packed, symbolic(weight_shape), bias,
+                                      symbolic({stride, padding, dilation, groups, padding_mode, "auto"})},
+                                     out);
 }
 
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
                             const torch::nn::functional::ConvTranspose1dFuncOptions& options) {
-  return ops::call_conv_transpose1d(input, weight, options.bias(), symbolic(*options.stride()),
-                                    symbolic(*options.padding()), symbolic(*options.output_padding()), options.groups(),
-                                    symbolic(*options.dilation()));
+  return ops::call_conv_transpose1d(
+      input, weight, options.bias(),
+      {symbolic(*options.stride()), symbolic(*options.padding()), symbolic(*options.output_padding()), options.groups(),
+       symbolic(*options.dilation())});
 }
 
 }  // namespace tapconv

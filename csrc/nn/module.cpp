@@ -9,8 +9,8 @@
 #include <string_view>
 #include <variant>
 
-#include "ops/operator.h"
-#include "ops/packed.h"
+#include "ops/packed/packed.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv::nn {
 namespace {
@@ -75,9 +75,9 @@ torch::Tensor Conv1dImpl::forward(const torch::Tensor& input) {
           input, packing->packed, weight, bias,
           ops::symbolic({stride, at::IntArrayRef(**samples), dilation, options.groups(), mode, algorithm_}));
     }
-    return ops::call_conv1d_packed_weight_padding(input, packing->packed, weight, bias, ops::symbolic(stride),
-                                                  same ? "same" : "valid", ops::symbolic(dilation), options.groups(),
-                                                  mode, algorithm_);
+    return ops::call_conv1d_packed_weight_padding(
+        input, packing->packed, weight, bias,
+        {ops::symbolic(stride), same ? "same" : "valid", ops::symbolic(dilation), options.groups(), mode, algorithm_});
   }
   if (samples) {
     return tapconv::conv1d(input, weight, bias, stride, at::IntArrayRef(**samples), dilation, options.groups(), mode,

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <variant>
 
-#include "ops/operator.h"
+#include "ops/schema/operator.h"
 
 namespace tapconv::nn {
 namespace {
@@ -37,9 +37,10 @@ torch::Tensor ConvTranspose1dImpl::forward(const torch::Tensor& input,
               "Only `zeros` padding mode is supported for ConvTranspose1d");
   const std::vector<int64_t> output_padding =
       output_size ? output_padding_for(input, *output_size) : at::IntArrayRef(*options.output_padding()).vec();
-  return ops::call_conv_transpose1d(input, weight, bias, ops::symbolic(*options.stride()), ops::symbolic(*padding()),
-                                    ops::symbolic(output_padding), options.groups(),
-                                    ops::symbolic(*options.dilation()));
+  return ops::call_conv_transpose1d(
+      input, weight, bias,
+      {ops::symbolic(*options.stride()), ops::symbolic(*padding()), ops::symbolic(output_padding), options.groups(),
+       ops::symbolic(*options.dilation())});
 }
 
 std::vector<int64_t> ConvTranspose1dImpl::output_padding_for(const torch::Tensor& input,

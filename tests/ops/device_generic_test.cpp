@@ -8,12 +8,12 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/device_evenness.h"
-#include "ops/device_overlap_save.h"
-#include "ops/library_gradient.h"
-#include "ops/padding.h"
+#include "composed/any_device/device_evenness.h"
+#include "composed/any_device/device_overlap_save.h"
+#include "composed/any_device/library_gradient.h"
+#include "composed/any_device/padding.h"
 
-namespace tapconv::ops {
+namespace tapconv::composed {
 namespace {
 
 using kernels::PaddingMode;
@@ -217,4 +217,4 @@ TEST(DeviceGeneric, OverlapSaveOfStridedTensors) {
 }
 
 }  // namespace
-}  // namespace tapconv::ops
+}  // namespace tapconv::composed
