@@ -30,6 +30,7 @@ run_lint() {
   find csrc docs tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
   for script in scripts/*.sh tests/*.sh .ci/run; do bash -n "$script"; done
   "$venv/bin/python" scripts/check_layers.py
+  "$venv/bin/python" scripts/check_imports.py
 }
 
 set_up_googletest() {

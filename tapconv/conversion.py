@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tapconv import converted_modules, devices, script_graphs
 from tapconv.converted_modules import TWINS, torch_base
-from tapconv.tables import markdown_table
+from tapconv.reporting.tables import markdown_table
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -1,13 +1,11 @@
-"""torch's own answer to each question that tapconv answers: what tests, demo and benchmark compare with, and what
-tensors get that redefine torch's functions."""
+"""torch's own answer to what tapconv computes: what tests, demo and benchmark compare with, and what tensors get that
+redefine torch's functions."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from tapconv.shapes import Layer
 
 
 def torch_conv1d(
@@ -27,10 +25,3 @@ def torch_conv1d(
     if left or right:
         input = F.pad(input, [left, right], mode="constant" if padding_mode == "zeros" else padding_mode)
     return torch.conv1d(input, weight, bias, stride, 0, dilation, groups)
-
-
-def torch_layer(layer: Layer, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The layer's output, by torch."""
-    return torch_conv1d(
-        input, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
-    )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import tapconv
 from tapconv.bench import runtimes
-from tapconv.reference import torch_layer
+from tapconv.reference import torch_conv1d
 from tapconv.shapes import Layer
 
 Call = Callable[[], object]  # returns the output, and keeps alive whatever it reads and writes
@@ -24,6 +24,13 @@ def layer_arguments(layer: Layer) -> tuple:
     padding = layer.padding[0] if layer.has_symmetric_padding else layer.padding
     arguments = (layer.stride, padding, layer.dilation, layer.groups)
     return arguments if layer.padding_mode == "zeros" else (*arguments, layer.padding_mode)
+
+
+def torch_layer(layer: Layer, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The layer's output, by torch."""
+    return torch_conv1d(
+        input, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
+    )
 
 
 def torch_call(layer: Layer, tensors: Tensors) -> Call:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import tapconv
 from tapconv.bench.measure import Timing, interleave
-from tapconv.reference import torch_layer
+from tapconv.bench.peers import torch_layer
 from tapconv.shapes import Layer
 
 # What the largest error over all layers has to stay below, for outputs of unit variance whose largest is about 5: a few

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import matplotlib
 
-from tapconv.bench.report import command, machine
 from tapconv.models.compare import RUNTIMES, Row
-from tapconv.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, STYLE, new_figure
-from tapconv.tables import markdown_table
+from tapconv.reporting.machine import command, machine
+from tapconv.reporting.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, STYLE, new_figure
+from tapconv.reporting.tables import markdown_table
 
 BEGIN, END = "<!-- python -m tapconv models: begin -->", "<!-- python -m tapconv models: end -->"
 RUNTIME_NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import tapconv
-from tapconv.bench.peers import layer_arguments
+from tapconv.bench.peers import layer_arguments, torch_layer
 from tapconv.demo.layers import shortened
-from tapconv.reference import torch_layer
 from tapconv.shapes import load_layers
 
 # Two correct roundings of the same sums differ by chance; this much is no sign of a worse order of summation.
