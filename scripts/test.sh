@@ -28,7 +28,8 @@ run_lint() {
   ruff check .
   ruff format --check .
   find csrc docs tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
-  for script in scripts/*.sh tests/*.sh .ci/run; do bash -n "$script"; done
+  shellcheck -x scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
+  mypy
   "$venv/bin/python" scripts/check_layers.py
   "$venv/bin/python" scripts/check_imports.py
 }

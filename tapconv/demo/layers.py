@@ -117,7 +117,7 @@ def parity_by_dtype(
     return DtypeParity(dtype, count, worst, worst_name)
 
 
-def _expected(layer: Layer, *tensors: Tensor | None) -> Tensor:
-    if tensors[0].dtype != torch.float16:
-        return torch_layer(layer, *tensors)
-    return torch_layer(layer, *(None if tensor is None else tensor.float() for tensor in tensors)).half()
+def _expected(layer: Layer, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if input.dtype != torch.float16:
+        return torch_layer(layer, input, weight, bias)
+    return torch_layer(layer, input.float(), weight.float(), None if bias is None else bias.float()).half()
