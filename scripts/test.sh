@@ -30,6 +30,9 @@ run_lint() {
   find csrc docs tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
   shellcheck -x scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
   mypy
+  # The kernels alone, since they need no torch.
+  cmake -S . -B build/lint -G Ninja -DTAPCONV_KERNELS_ONLY=ON -DTAPCONV_BUILD_TESTS=OFF >/dev/null
+  find csrc/kernels csrc/cuda -name '*.cpp' -print0 | xargs -0 -n 2 -P "$(nproc)" clang-tidy -p build/lint --quiet
   "$venv/bin/python" scripts/check_layers.py
   "$venv/bin/python" scripts/check_imports.py
 }
@@ -141,6 +144,7 @@ PYTHON
 set_up_compiler
 set_up_venv
 if wants lint; then
+  set_up_build_tools
   set_up_python_packages lint
   run_lint
 fi

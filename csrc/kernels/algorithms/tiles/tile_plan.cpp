@@ -43,7 +43,6 @@ class Decision {
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         line_(cache_line_bytes / element_),
-        group_out_(problem.out_channels / problem.groups),
         group_in_(problem.in_channels / problem.groups) {
     plan_.problem = problem;
     plan_.variant = variant;
@@ -334,7 +333,6 @@ class Decision {
   const int64_t element_;
   const int64_t width_;
   const int64_t line_;
-  const int64_t group_out_;
   const int64_t group_in_;
   Plan plan_{};
   TileBlocks& tiles_ = plan_.tiles;
