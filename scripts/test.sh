@@ -100,7 +100,9 @@ run_pytest() {
   done
   set_up_recording || echo "no recording of speech; the test that needs one will be skipped"
   say "pytest, slow tests and those that are the same on every instruction set"
-  python -m pytest -q -m "slow or once"
+  # Two threads in each of the processes, since these tests see threads at work, too.
+  OMP_NUM_THREADS=2 python -m pytest -q -n "$(nproc)" --dist worksteal -m "(slow or once) and not serial"
+  python -m pytest -q -m "(slow or once) and serial"
 }
 
 # The built wheel, unpacked away from the sources, works from Python, as the README says, and from CMake. The source
