@@ -5,7 +5,6 @@ Prints every include that runs upward, and fails if there is one.
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 CSRC = Path(__file__).resolve().parent.parent / "csrc"
@@ -43,7 +42,7 @@ def place_of(path: Path) -> str:
     return name if name in FLOOR_OF else path.parent.relative_to(CSRC).as_posix()
 
 
-def includes_of(path: Path) -> Iterator[Path]:
+def includes_of(path: Path):
     for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.M):
         for candidate in (path.parent / name, CSRC / name):
             if candidate.exists():
