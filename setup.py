@@ -39,7 +39,10 @@ ROOT = Path(__file__).parent.resolve()
 
 def project_version() -> str:
     """The version that the project() line of CMakeLists.txt states."""
-    return re.search(r"project\([^)]*?VERSION\s+([\d.]+)", (ROOT / "CMakeLists.txt").read_text()).group(1)
+    found = re.search(r"project\([^)]*?VERSION\s+([\d.]+)", (ROOT / "CMakeLists.txt").read_text())
+    if found is None:
+        raise RuntimeError("the project() line of CMakeLists.txt states no version")
+    return found.group(1)
 
 
 def torch_requirement() -> str:

@@ -28,8 +28,13 @@ run_lint() {
   ruff check .
   ruff format --check .
   find csrc docs tests \( -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -exec clang-format --dry-run -Werror {} +
-  for script in scripts/*.sh tests/*.sh .ci/run; do bash -n "$script"; done
+  shellcheck -x scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
+  mypy
+  # The kernels alone, since they need no torch.
+  cmake -S . -B build/lint -G Ninja -DTAPCONV_KERNELS_ONLY=ON -DTAPCONV_BUILD_TESTS=OFF >/dev/null
+  find csrc/kernels csrc/cuda -name '*.cpp' -print0 | xargs -0 -n 2 -P "$(nproc)" clang-tidy -p build/lint --quiet
   "$venv/bin/python" scripts/check_layers.py
+  "$venv/bin/python" scripts/check_imports.py
 }
 
 set_up_googletest() {
@@ -96,7 +101,9 @@ run_pytest() {
   done
   set_up_recording || echo "no recording of speech; the test that needs one will be skipped"
   say "pytest, slow tests and those that are the same on every instruction set"
-  python -m pytest -q -m "slow or once"
+  # Two threads in each of the processes, since these tests see threads at work, too.
+  OMP_NUM_THREADS=2 python -m pytest -q -n "$(nproc)" --dist worksteal -m "(slow or once) and not serial"
+  python -m pytest -q -m "(slow or once) and serial"
 }
 
 # The built wheel, unpacked away from the sources, works from Python, as the README says, and from CMake. The source
@@ -140,6 +147,7 @@ PYTHON
 set_up_compiler
 set_up_venv
 if wants lint; then
+  set_up_build_tools
   set_up_python_packages lint
   run_lint
 fi

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "info":
-        from tapconv.info import describe
+        from tapconv.reporting.info import describe
 
         try:
             print(describe())

@@ -22,6 +22,7 @@ class _LoadsThenCalls(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None  # the import system sets it before it calls a loader
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         self._action()

@@ -6,20 +6,20 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor
 
 Number = int | torch.SymInt
-Size = int | Sequence[int]
+Size = Number | Sequence[Number]
 
 
 class TracedNumber(Exception):
     """A number in a tensor, while torch.jit.trace records: its value now is not what it will be."""
 
 
-def number(value: object) -> Number:
+def number(value: Any) -> Number:
     """A whole number as the operators take it: an int, a symbolic one while torch.compile or torch.export trace, what
     NumPy and others have as integers, or a tensor of one element.
 
@@ -34,7 +34,7 @@ def number(value: object) -> Number:
             if torch.jit.is_tracing():  # asked first: the tracer warns about conditions on what it follows
                 raise TracedNumber
             if value.numel() == 1:
-                return value.item()
+                return cast(int, value.item())
     elif hasattr(type(value), "__torch_function__"):
         return value  # a stand-in, such as torch.fx traces with
     elif not isinstance(value, bool):
@@ -42,7 +42,7 @@ def number(value: object) -> Number:
     raise TypeError(f"expected a whole number, but got {value!r}")
 
 
-def numbers(value: object) -> Sequence[Number]:
+def numbers(value: Any) -> Sequence[Number]:
     """One number, or a tuple or list of them, as a sequence. Raises what :func:`number` does."""
     if type(value) is tuple and len(value) == 1 and type(value[0]) is int:
         return value  # what modules have
@@ -51,7 +51,7 @@ def numbers(value: object) -> Sequence[Number]:
     return (number(value),)
 
 
-def first(value: object) -> object:
+def first(value: Any) -> Any:
     """A number, or the first of a tuple or list of them, as it is."""
     return value[0] if isinstance(value, (tuple, list)) else value
 

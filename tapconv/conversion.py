@@ -6,14 +6,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tapconv import converted_modules, devices, script_graphs
 from tapconv.converted_modules import TWINS, torch_base
-from tapconv.tables import markdown_table
+from tapconv.reporting.tables import markdown_table
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -193,14 +193,14 @@ def _obstacle_in_methods(module: nn.Module) -> str | None:
     return None
 
 
-def _hands_on(function: object, method: str, replaced: str, classes: tuple[type, ...]) -> bool:
+def _hands_on(function: Any, method: str, replaced: str, classes: tuple[type, ...]) -> bool:
     names = _names_in(function, classes, set())
     if method == replaced:
         return {"super", method} <= names
     return bool({"_conv_forward", "forward"} & names)
 
 
-def _names_in(function: object, classes: tuple[type, ...], seen: set[str]) -> set[str]:
+def _names_in(function: Any, classes: tuple[type, ...], seen: set[str]) -> set[str]:
     """The names that a function reads, and those that it reads through the methods of these classes that it calls."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     names = set(code.co_names) if code else set()
@@ -211,7 +211,7 @@ def _names_in(function: object, classes: tuple[type, ...], seen: set[str]) -> se
     )
 
 
-def _describe(module: nn.Module) -> str:
+def _describe(module: Any) -> str:
     """Like the printed form of the module, shorter: class, channels, kernel size, groups."""
     text = f"{type(module).__name__} {module.in_channels} -> {module.out_channels}, kernel {module.kernel_size[0]}"
     return text if module.groups == 1 else f"{text}, {module.groups} groups"

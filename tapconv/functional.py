@@ -27,7 +27,7 @@ ALGORITHMS = ("auto", "direct", "fft", "winograd")
 NAMED_PADDINGS = ("valid", "same", "causal")
 
 
-def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1) -> tuple[Number, Number]:
+def padding_in_samples(padding: Size | str, kernel_size: Number, dilation: Number = 1) -> tuple[Number, Number]:
     """What a padding means: the samples added on the left and on the right."""
     if not isinstance(padding, str):
         samples = numbers(padding)
@@ -39,7 +39,7 @@ def padding_in_samples(padding: Size | str, kernel_size: int, dilation: int = 1)
 
 
 def named_padding_in_samples(
-    padding: str, kernel_size: int, stride: Sequence[Number], dilation: Sequence[Number]
+    padding: str, kernel_size: Number, stride: Sequence[Number], dilation: Sequence[Number]
 ) -> tuple[Number, Number]:
     """The same for the forms of the operators that know numbers alone, with torch's error for "same"."""
     if padding == "same" and stride[0] != 1:
@@ -54,15 +54,15 @@ def _as_torch_has_it(
     stride: Size,
     padding: Size | str,
     dilation: Size,
-    groups: int,
+    groups: Number,
     padding_mode: str,
 ) -> Tensor:
     """By torch's functions alone, for tensors that redefine them."""
     is_torchs = padding != "causal" if isinstance(padding, str) else len(numbers(padding)) == 1
     if is_torchs and padding_mode == "zeros":
         return torch.conv1d(input, weight, bias, stride, padding, dilation, groups)
-    padding = padding_in_samples(padding, weight.shape[-1], numbers(dilation)[0])
-    return torch_conv1d(input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    samples = padding_in_samples(padding, weight.shape[-1], numbers(dilation)[0])
+    return torch_conv1d(input, weight, bias, stride, samples, dilation, groups, padding_mode)
 
 
 @with_torchs_errors(_torch_conv1d, 7, {"padding_mode": "str", "algorithm": "str", "out": "Tensor or None"})
@@ -73,7 +73,7 @@ def conv1d(
     stride: Size = 1,
     padding: Size | str = 0,
     dilation: Size = 1,
-    groups: int = 1,
+    groups: Number = 1,
     padding_mode: str = "zeros",
     algorithm: str = "auto",
     *,
@@ -125,35 +125,53 @@ def conv1d(
     """
     if redefines_functions(input, weight, bias) and out is None:
         return _as_torch_has_it(input, weight, bias, stride, padding, dilation, groups, padding_mode)
-    by_name = isinstance(padding, str)
+    strides: Sequence[Number]
+    dilations: Sequence[Number]
+    samples_or_name: Sequence[Number] | str
     if type(stride) is type(padding) is type(dilation) is type(groups) is int:
-        stride, padding, dilation = (stride,), (padding,), (dilation,)
+        strides, samples_or_name, dilations = (stride,), (padding,), (dilation,)
     else:
-        given = (stride, padding, dilation, groups)
         try:
-            stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
-            padding = padding if by_name else numbers(padding)
+            samples_or_name = padding if isinstance(padding, str) else numbers(padding)
+            strides, dilations, groups = numbers(stride), numbers(dilation), number(groups)
         except TracedNumber:
-            stride, padding, dilation, groups = given
-            if by_name and out is not None:
+            if isinstance(padding, str) and out is not None:
                 padding = padding_in_samples(padding, weight.shape[-1], first(dilation))
             return traced_numbers.conv1d(
                 input, weight, bias, stride, padding, dilation, groups, padding_mode, algorithm, out
             )
     if out is None:
-        function = _by_name if by_name else _by_samples
+        function = _by_name if isinstance(samples_or_name, str) else _by_samples
         # An argument that is passed is an argument that is parsed: the defaults are left out.
         if padding_mode == "zeros" and algorithm == "auto":
-            return function(input, weight, bias, stride, padding, dilation, groups)
+            return function(input, weight, bias, strides, samples_or_name, dilations, groups)
         return function(
-            input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm
+            input,
+            weight,
+            bias,
+            strides,
+            samples_or_name,
+            dilations,
+            groups,
+            padding_mode=padding_mode,
+            algorithm=algorithm,
         )
-    if by_name:
-        padding = named_padding_in_samples(padding, weight.shape[-1], stride, dilation)
+    samples = samples_or_name
+    if isinstance(samples, str):
+        samples = named_padding_in_samples(samples, weight.shape[-1], strides, dilations)
     if padding_mode == "zeros" and algorithm == "auto":
-        return _into_out(input, weight, bias, stride, padding, dilation, groups, out=out)
+        return _into_out(input, weight, bias, strides, samples, dilations, groups, out=out)
     return _into_out(
-        input, weight, bias, stride, padding, dilation, groups, padding_mode=padding_mode, algorithm=algorithm, out=out
+        input,
+        weight,
+        bias,
+        strides,
+        samples,
+        dilations,
+        groups,
+        padding_mode=padding_mode,
+        algorithm=algorithm,
+        out=out,
     )
 
 
@@ -165,7 +183,7 @@ def conv_transpose1d(
     stride: Size = 1,
     padding: Size = 0,
     output_padding: Size = 0,
-    groups: int = 1,
+    groups: Number = 1,
     dilation: Size = 1,
 ) -> Tensor:
     r"""The transpose of :func:`tapconv.conv1d`: spreads every sample over a filter's taps, `stride` samples apart.
@@ -208,11 +226,10 @@ def conv_transpose1d(
         return torch.conv_transpose1d(input, weight, bias, stride, padding, output_padding, groups, dilation)
     sizes = (stride, padding, output_padding)
     try:
-        stride, padding, output_padding = map(numbers, sizes)
-        groups, dilation = number(groups), numbers(dilation)
+        strides, paddings, output_paddings = map(numbers, sizes)
+        return _transposed(input, weight, bias, strides, paddings, output_paddings, number(groups), numbers(dilation))
     except TracedNumber:
         return traced_numbers.conv_transpose1d(input, weight, bias, *sizes, groups, dilation)
-    return _transposed(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 # TorchScript compiles a call of these functions straight into the operators, conv1d's with all the overloads.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 from torch.export import ExportedProgram
 
+from tapconv.arguments import Number
 from tapconv.functional import padding_in_samples
 
 _ours, _theirs = torch.ops.tapconv, torch.ops.aten
@@ -19,7 +21,7 @@ def _conv1d(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Sequence[int] = (1,),
-    padding: Sequence[int] = (0,),
+    padding: Sequence[Number] = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
     *,
@@ -57,8 +59,8 @@ def _conv_transpose1d(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Sequence[int] = (1,),
-    padding: Sequence[int] = (0,),
-    output_padding: Sequence[int] = (0,),
+    padding: Sequence[Number] = (0,),
+    output_padding: Sequence[Number] = (0,),
     groups: int = 1,
     dilation: Sequence[int] = (1,),
 ) -> Tensor:
@@ -70,7 +72,7 @@ def _conv1d_grad_input(
     weight: Tensor,
     input_length: int,
     stride: Sequence[int] = (1,),
-    padding: Sequence[int] = (0,),
+    padding: Sequence[Number] = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
     *,
@@ -86,14 +88,12 @@ def _conv1d_grad_input(
     return _conv_transpose1d(grad_output, weight, None, stride, padding[:1], output_padding, groups, dilation)
 
 
-def _conv1d_packed(input: Tensor, packed: Tensor, weight: Tensor, *arguments: object, **named: object) -> Tensor:
+def _conv1d_packed(input: Tensor, packed: Tensor, weight: Tensor, *arguments: Any, **named: Any) -> Tensor:
     """Of a module, which hands on its plain weight too."""
     return _conv1d(input, weight, *arguments, **named)
 
 
-def _conv1d_packed_padding(
-    input: Tensor, packed: Tensor, weight: Tensor, *arguments: object, **named: object
-) -> Tensor:
+def _conv1d_packed_padding(input: Tensor, packed: Tensor, weight: Tensor, *arguments: Any, **named: Any) -> Tensor:
     return _conv1d_padding(input, weight, *arguments, **named)
 
 
@@ -187,7 +187,8 @@ def _with_plain_weights(program: ExportedProgram) -> ExportedProgram:
 
 
 def _plain_weight(packed: Tensor, call: fx.Node) -> Tensor:
-    arguments = call.target._schema.arguments
+    operator: Any = call.target
+    arguments = operator._schema.arguments
     named = {argument.name: argument.default_value for argument in arguments if argument.has_default_value()}
     named |= dict(zip((argument.name for argument in arguments), call.args, strict=False)) | call.kwargs
     attributes = {name: named[name] for name in ("stride", "dilation", "groups")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Optional
+from typing import Any, Optional, cast
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ class Conv1d(torch.nn.Conv1d):
         torch.Size([20, 33, 25])
     """
 
-    __constants__ = (*torch.nn.Conv1d.__constants__, "algorithm")
+    __constants__ = [*torch.nn.Conv1d.__constants__, "algorithm"]  # noqa: RUF012 (as torch's own)
     algorithm = "auto"  # of modules that became this class without its constructor; TorchScript sees it as a constant
 
     # Set by pack(). No buffer, since it follows the weight and is not to be moved, cast or saved by itself; without
@@ -79,29 +79,19 @@ class Conv1d(torch.nn.Conv1d):
             raise ValueError(f"algorithm must be one of {list(ALGORITHMS)}, but got algorithm={algorithm!r}")
         if isinstance(padding, Iterable) and not isinstance(padding, str):
             padding = tuple(padding)
-        is_pair = isinstance(padding, tuple) and len(padding) != 1
-        if is_pair and len(padding) != 2:
+        if isinstance(padding, tuple) and len(padding) not in (1, 2):
             raise ValueError(f"padding must be one number or a (left, right) pair, but got padding={padding!r}")
         if isinstance(padding, str) and padding not in NAMED_PADDINGS:
             raise ValueError(f"Invalid padding string {padding!r}, should be one of {list(NAMED_PADDINGS)}")
-        extends_torch = is_pair or padding == "causal"
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            0 if extends_torch else padding,
-            dilation,
-            groups,
-            bias,
-            padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+        extends_torch = len(padding) == 2 if isinstance(padding, tuple) else padding == "causal"
+        # torch takes more than its annotations say, such as lists.
+        arguments: tuple[Any, ...] = (kernel_size, stride, 0 if extends_torch else padding, dilation, groups, bias)
+        initialize: Callable[..., None] = super().__init__
+        initialize(in_channels, out_channels, *arguments, padding_mode, device=device, dtype=dtype)
         if extends_torch:
-            self.padding = padding
+            self.padding = cast("str | tuple[int, ...]", padding)
             left_and_right = padding_in_samples(padding, self.kernel_size[0], self.dilation[0])
-            self._reversed_padding_repeated_twice = list(left_and_right)
+            self._reversed_padding_repeated_twice = cast("list[int]", list(left_and_right))
         self.algorithm = algorithm
         self.unpack()
 
@@ -149,14 +139,14 @@ class Conv1d(torch.nn.Conv1d):
                 "Conv1d.pack() needs a weight whose changes can be seen, and this one was made under "
                 "torch.inference_mode(): make the module outside of it"
             )
-        options = {"input_length": input_length, "batch": batch}
+        options: dict[str, Any] = {"input_length": input_length, "batch": batch}
         packing = Packing.of(weight, self._packing_arguments(), options)
         # Each is set as a whole and from what is at hand here: other threads may pack or unpack the module meanwhile.
         self._packing = packing
         self._packed_weight = packing.packed
         return self
 
-    def _packing_arguments(self) -> dict[str, object]:
+    def _packing_arguments(self) -> dict[str, Any]:
         return {
             "stride": self.stride,
             "dilation": self.dilation,
@@ -197,18 +187,18 @@ class Conv1d(torch.nn.Conv1d):
         self._pack_again()
         return self
 
-    def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self._pack_again()
 
-    def __getstate__(self) -> dict[str, object]:
+    def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         if state.get("_packing") is not None:
             state.pop("_packed_weight", None)
             state["_packing"] = state["_packing"].options
         return state
 
-    def __setstate__(self, state: dict[str, object]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         options = state.get("_packing")
         super().__setstate__({**state, "_packing": None})
         if options is not None:
@@ -286,7 +276,7 @@ class Conv1d(torch.nn.Conv1d):
         )
 
 
-class LazyConv1d(torch.nn.LazyConv1d, Conv1d):
+class LazyConv1d(torch.nn.LazyConv1d, Conv1d):  # type: ignore[misc]  # as torch's own has it
     r"""A :class:`tapconv.Conv1d` that learns `in_channels` from its first input, and becomes one then.
 
     The arguments are those of :class:`tapconv.Conv1d` without `in_channels`; see :class:`torch.nn.LazyConv1d`.
@@ -294,7 +284,7 @@ class LazyConv1d(torch.nn.LazyConv1d, Conv1d):
 
     cls_to_become = Conv1d
 
-    def __init__(self, *arguments, algorithm: str = "auto", **keywords) -> None:
+    def __init__(self, *arguments: Any, algorithm: str = "auto", **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         if algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm must be one of {list(ALGORITHMS)}, but got algorithm={algorithm!r}")
@@ -328,14 +318,15 @@ class ConvTranspose1d(torch.nn.ConvTranspose1d):
         """
         if self.padding_mode != "zeros":
             raise ValueError("Only `zeros` padding mode is supported for ConvTranspose1d")
+        # torch annotates as lists what is a tuple in every module.
         output_padding = self._output_padding(
             input,
             output_size,
-            self.stride,
-            self.padding,
-            self.kernel_size,
+            self.stride,  # type: ignore[arg-type]
+            self.padding,  # type: ignore[arg-type]
+            self.kernel_size,  # type: ignore[arg-type]
             1,  # spatial dimension
-            self.dilation,
+            self.dilation,  # type: ignore[arg-type]
         )
         return conv_transpose1d(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation

@@ -7,6 +7,7 @@ needed, until somebody imports `torch.onnx`.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from tapconv.after_import import after_import
 
@@ -32,14 +33,14 @@ def _teach_dynamo_exporter() -> None:
     )
 
     @functools.wraps(torchs_decompose)
-    def decompose_with_registry(exported_program, registry):
+    def decompose_with_registry(exported_program: Any, registry: Any) -> Any:
         from tapconv import lowering
 
         translated = [operator for operator in lowering.OPERATORS if registry.is_registered(operator)]
         return torchs_decompose(lowering.with_plain_weights(exported_program, keep=translated), registry)
 
     @functools.wraps(torchs_table)
-    def create_onnx_friendly_decomposition_table(onnx_registered_ops):
+    def create_onnx_friendly_decomposition_table(onnx_registered_ops: Any) -> Any:
         from tapconv import lowering
 
         rules = {op: rule for op, rule in lowering.RULES.items() if op not in onnx_registered_ops}

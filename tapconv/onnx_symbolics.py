@@ -4,13 +4,14 @@ Conv, Pad and ConvTranspose."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.onnx import JitScalarType, errors, register_custom_op_symbolic, symbolic_helper
 from torch.onnx._internal.torchscript_exporter.registration import registry
 
+from tapconv.arguments import Number
 from tapconv.functional import NAMED_PADDINGS, padding_in_samples
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _convolution(
     weight: Value,
     bias: Value,
     stride: Sequence[int],
-    samples: tuple[int, int],
+    samples: tuple[Number, Number],
     dilation: Sequence[int],
     groups: int,
     padding_mode: str,
@@ -109,11 +110,11 @@ def _convolution(
     return _batched(g, "Conv", input, weight, bias, attributes)
 
 
-def _pad(g: GraphContext, input: Value, samples: tuple[int, int], padding_mode: str) -> Value:
+def _pad(g: GraphContext, input: Value, samples: tuple[Number, Number], padding_mode: str) -> Value:
     """As torch's own operator is written for this opset."""
-    pad = registry.get_function_group("aten::pad").get(g.opset)
+    pad: Any = registry.get_function_group("aten::pad")
     numbers = g.op("Constant", value_t=torch.tensor(samples))
-    return pad(g, input, numbers, padding_mode, None)
+    return pad.get(g.opset)(g, input, numbers, padding_mode, None)
 
 
 def _batched(g: GraphContext, operator: str, input: Value, weight: Value, bias: Value, attributes: dict) -> Value:
@@ -148,7 +149,7 @@ def _groups(groups: Value, channels: int | None, channels_of_each: int | None, f
     return symbolic_helper._parse_arg(groups, "i", "groups", function)
 
 
-def _samples(padding: Value, kernel_size: int | None, dilation: int, input: Value) -> tuple[int, int]:
+def _samples(padding: Value, kernel_size: int | None, dilation: int, input: Value) -> tuple[Number, Number]:
     word = symbolic_helper._parse_arg(padding, "s") if symbolic_helper._is_constant(padding) else None
     if word not in NAMED_PADDINGS:
         numbers = symbolic_helper._parse_arg(padding, "is")

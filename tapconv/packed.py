@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tapconv import traced_numbers
-from tapconv.arguments import Size, TracedNumber, first, number, numbers, with_named_kinds
+from tapconv.arguments import Number, Size, TracedNumber, first, number, numbers, with_named_kinds
 from tapconv.functional import named_padding_in_samples, padding_in_samples
 
 _pack = torch.ops.tapconv.pack_weight.default
@@ -98,7 +98,7 @@ def pack_weight(
 def conv1d_packed(
     input: Tensor,
     packed: Tensor,
-    weight_shape: Sequence[int],
+    weight_shape: Sequence[Number],
     bias: Tensor | None = None,
     stride: Size = 1,
     padding: Size | str = 0,
@@ -132,31 +132,27 @@ def conv1d_packed(
         RuntimeError: if `packed` does not fit the call, the input or the machine, or a gradient is required.
         RuntimeError, TypeError, ValueError: where :func:`torch.conv1d` raises them, with the same words.
     """
-    given = (stride, padding, dilation, groups)
     try:
         if torch.jit.is_tracing():
             weight_shape = numbers(weight_shape)  # the tracer follows the sizes of a tensor
-        stride, dilation, groups = numbers(stride), numbers(dilation), number(groups)
+        strides, dilations, group_count = numbers(stride), numbers(dilation), number(groups)
         if isinstance(padding, str):
-            padding = named_padding_in_samples(padding, weight_shape[-1], stride, dilation)
-        padding = numbers(padding)
+            samples: Sequence[Number] = named_padding_in_samples(padding, weight_shape[-1], strides, dilations)
+        else:
+            samples = numbers(padding)
     except TracedNumber:
-        stride, padding, dilation, groups = given
         if isinstance(padding, str):
             padding = padding_in_samples(padding, weight_shape[-1], first(dilation))
         return traced_numbers.conv1d_packed(
             input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode, out
         )
+    arguments = (input, packed, weight_shape, bias, strides, samples, dilations, group_count)
     # An argument that is passed is an argument that is parsed: the default is left out.
     if padding_mode == "zeros":
-        if out is None:
-            return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups)
-        return _packed_into_out(input, packed, weight_shape, bias, stride, padding, dilation, groups, out=out)
+        return _packed(*arguments) if out is None else _packed_into_out(*arguments, out=out)
     if out is None:
-        return _packed(input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode)
-    return _packed_into_out(
-        input, packed, weight_shape, bias, stride, padding, dilation, groups, padding_mode=padding_mode, out=out
-    )
+        return _packed(*arguments, padding_mode=padding_mode)
+    return _packed_into_out(*arguments, padding_mode=padding_mode, out=out)
 
 
 def conv1d_packed_or_plain(

@@ -8,7 +8,7 @@ becomes an object of a subclass of its class and of that one, until it is revert
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar, SupportsIndex, cast
 
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -19,25 +19,25 @@ from tapconv.modules import Conv1d
 class Packed:
     """What the classes made here are."""
 
-    _tapconv_original: ClassVar[type[nn.Module]]
+    _tapconv_original: ClassVar[type[Any]]
 
     def __init_subclass__(cls) -> None:
         """Goes no further: what a user's class does about its subclasses, such as enlisting them, is not for these."""
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple:
         # The class is made at run time, so that pickle cannot find it by name; its original can be found.
-        _, _, *state = super().__reduce_ex__(protocol)
+        _, _, *state = cast("tuple[Any, ...]", super().__reduce_ex__(protocol))
         return (new_packed, (self._tapconv_original,), *state)
 
 
-def new_packed(original: type[nn.Module]) -> nn.Module:
+def new_packed(original: Any) -> nn.Module:
     """An empty module of the packed class; pickle and deepcopy fill it."""
     cls = packed_class(original)
     return cls.__new__(cls)
 
 
 @functools.cache
-def packed_class(original: type[nn.Module]) -> type[nn.Module]:
+def packed_class(original: Any) -> Any:
     """A subclass of `original`, and what its `super()` reaches is tapconv's. It bears the original's name, so that
     printed models and searches by class name stay the same."""
     bases = (Packed, Conv1d) if original is nn.Conv1d else (Packed, original, Conv1d)
@@ -46,7 +46,7 @@ def packed_class(original: type[nn.Module]) -> type[nn.Module]:
     return type.__new__(type(original), original.__name__, bases, {**names, "_tapconv_original": original})
 
 
-def pack(module: nn.Conv1d, *, input_length: int | None = None, batch: int = 1) -> nn.Conv1d:
+def pack(module: Any, *, input_length: int | None = None, batch: int = 1) -> nn.Conv1d:
     """:meth:`tapconv.Conv1d.pack` of a converted module."""
     if "_tapconv_algorithm" not in module.__dict__:
         raise RuntimeError(
@@ -58,7 +58,7 @@ def pack(module: nn.Conv1d, *, input_length: int | None = None, batch: int = 1) 
             "pack() needs parameters, and some of this module are computed from others at every call: remove the "
             "parametrization first (torch.nn.utils.parametrize.remove_parametrizations)"
         )
-    original = type(module)
+    original: Any = type(module)
     module.__class__ = packed_class(original)
     try:
         return module.pack(input_length=input_length, batch=batch)
@@ -67,16 +67,16 @@ def pack(module: nn.Conv1d, *, input_length: int | None = None, batch: int = 1) 
         raise
 
 
-def leave(module: nn.Module) -> None:
+def leave(module: Any) -> None:
     """Undoes :func:`pack`, the class included."""
-    if isinstance(module, Packed):
+    if issubclass(type(module), Packed):
         module.unpack()
         module.__class__ = _class_before(type(module))
         for name in vars(module).keys() & (vars(Conv1d).keys() - {"algorithm"}):
             del module.__dict__[name]
 
 
-def _class_before(cls: type[nn.Module]) -> type[nn.Module]:
+def _class_before(cls: type[Any]) -> type[Any]:
     """The class without tapconv's. Parametrizations and FSDP put a class of their own on top of a module's class."""
     if "_tapconv_original" in vars(cls):
         return cls._tapconv_original

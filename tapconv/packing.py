@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,8 +24,8 @@ class Packing:
     one that they have."""
 
     packed: Tensor
-    arguments: dict[str, object]  # of pack_weight, as the module had them
-    options: dict[str, object]  # of Conv1d.pack
+    arguments: dict[str, Any]  # of pack_weight, as the module had them
+    options: dict[str, Any]  # of Conv1d.pack
     weight: torch.nn.Parameter
     memory: Tensor  # keeps the weight's memory from being used again while its address is compared
     version: int  # of the weight: what changes it in place counts it up, as far as PyTorch sees it

@@ -7,6 +7,7 @@ import functools
 import importlib
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,9 +33,10 @@ def _obstacle(input: object, weight: object = None, bias: object = None) -> str 
     if not isinstance(input, Tensor):
         return f"the input is a {type(input).__name__}"
     for name, tensor in (("input", input), ("weight", weight), ("bias", bias)):
-        kind = type(tensor)
-        if isinstance(tensor, Tensor) and (is_more_than_a_tensor(kind) or is_traceable_wrapper_subclass(tensor)):
-            return f"the {name} is a {kind.__name__}"
+        if isinstance(tensor, Tensor) and (
+            is_more_than_a_tensor(type(tensor)) or is_traceable_wrapper_subclass(tensor)
+        ):
+            return f"the {name} is a {type(tensor).__name__}"
     if elsewhere := devices.why_not(input.device):
         return f"the input is {elsewhere}"
     if input.dtype not in DTYPES:
@@ -99,7 +101,7 @@ class _Rerouted:
         self.__module__, self.__qualname__ = "torch", theirs.__name__
         self._theirs, self._ours = theirs, ours
 
-    def __call__(self, *args: object, **kwargs: object) -> Tensor:
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         tensors = _tensors_of(args, kwargs)
         if redefines_functions(*tensors):
             return handle_torch_function(self, tensors, *args, **kwargs)
@@ -129,13 +131,13 @@ def _rerouted_convolution(theirs: Callable, ours: Callable) -> Callable:
 
 
 @functools.wraps(pad)
-def _rerouted_pad(*args: object, **kwargs: object) -> Tensor:
+def _rerouted_pad(*args: Any, **kwargs: Any) -> Tensor:
     return (_torch_pad if _obstacle(_tensors_of(args, kwargs)[0]) else pad)(*args, **kwargs)
 
 
-# TorchScript compiles torch's function in its place.
-_rerouted_pad.__script_if_tracing_wrapper = True
-_rerouted_pad.__original_fn = _torch_pad
+# TorchScript compiles torch's function in its place. Attributes of a function are unknown to type checkers.
+_rerouted_pad.__script_if_tracing_wrapper = True  # type: ignore[attr-defined]
+_rerouted_pad.__original_fn = _torch_pad  # type: ignore[attr-defined]
 
 _REPLACEMENTS = {theirs.__name__: (theirs, _rerouted_convolution(theirs, ours)) for theirs, ours in _OURS.items()}
 

@@ -7,6 +7,7 @@ the tensors, and the Python objects through which people hold the module and its
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.jit._script import OrderedDictWrapper, OrderedModuleDict
@@ -57,7 +58,7 @@ def _share_tensors(original: CppModule, copy: CppModule, copies: dict[CppModule,
 def _move_to(wrapper: torch.jit.ScriptModule, module: CppModule) -> None:
     """Has a Python object stand for another C++ module, with the same submodules by name."""
     wrapper = wrapper.__dict__.get("_actual_script_module", wrapper)
-    children = dict(wrapper._modules.items())
+    children: dict[str, Any] = dict(wrapper._modules.items())
     for name, child in children.items():
         _move_to(child, module.getattr(name))
     attributes = wrapper.__dict__

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ _torch_pad = torch.nn.functional.pad
 _MODES = ("reflect", "replicate")
 
 
-def _samples(input: Tensor, pad: object, mode: str, value: float | None) -> tuple[int, int] | None:
+def _samples(input: Tensor, pad: Any, mode: str, value: float | None) -> tuple[int, int] | None:
     """How many samples to add on the left and on the right; None if the call is torch's, which has the other modes, the
     errors, and the gradients."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
@@ -39,7 +40,7 @@ def _repeat(sample: Tensor, count: int) -> Tensor:
 
 
 @functools.wraps(_torch_pad)
-def pad(input: Tensor, pad: object, mode: str = "constant", value: float | None = None) -> Tensor:
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
     samples = _samples(input, pad, mode, value)
     if samples is None:
         return _torch_pad(input, pad, mode, value)

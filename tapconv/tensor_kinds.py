@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_as_torch_does = Tensor.__torch_function__.__func__
+_as_torch_does = vars(Tensor)["__torch_function__"].__func__
 
 
-def is_more_than_a_tensor(kind: type) -> bool:
+def is_more_than_a_tensor(kind: type[Tensor]) -> bool:
     """Does torch ask this kind of tensor before it calls a function? `torch.overrides.has_torch_function` says yes of
     plain tensors, too, wherever a mode is on, such as `torch.device` or `torch.set_default_device`."""
     return kind is not Tensor and kind.__torch_function__ is not torch._C._disabled_torch_function_impl
@@ -22,7 +22,7 @@ def redefines_functions(*arguments: object) -> bool:
     return any(isinstance(argument, Tensor) and _has_rules_of_its_own(type(argument)) for argument in arguments)
 
 
-def _has_rules_of_its_own(kind: type) -> bool:
+def _has_rules_of_its_own(kind: type[Tensor]) -> bool:
     if not is_more_than_a_tensor(kind):
         return False
     return getattr(kind.__torch_function__, "__func__", None) is not _as_torch_does

@@ -7,12 +7,12 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
-from tapconv.arguments import Size, number
+from tapconv.arguments import Number, Size, number
 
 
 def exports_to_onnx() -> bool:
@@ -25,30 +25,30 @@ def _scripted(function: Callable) -> torch.jit.ScriptFunction:
     return torch.jit.script(function)
 
 
-def _tensor(value: object) -> Tensor:
+def _tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else _constant(number(value))
 
 
-def _constant(value: Tensor | int) -> Tensor:
+def _constant(value: Tensor | Number) -> Tensor:
     """What the tracer does not follow."""
     with warnings.catch_warnings():  # the tracer says that this is a constant, which it is
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         return torch.tensor(int(value))
 
 
-def _groups(groups: object) -> Tensor:
+def _groups(groups: Any) -> Tensor:
     """ONNX has the number of groups as an attribute, so an export to it records the number, as torch's does."""
     return _constant(groups) if exports_to_onnx() else _tensor(groups)
 
 
-def _one(value: object) -> Tensor:
+def _one(value: Any) -> Tensor:
     """Of a list of one number, the number."""
     if isinstance(value, (tuple, list)):
         (value,) = value
     return _tensor(value)
 
 
-def _pair(padding: object) -> list[Tensor]:
+def _pair(padding: Any) -> list[Tensor]:
     """Left and right."""
     ends = padding if isinstance(padding, (tuple, list)) else [padding]
     return [_tensor(ends[0]), _tensor(ends[-1])]
@@ -203,7 +203,7 @@ def conv1d(
     stride: Size,
     padding: Size | str,
     dilation: Size,
-    groups: int,
+    groups: Number,
     padding_mode: str,
     algorithm: str,
     out: Tensor | None,
@@ -220,12 +220,12 @@ def conv1d(
 def conv1d_packed(
     input: Tensor,
     packed: Tensor,
-    weight_shape: Sequence[int],
+    weight_shape: Sequence[Number],
     bias: Tensor | None,
     stride: Size,
     padding: Size,
     dilation: Size,
-    groups: int,
+    groups: Number,
     padding_mode: str,
     out: Tensor | None,
 ) -> Tensor:
@@ -244,7 +244,7 @@ def conv_transpose1d(
     stride: Size,
     padding: Size,
     output_padding: Size,
-    groups: int,
+    groups: Number,
     dilation: Size,
 ) -> Tensor:
     """:func:`tapconv.conv_transpose1d`, recorded."""

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from tapconv.bench import peers, report
 from tapconv.bench.compare import Row, compare
 from tapconv.bench.measure import measure_limits
+from tapconv.bench.run import Run
 from tapconv.shapes import load_layers
 
 
@@ -49,7 +50,7 @@ def run_bench(options: argparse.Namespace) -> int:
                     rows.append(compare(layer, dtype, names, *settings))
                 # Before and after, because the machine may have been busy at either time.
                 limits = limits.best_of(measure_limits(dtype, min(2.0, options.seconds), options.device))
-                runs.append(report.Run(threads, dtype_name, options.train, limits, rows, options.device))
+                runs.append(Run(threads, dtype_name, options.train, limits, rows, options.device))
                 print(report.to_text(runs[-1]))
     finally:
         torch.set_num_threads(threads_before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +65,8 @@ class Row:
 
     def ratio_to_best_peer(self, statistic: str = "median", packed: bool = False) -> tuple[float, str]:
         """The smallest of the ratios, and the peer it belongs to."""
-        return min((self.ratio(peer, statistic, packed), peer) for peer in PAIRED_WITH if peer in self.timings)
+        ratios = ((self.ratio(peer, statistic, packed), peer) for peer in PAIRED_WITH)
+        return min((ratio, peer) for ratio, peer in ratios if ratio is not None)
 
     def fraction_of_limit(self, limits: MachineLimits, candidate: str = "tapconv out=") -> tuple[float, str]:
         """The shortest time that the machine allows a plain sum over the time taken, and what bounds it. Above one when
@@ -114,10 +115,11 @@ def compare(
         del expected
     other_pools = candidates.keys() & {"onnxruntime", "openvino"}
     settling = SETTLING if other_pools and torch.get_num_threads() > 1 else 0.0
+    timed: Mapping[str, Callable[[], object]] = candidates
     if train:
-        candidates = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
+        timed = {name: peers.training_call(call, layer, tensors) for name, call in candidates.items()}
     with torch.inference_mode(not train):
-        timings = interleave(candidates, repetitions, seconds, settling=settling, seconds_per_call=clock)
+        timings = interleave(timed, repetitions, seconds, settling=settling, seconds_per_call=clock)
     return Row(layer, dtype, train, timings, left_out)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +64,7 @@ def stopwatch(device: str) -> Stopwatch:
 
 
 def interleave(
-    candidates: dict[str, Callable[[], object]],
+    candidates: Mapping[str, Callable[[], object]],
     repetitions: int = 7,
     budget: float = 3.0,
     shortest_sample: float = 2e-3,
@@ -143,20 +144,19 @@ def measure_limits(dtype: torch.dtype, budget: float = 2.0, device: str = "cpu")
     for size in (1024, 2048):
         a, b = torch.randn(2, size, size, device=device).to(arithmetic_dtype)
         out = torch.empty_like(a)
-        call = lambda a=a, b=b, out=out: torch.mm(a, b, out=out)  # noqa: E731
-        timing = interleave({"mm": call}, 9, budget, seconds_per_call=clock)["mm"]
+        timing = interleave({"mm": functools.partial(torch.mm, a, b, out=out)}, 9, budget, seconds_per_call=clock)["mm"]
         best = max(best, 2 * size**3 / timing.best)
     image, filters = (torch.randn(size).to(device, arithmetic_dtype) for size in ((1, 256, 56, 56), (256, 256, 3, 3)))
     with torch.inference_mode():
-        call = lambda: torch.conv2d(image, filters)  # noqa: E731
-        timing = interleave({"conv2d": call}, 9, budget, seconds_per_call=clock)["conv2d"]
+        convolve = functools.partial(torch.conv2d, image, filters)
+        timing = interleave({"conv2d": convolve}, 9, budget, seconds_per_call=clock)["conv2d"]
     best = max(best, 2 * 54 * 54 * filters.numel() / timing.best)
     bandwidth = {}
     for megabytes in (0.25, 1, 4, 16, 64, 256):
         source = torch.ones(int(megabytes * 2**20) // 4, device=device)
         target = torch.ones_like(source)
-        call = lambda s=source, t=target: t.copy_(s)  # noqa: E731
-        timing = interleave({"copy": call}, 9, budget, seconds_per_call=clock)["copy"]
+        copy = functools.partial(target.copy_, source)
+        timing = interleave({"copy": copy}, 9, budget, seconds_per_call=clock)["copy"]
         moved = 2 * source.nbytes
         bandwidth[moved] = moved / timing.best
     return MachineLimits(best, bandwidth)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 import tapconv
 from tapconv.bench import runtimes
-from tapconv.reference import torch_layer
+from tapconv.reference import torch_conv1d
 from tapconv.shapes import Layer
 
-Call = Callable[[], object]  # returns the output, and keeps alive whatever it reads and writes
+Call = Callable[[], Tensor]  # returns the output, and keeps alive whatever it reads and writes
 Tensors = tuple[Tensor, Tensor, Tensor | None]
 
 
@@ -24,6 +24,13 @@ def layer_arguments(layer: Layer) -> tuple:
     padding = layer.padding[0] if layer.has_symmetric_padding else layer.padding
     arguments = (layer.stride, padding, layer.dilation, layer.groups)
     return arguments if layer.padding_mode == "zeros" else (*arguments, layer.padding_mode)
+
+
+def torch_layer(layer: Layer, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The layer's output, by torch."""
+    return torch_conv1d(
+        input, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
+    )
 
 
 def torch_call(layer: Layer, tensors: Tensors) -> Call:
@@ -72,7 +79,7 @@ def tapconv_packed_calls(layer: Layer, tensors: Tensors) -> tuple[Call, Call]:
     return into_output, with_new_output
 
 
-def training_call(forward: Callable[..., Tensor], layer: Layer, tensors: Tensors) -> Call:
+def training_call(forward: Call, layer: Layer, tensors: Tensors) -> Callable[[], object]:
     """Forward and backward: gradients for input, weight and bias from a fixed gradient of the output."""
     wanted = [tensor.requires_grad_() for tensor in tensors if tensor is not None]
     grad_output = torch.randn(layer.output_shape).to(tensors[0])

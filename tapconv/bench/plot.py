@@ -6,9 +6,9 @@ from pathlib import Path
 
 import matplotlib
 
-from tapconv.bench.report import Run
-from tapconv.plots import BLUE, DARK_GREY, GREEN, ORANGE, STYLE, new_figure
-from tapconv.tables import geometric_mean
+from tapconv.bench.run import Run
+from tapconv.reporting.plots import BLUE, DARK_GREY, GREEN, ORANGE, STYLE, new_figure
+from tapconv.reporting.tables import geometric_mean
 
 PEER_COLORS = {"torch": BLUE, "onnxruntime": GREEN, "openvino": ORANGE}
 PEER_NAMES = {"torch": "torch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}

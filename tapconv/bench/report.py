@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import tapconv
-from tapconv.bench.compare import PAIRED_WITH, Row
-from tapconv.bench.measure import MachineLimits
-from tapconv.info import processor_name
-from tapconv.tables import geometric_mean, markdown_table
-
-
-@dataclass(frozen=True)
-class Run:
-    """All rows for one number of threads and one data type."""
-
-    threads: int
-    dtype: str
-    train: bool
-    limits: MachineLimits
-    rows: Sequence[Row]
-    device: str = "cpu"
-
-    @property
-    def title(self) -> str:
-        work = "forward and backward" if self.train else "forward"
-        where = "CUDA" if self.device == "cuda" else f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{self.dtype}, {work}, {where}"
-
-    @property
-    def peers(self) -> list[str]:
-        return [peer for peer in PAIRED_WITH if any(peer in row.timings for row in self.rows)]
-
-    def ratios(self, peer: str, statistic: str = "median") -> list[float]:
-        return [ratio for row in self.rows if (ratio := row.ratio(peer, statistic)) is not None]
+from tapconv.bench.compare import PAIRED_WITH
+from tapconv.bench.plot import draw_ratios
+from tapconv.bench.run import Run
+from tapconv.reporting.machine import command, machine, processor_name
+from tapconv.reporting.tables import geometric_mean, markdown_table
 
 
 def table(run: Run) -> str:
@@ -141,18 +115,6 @@ def to_markdown(runs: Sequence[Run], peer_versions: dict[str, str], picture_name
     return "\n\n".join(parts) + "\n"
 
 
-def machine(peer_versions: dict[str, str]) -> str:
-    versions = ", ".join(f"{peer} {version}" for peer, version in peer_versions.items() if peer != "torch")
-    return (
-        f"{processor_name()}, {torch.get_num_threads()} processors used by default; tapconv {tapconv.__version__} "
-        f"({tapconv.isa()}), torch {torch.__version__}" + (f", {versions}" if versions else "") + "."
-    )
-
-
-def command() -> str:
-    return " ".join(["python -m tapconv", *sys.argv[1:]])
-
-
 def to_json(runs: Sequence[Run], peer_versions: dict[str, str]) -> str:
     """Every sample in seconds, so that any statistic can be taken later."""
     return json.dumps(
@@ -196,8 +158,6 @@ def _run_as_dict(run: Run) -> dict:
 
 def write(runs: Sequence[Run], peer_versions: dict[str, str], folder: Path) -> list[Path]:
     """Writes bench.json, bench.md and a plot for each run, and returns the paths."""
-    from tapconv.bench.plot import draw_ratios
-
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
     for run in runs:

@@ -12,8 +12,8 @@ from tqdm import tqdm
 import tapconv
 from tapconv.demo import denoiser, ecg, layers, pictures, worked_examples
 from tapconv.demo.report import Block, Code, Heading, Paragraph, Picture, Table, write_report
+from tapconv.reporting.tables import geometric_mean, markdown_table
 from tapconv.shapes import load_layers
-from tapconv.tables import geometric_mean, markdown_table
 
 
 def run(folder: Path, quick: bool) -> bool:

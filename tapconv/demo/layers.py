@@ -12,7 +12,7 @@ from torch import Tensor
 
 import tapconv
 from tapconv.bench.measure import Timing, interleave
-from tapconv.reference import torch_layer
+from tapconv.bench.peers import torch_layer
 from tapconv.shapes import Layer
 
 # What the largest error over all layers has to stay below, for outputs of unit variance whose largest is about 5: a few
@@ -117,7 +117,7 @@ def parity_by_dtype(
     return DtypeParity(dtype, count, worst, worst_name)
 
 
-def _expected(layer: Layer, *tensors: Tensor | None) -> Tensor:
-    if tensors[0].dtype != torch.float16:
-        return torch_layer(layer, *tensors)
-    return torch_layer(layer, *(None if tensor is None else tensor.float() for tensor in tensors)).half()
+def _expected(layer: Layer, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if input.dtype != torch.float16:
+        return torch_layer(layer, input, weight, bias)
+    return torch_layer(layer, input.float(), weight.float(), None if bias is None else bias.float()).half()

@@ -13,7 +13,7 @@ from tapconv.demo.denoiser import Comparison
 from tapconv.demo.ecg import SAMPLING_RATE, Heartbeats
 from tapconv.demo.layers import LayerResult
 from tapconv.demo.worked_examples import ExampleResult
-from tapconv.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, RED, STYLE, draw_ratio_bars, new_figure
+from tapconv.reporting.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, RED, STYLE, draw_ratio_bars, new_figure
 
 
 def draw_signal_and_outputs(result: ExampleResult, path: Path) -> None:

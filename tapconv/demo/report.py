@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from tapconv.tables import markdown_table
+from tapconv.reporting.tables import markdown_table
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,9 +28,10 @@ class Example:
     @property
     def padding(self) -> tuple[int, int]:
         """Samples added on the left and on the right."""
-        return padding_in_samples(
+        left, right = padding_in_samples(
             self.arguments.get("padding", 0), self.weight.shape[2], self.arguments.get("dilation", 1)
         )
+        return int(left), int(right)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def units_from_published_table(output: Tensor) -> int:
 
 
 def _random_example(
-    title: str, input_shape: tuple[int, int, int], out_channels: int, kernel_size: int, **arguments
+    title: str, input_shape: tuple[int, int, int], out_channels: int, kernel_size: int, **arguments: Any
 ) -> Example:
     generator = torch.Generator().manual_seed(len(title) + 7 * kernel_size + out_channels)
     in_channels = input_shape[1]
@@ -174,7 +176,8 @@ def compute(example: Example) -> ExampleResult:
 def dot_product_in_words(result: ExampleResult, channel: int, position: int) -> str:
     """One output of a stride-1, undilated, unpadded example, written out as the dot product that it is."""
     example = result.example
-    terms, total = [f"{example.bias[channel].item():.4f}"], example.bias[channel].item()
+    total = 0.0 if example.bias is None else example.bias[channel].item()
+    terms = [f"{total:.4f}"]
     for c in range(example.weight.shape[1]):
         for k in range(example.weight.shape[2]):
             weight, sample = example.weight[channel, c, k].item(), example.input[0, c, position + k].item()

@@ -7,8 +7,9 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class Comparison:
         parameters = [parameter for parameter in self.theirs.parameters() if parameter.requires_grad]
         our_parameters = [parameter for parameter in self.ours.parameters() if parameter.requires_grad]
 
-        def step(call: Callable[[], Tensor], wanted: list[Tensor]) -> Callable[[], object]:
+        def step(call: Callable[[], Tensor], wanted: Sequence[Tensor]) -> Callable[[], object]:
             return lambda: torch.autograd.grad(call().square().mean(), wanted, allow_unused=True)
 
         modules = self._modules()
@@ -114,7 +115,7 @@ def _enabled() -> Iterator[None]:
 
 def _export(model: nn.Module, input: Tensor) -> bytes | str:
     """The network as an ONNX model with its weights inside, or why there is none."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # which torch takes, though its annotation names paths alone
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")

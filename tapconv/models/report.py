@@ -10,10 +10,10 @@ from pathlib import Path
 
 import matplotlib
 
-from tapconv.bench.report import command, machine
 from tapconv.models.compare import RUNTIMES, Row
-from tapconv.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, STYLE, new_figure
-from tapconv.tables import markdown_table
+from tapconv.reporting.machine import command, machine
+from tapconv.reporting.plots import BLUE, DARK_GREY, GREEN, GREY, ORANGE, STYLE, new_figure
+from tapconv.reporting.tables import markdown_table
 
 BEGIN, END = "<!-- python -m tapconv models: begin -->", "<!-- python -m tapconv models: end -->"
 RUNTIME_NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
@@ -119,8 +119,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                 if bars:
                     positions, ratios = zip(*bars, strict=True)
                     axes.barh(positions, ratios, height=0.18, color=color, label=label)
-                    for position, ratio in bars:
-                        axes.text(ratio, position, f" {ratio:.2f}", va="center", fontsize=7)
+                    for height, ratio in bars:
+                        axes.text(ratio, height, f" {ratio:.2f}", va="center", fontsize=7)
             axes.set_yticks(range(len(names)), names)
             axes.axvline(1, color=DARK_GREY, linewidth=1)
             axes.set(title=f"{threads} thread{'s' if threads > 1 else ''}", xlabel="times faster than torch")

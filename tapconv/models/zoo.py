@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import transformers
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 class TensorOutput(nn.Module):
     """A model that returns one tensor of those that `model` returns."""
 
-    def __init__(self, model: nn.Module, pick: Callable[[object], Tensor]) -> None:
+    def __init__(self, model: nn.Module, pick: Callable[[Any], Tensor]) -> None:
         super().__init__()
         self.model = model
         self.pick = pick

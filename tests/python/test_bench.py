@@ -10,8 +10,8 @@ from tapconv.__main__ import main
 from tapconv.bench import peers
 from tapconv.bench.compare import Row, compare
 from tapconv.bench.measure import MachineLimits, Timing, interleave, measure_limits
+from tapconv.bench.peers import torch_layer
 from tapconv.demo.layers import shortened
-from tapconv.reference import torch_layer
 from tapconv.shapes import load_layers
 
 SMALL_LAYERS = [shortened(layer, 2e6) for layer in load_layers()]
@@ -152,5 +152,6 @@ def test_command_on_cuda(tmp_path, capsys):
 
 
 def test_command_with_nothing_to_time(capsys):
+    pytest.importorskip("matplotlib")
     assert main(["bench", "no-such-layer"]) == 2
     assert "no-such-layer" in capsys.readouterr().err

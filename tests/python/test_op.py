@@ -5,8 +5,8 @@ import torch
 from support import DTYPES, PADDING_MODES, Problem, assert_within_bound, edges, grid, mode_grid
 
 import tapconv
+from tapconv.bench.peers import torch_layer
 from tapconv.demo.layers import shortened
-from tapconv.reference import torch_layer
 from tapconv.shapes import load_layers
 
 pytestmark = pytest.mark.usefixtures("device")

@@ -44,7 +44,6 @@ class TilePlanner {
         element_(compute_bytes(problem.data_type)),
         width_(instruction_set.vector_bytes / element_),
         line_(cache_line_bytes / element_),
-        group_out_(problem.out_channels / problem.groups),
         group_in_(problem.in_channels / problem.groups) {
     plan_.problem = problem;
     plan_.variant = variant;
@@ -327,7 +326,6 @@ class TilePlanner {
   const int64_t element_;
   const int64_t width_;
   const int64_t line_;
-  const int64_t group_out_;
   const int64_t group_in_;
   TilePlan plan_{};
   TileBlocks& tiles_ = plan_.tiles;

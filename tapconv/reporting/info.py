@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
 import torch
 
 import tapconv
 from tapconv import _library
-
-
-def processor_name() -> str:
-    """The processor's name as Linux gives it, or what Python knows elsewhere."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+from tapconv.reporting.machine import processor_name
 
 
 def cuda_kernels() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from tapconv.tables import geometric_mean
+from tapconv.reporting.tables import geometric_mean
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6fb0", "#e08a1e", "#3a9a5b", "#c8442f", "#8a8f98"
 DARK_GREY = "#50555e"
