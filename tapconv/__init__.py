@@ -14,6 +14,7 @@ from tapconv import inductor_fallbacks, onnx_export
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
+from tapconv.explanation import explain
 from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 from tapconv.packed import conv1d_packed, pack_weight
@@ -64,6 +65,7 @@ __all__ = [
     "disable",
     "enable",
     "enabled",
+    "explain",
     "get_default_algorithm",
     "isa",
     "isa_available",

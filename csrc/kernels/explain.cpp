@@ -256,13 +256,16 @@ std::string explain(const Problem& p, Direction direction, const InstructionSet&
   return out.str();
 }
 
-void explain_if_asked(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
-                      const Prepared& prepared) {
+bool is_explanation_asked() {
   static const bool asked = [] {
     const char* const value = std::getenv("TAPCONV_EXPLAIN");
     return value != nullptr && value[0] != '\0' && std::strcmp(value, "0") != 0;
   }();
-  if (!asked) return;
+  return asked;
+}
+
+void write_explanation(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
+                       const Prepared& prepared) {
   const std::string text = explain(problem, direction, instruction_set, slots, prepared);
   static std::mutex mutex;
   static std::set<std::string> written;

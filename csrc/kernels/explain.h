@@ -14,9 +14,11 @@ namespace tapconv::kernels {
 std::string explain(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
                     const Prepared& prepared = {});
 
-// With TAPCONV_EXPLAIN set to anything but 0, writes that to the standard error stream, once for each text. Costs a
-// call one branch otherwise.
-void explain_if_asked(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
-                      const Prepared& prepared = {});
+// Is TAPCONV_EXPLAIN set, to anything but 0?
+bool is_explanation_asked();
+
+// Writes that to the standard error stream, once for each text.
+void write_explanation(const Problem& problem, Direction direction, const InstructionSet& instruction_set, int slots,
+                       const Prepared& prepared = {});
 
 }  // namespace tapconv::kernels

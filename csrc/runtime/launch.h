@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "kernels/conv1d.h"
+#include "kernels/explain.h"
 
 namespace tapconv::runtime {
 
@@ -16,6 +17,13 @@ int slots_for(const kernels::Problem& problem);
 
 // torch's threads. An exception thrown in any slot reaches the caller.
 kernels::Parallel parallel(int slots);
+
+// With TAPCONV_EXPLAIN, says how the kernels would compute a problem and why, once for each answer.
+inline void explain_if_asked(const kernels::Problem& problem, kernels::Direction direction,
+                             const kernels::Prepared& prepared = {}) {
+  if (!kernels::is_explanation_asked()) return;
+  kernels::write_explanation(problem, direction, kernels::current_instruction_set(), slots_for(problem), prepared);
+}
 
 // Plans with `plan_of`, then has `run` compute with the plan, a workspace and threads.
 template <typename PlanOf, typename Run>

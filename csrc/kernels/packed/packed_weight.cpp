@@ -129,15 +129,18 @@ void pack_weight(const WeightPacking& packing, const void* weight, void* packed,
   std::memcpy(to, &header, sizeof header);
 }
 
+Prepared prepared_of(const PackedWeight& weight) {
+  return {.register_tiles = weight.register_tiles != nullptr,
+          .out_lanes = weight.out_lanes != nullptr,
+          .taps = weight.taps != nullptr,
+          .filters = weight.filter_layout};
+}
+
 Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, const InstructionSet& instruction_set,
                          int slots) {
   Problem p = with_contiguous_weight(problem);
   if (p.algorithm == AlgorithmRequest::automatic) p.algorithm = weight.algorithm;
-  return choose_forward(p, plain_variant(p), instruction_set, slots,
-                        {.register_tiles = weight.register_tiles != nullptr,
-                         .out_lanes = weight.out_lanes != nullptr,
-                         .taps = weight.taps != nullptr,
-                         .filters = weight.filter_layout});
+  return choose_forward(p, plain_variant(p), instruction_set, slots, prepared_of(weight));
 }
 
 void forward_packed(const Plan& plan, const PackedWeight& weight, const void* input, const void* bias, void* output,

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/algorithms.h"
 #include "kernels/conv1d.h"
 
 namespace tapconv::kernels {
@@ -85,6 +86,9 @@ struct PackedWeight {
 // groups. Returns what is wrong with them as a sentence, or nothing after filling in `weight`.
 std::string read_packed_weight(const void* packed, size_t size, const Problem& problem,
                                const InstructionSet& instruction_set, PackedWeight& weight);
+
+// What such a weight has for the choice among algorithms.
+Prepared prepared_of(const PackedWeight& weight);
 
 // As plan_forward and forward, with weights that were packed ahead. The problem's weight_strides do not count. Where it
 // leaves the algorithm open, the one counts that was asked for when packing.

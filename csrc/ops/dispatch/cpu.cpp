@@ -29,6 +29,7 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   at::Tensor grad_input = runtime::allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
   if (sizes.batch == 0) return grad_input;
   const kernels::Problem problem = problem_of(sizes, attributes, grad_output, grad_input, weight);
+  runtime::explain_if_asked(problem, kernels::Direction::grad_input);
   const auto blocks = composed::overlap_save_for(problem, kernels::Direction::grad_input);
   if (blocks && composed::overlap_save_grad_input(problem, *blocks, grad_output, weight, grad_input)) return grad_input;
   runtime::launch(problem, kernels::plan_grad_input,
@@ -48,6 +49,7 @@ at::Tensor grad_weight_of(const at::Tensor& grad_output, const at::Tensor& input
   }
   at::Tensor grad_weight = runtime::allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
   const kernels::Problem problem = problem_of(sizes, attributes, grad_output, input, grad_weight);
+  runtime::explain_if_asked(problem, kernels::Direction::grad_weight);
   const auto blocks = composed::overlap_save_for(problem, kernels::Direction::grad_weight);
   if (blocks && composed::overlap_save_grad_weight(problem, *blocks, grad_output, input, grad_weight, grad_bias)) {
     return grad_weight;
@@ -92,6 +94,7 @@ void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::o
   if (sizes.batch == 0) return;
   const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
   check_request(problem, weight.scalar_type(), weight.sizes());
+  runtime::explain_if_asked(problem, kernels::Direction::forward);
   const at::Tensor dense_bias = bias && bias->defined() ? bias->contiguous() : at::Tensor();
   kernels::Problem by_kernels = problem;
   if (const auto blocks = composed::overlap_save_for(problem, kernels::Direction::forward)) {

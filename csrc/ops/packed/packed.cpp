@@ -142,6 +142,7 @@ void conv1d_packed_into(const PackedCall& call, const OpenedWeight& opened, cons
     asked.algorithm = problem.algorithm;
     return conv1d_into(call.input, plain_weight(call, opened), call.bias, sizes, asked, output);
   }
+  runtime::explain_if_asked(problem, kernels::Direction::forward, kernels::prepared_of(opened.weight));
   const at::Tensor bias = call.bias && call.bias->defined() ? call.bias->contiguous() : at::Tensor();
   runtime::launch(
       problem,
