@@ -1,6 +1,8 @@
 #include "cases.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <random>
 #include <sstream>
 #include <utility>
@@ -77,6 +79,19 @@ bool is_possible(const Problem& problem) {
   return true;
 }
 
+int one_in() {
+  const char* const asked = std::getenv("TAPCONV_TEST_ONE_IN");
+  return asked == nullptr ? 1 : std::max(std::atoi(asked), 1);
+}
+
+std::vector<Problem> share_of(const std::vector<Problem>& problems, const char* list) {
+  static std::map<std::string, size_t> calls;
+  const size_t step = static_cast<size_t>(one_in());
+  std::vector<Problem> share;
+  for (size_t i = calls[list]++ % step; i < problems.size(); i += step) share.push_back(problems[i]);
+  return share;
+}
+
 std::string describe(const Problem& problem) {
   std::ostringstream text;
   text << "input (" << problem.batch << ", " << problem.in_channels << ", " << problem.input_length << ") strides ("
@@ -100,7 +115,7 @@ std::vector<Problem> time_and_out_channel_tails() {
       problems.push_back(with_output_length(problem, output_length));
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> in_channel_and_kernel_sizes() {
@@ -116,7 +131,7 @@ std::vector<Problem> in_channel_and_kernel_sizes() {
       append_if_possible(problems, problem);
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> geometries() {
@@ -144,7 +159,7 @@ std::vector<Problem> geometries() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> groups() {
@@ -171,7 +186,7 @@ std::vector<Problem> groups() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> batches() {
@@ -188,7 +203,7 @@ std::vector<Problem> batches() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> layouts() {
@@ -246,7 +261,7 @@ std::vector<Problem> layouts() {
       problems.push_back(with_contiguous_strides(problem));
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> random_problems(uint64_t seed, int count) {
@@ -270,7 +285,7 @@ std::vector<Problem> random_problems(uint64_t seed, int count) {
     problem.input_length = number(1, 150);
     append_if_possible(problems, problem);
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> around_matrix_tiles() {
@@ -298,7 +313,7 @@ std::vector<Problem> around_matrix_tiles() {
     const Problem& last = problems.back();
     problems.back().input_strides = {last.in_channels * last.input_length, 1, last.in_channels};
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> few_outputs() {
@@ -344,7 +359,7 @@ std::vector<Problem> few_outputs() {
     problem.batch = batch;
     problems.push_back(with_output_length(problem, 60 / batch));
   }
-  return problems;
+  return share_of(problems);
 }
 
 Problem with_taps_first(Problem problem) {
@@ -372,7 +387,7 @@ std::vector<Problem> short_depthwise_filters() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> long_depthwise_filters() {
@@ -412,7 +427,7 @@ std::vector<Problem> long_depthwise_filters() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> whole_vectors_of_out_channels() {
@@ -457,7 +472,7 @@ std::vector<Problem> whole_vectors_of_out_channels() {
   many_tiles.in_channels = 4;
   many_tiles.out_channels = 32;
   append_if_possible(problems, with_output_length(many_tiles, 190));
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> blocked() {
@@ -485,7 +500,7 @@ std::vector<Problem> blocked() {
   add(1, 64, 3001, 64, 7, 1, 1, 64);  // depthwise
   add(3, 96, 131, 192, 3, 2, 1, 6);   // grouped, with a stride
   add(1, 1, 40009, 1, 25, 1, 1, 1);   // one channel
-  return problems;
+  return share_of(problems);
 }
 
 }  // namespace tapconv::kernels::test

@@ -30,6 +30,12 @@ bool is_possible(const Problem& problem);
 
 std::string describe(const Problem& problem);
 
+// All lists of problems are whole, unless TAPCONV_TEST_ONE_IN in the environment says that one in so many is enough, as
+// where an emulator takes ten times as long. Then each call of a list takes every so-many-th problem, from one further
+// on than the call before, so that the data types and directions that ask for a list have different shares of it.
+int one_in();
+std::vector<Problem> share_of(const std::vector<Problem>& problems, const char* list = __builtin_FUNCTION());
+
 // Every number of outputs up to past the widest register tile, with every number of output channels up to past the
 // tallest one.
 std::vector<Problem> time_and_out_channel_tails();

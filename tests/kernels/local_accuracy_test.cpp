@@ -38,20 +38,22 @@ Problem layer(int64_t in_channels, int64_t out_channels, int64_t groups, int64_t
 // Between them they reach every transform, every blocking, one part and several of depthwise filters, filter banks,
 // rows of several phases and segments that lack a tap.
 std::vector<Problem> layers() {
-  return {
-      layer(5, 6, 1, 3, 130),        // Winograd
-      layer(4, 32, 1, 2, 70),        // output channels in the lanes
-      layer(16, 48, 1, 5, 40),       // and few tiles
-      layer(6, 5, 1, 7, 200, 1, 3),  // dilated
-      layer(3, 8, 1, 5, 150, 2),     // segments lack a tap
-      layer(4, 4, 2, 8, 120, 4),     // strided, in groups
-      layer(2, 3, 1, 16, 300),        layer(2, 64, 1, 40, 130), layer(1, 7, 1, 100, 700),  // long, one row
-      layer(1, 20, 1, 75, 500),                                                            // a filter bank
-      layer(19, 19, 19, 30, 400),                                                          // depthwise, one part
-      layer(17, 17, 17, 300, 900),                                                         // several parts
-      layer(5, 5, 5, 70, 350, 1, 3),                                                       // dilated
-      layer(3, 6, 3, 130, 300, 1, 2),                                                      // two filters to a row
-  };
+  return share_of({
+      layer(5, 6, 1, 3, 130),          // Winograd
+      layer(4, 32, 1, 2, 70),          // output channels in the lanes
+      layer(16, 48, 1, 5, 40),         // and few tiles
+      layer(6, 5, 1, 7, 200, 1, 3),    // dilated
+      layer(3, 8, 1, 5, 150, 2),       // segments lack a tap
+      layer(4, 4, 2, 8, 120, 4),       // strided, in groups
+      layer(2, 3, 1, 16, 300),         // long, one row
+      layer(2, 64, 1, 40, 130),        // the same
+      layer(1, 7, 1, 100, 700),        // the same
+      layer(1, 20, 1, 75, 500),        // a filter bank
+      layer(19, 19, 19, 30, 400),      // depthwise, one part
+      layer(17, 17, 17, 300, 900),     // several parts
+      layer(5, 5, 5, 70, 350, 1, 3),   // dilated
+      layer(3, 6, 3, 130, 300, 1, 2),  // two filters to a row
+  });
 }
 
 void fill_channel(Tensor& tensor, int64_t channel, double factor, DataType type) {

@@ -22,7 +22,7 @@ std::vector<Problem> single_taps() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> long_strides() {
@@ -48,7 +48,7 @@ std::vector<Problem> long_strides() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 std::vector<Problem> strided_samples() {
@@ -72,7 +72,7 @@ std::vector<Problem> strided_samples() {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 }  // namespace tapconv::kernels::test
