@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 #include <limits>
+#include <numeric>
 
 #include "depthwise.h"
 #include "direct.h"
@@ -15,18 +16,18 @@
 namespace tapconv::cuda {
 namespace {
 
-using kernels::divide_up;
+using kernels::ceil_div;
 using kernels::Problem;
 using kernels::rounded_up;
 
 // Outputs that a depthwise block is to have in all rows, times that a block of the weight gradient takes at a time.
 constexpr int64_t depthwise_outputs = 2 * depthwise_window * depthwise_threads;
 constexpr int64_t grad_weight_times = 512;
-constexpr int64_t least_grad_weight_times = 16;
+constexpr int64_t min_grad_weight_times = 16;
 constexpr int64_t rows_of_channels_last = 32;
 
 // Taps staged at a time; sizes of a block stay far below what an int counts.
-constexpr int64_t most_taps = 8192;
+constexpr int64_t max_taps = 8192;
 
 // (channel, tap) pairs of a block of the weight gradient, blocks that fill any device, and the most memory for parts.
 constexpr int64_t grad_weight_block_pairs = 32 * grad_weight_pairs;
@@ -54,7 +55,7 @@ RowTile rows_of(const Problem& p, int64_t tap_block, int64_t time_block, bool sh
   const bool phases = share && tap_block > taps.period;
   rows.segments = static_cast<int>(phases ? taps.period : tap_block);
   rows.tap_distance = phases ? static_cast<int>(taps.step) : 0;
-  const int64_t span = phases ? (divide_up(tap_block, taps.period) - 1) * taps.step : 0;
+  const int64_t span = phases ? (ceil_div(tap_block, taps.period) - 1) * taps.step : 0;
   rows.segment_length = static_cast<int>(time_block + span);
   const int size = vector_bytes / element_bytes(p.data_type);
   rows.vectors = rows.segments == 1 && p.stride == 1 && p.input_strides.time == 1;
@@ -88,8 +89,8 @@ bool share_rows(const Problem& p, int64_t time_block) { return taps_of(p).step <
 
 void finish_forward(ForwardLaunch& launch, int64_t out_channels, int64_t blocks_per_channel_block, int threads,
                     int64_t shared_bytes) {
-  launch.out_blocks = divide_up(out_channels, launch.out_block);
-  launch.time_blocks = divide_up(launch.problem.output_length, launch.time_block);
+  launch.out_blocks = ceil_div(out_channels, launch.out_block);
+  launch.time_blocks = ceil_div(launch.problem.output_length, launch.time_block);
   launch.grid = {launch.out_blocks * launch.time_blocks * blocks_per_channel_block, threads,
                  static_cast<int>(shared_bytes)};
   launch.wide_index = needs_wide_index(launch.problem, launch.time_block);
@@ -105,20 +106,20 @@ void plan_depthwise(ForwardLaunch& launch) {
                      taps.step * depthwise_window <= depthwise_outputs;
   const int64_t window = depthwise_window * (share ? taps.step : 1);
   const bool channels_last = p.input_strides.channel == 1 && p.input_strides.time != 1;
-  const int64_t most_times = channels_last && p.out_channels > 1
-                                 ? std::max(depthwise_outputs / rows_of_channels_last, window)
-                                 : depthwise_outputs;
-  int64_t times = std::min(rounded_up(p.output_length, window), std::max(most_times / window * window, window));
+  const int64_t max_times = channels_last && p.out_channels > 1
+                                ? std::max(depthwise_outputs / rows_of_channels_last, window)
+                                : depthwise_outputs;
+  int64_t times = std::min(rounded_up(p.output_length, window), std::max(max_times / window * window, window));
   int64_t rows = std::clamp<int64_t>(depthwise_outputs / times, 1, p.out_channels);
-  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, max_taps);
   const auto elements = [&] { return rows * (rows_of(p, tap_block, times, share).row_length + tap_block + times); };
   while (!fits(elements(), p)) {
     if (rows > 1 && tap_block <= 64) {
-      rows = divide_up(rows, 2);
+      rows = ceil_div(rows, 2);
     } else if (tap_block > 1) {
-      tap_block = divide_up(tap_block, 2);
+      tap_block = ceil_div(tap_block, 2);
     } else {
-      rows = divide_up(rows, 2);
+      rows = ceil_div(rows, 2);
     }
   }
   launch.rows = rows_of(p, tap_block, times, share);
@@ -137,14 +138,14 @@ void plan_direct(ForwardLaunch& launch) {
   const int64_t in_per_group = std::max<int64_t>(p.in_channels / p.groups, 1);
   launch.out_per_thread = out_per_group > 4 ? 8 : 2;
   // Threads that the times need; a warp keeps to the same output channels unless there are few times.
-  const int time_threads = power_of_two(std::clamp<int64_t>(divide_up(p.output_length, direct_times), 1, 32));
+  const int time_threads = power_of_two(std::clamp<int64_t>(ceil_div(p.output_length, direct_times), 1, 32));
   const int out_threads = power_of_two(
-      std::clamp<int64_t>(divide_up(out_per_group, launch.out_per_thread), 1, direct_threads / time_threads));
+      std::clamp<int64_t>(ceil_div(out_per_group, launch.out_per_thread), 1, direct_threads / time_threads));
   launch.out_threads = out_threads;
   launch.out_block = out_threads * launch.out_per_thread;
   launch.time_block = direct_threads / out_threads * direct_times;
   const bool share = share_rows(p, launch.time_block);
-  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, max_taps);
   int64_t channels = std::min<int64_t>(in_per_group, 16);
   const auto elements = [&] {
     return channels *
@@ -152,9 +153,9 @@ void plan_direct(ForwardLaunch& launch) {
   };
   while (!fits(elements(), p)) {
     if (channels > 1 && tap_block <= 32) {
-      channels = divide_up(channels, 2);
+      channels = ceil_div(channels, 2);
     } else {
-      tap_block = divide_up(tap_block, 2);
+      tap_block = ceil_div(tap_block, 2);
     }
   }
   launch.rows = rows_of(p, tap_block, launch.time_block, share);
@@ -171,11 +172,11 @@ void plan_matrix(ForwardLaunch& launch) {
   launch.time_block = matrix_times;
   launch.channel_block = matrix_steps * 32 / element_bytes(p.data_type);
   const bool share = share_rows(p, launch.time_block);
-  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, most_taps);
+  int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, max_taps);
   const auto bytes = [&] {
     return (rows_of(p, tap_block, matrix_times, share).row_length + tap_block * matrix_outs) * matrix_row_bytes;
   };
-  while (bytes() > shared_memory_budget) tap_block = divide_up(tap_block, 2);
+  while (bytes() > shared_memory_budget) tap_block = ceil_div(tap_block, 2);
   launch.rows = rows_of(p, tap_block, matrix_times, share);
   launch.tap_block = static_cast<int>(tap_block);
   const int64_t sums = int64_t{matrix_outs} * matrix_sum_stride * static_cast<int64_t>(sizeof(float));
@@ -212,8 +213,8 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
   int64_t channels = std::clamp<int64_t>(grad_weight_block_pairs / tap_block, 1, in_per_group);
   int64_t times = std::clamp<int64_t>(p.output_length, 1, grad_weight_times);
   const auto set_threads = [&] {
-    launch.tap_threads = power_of_two(divide_up(channels * tap_block, grad_weight_pairs));
-    launch.out_threads = power_of_two(std::clamp<int64_t>(divide_up(out_per_group, launch.out_per_thread), 1, 4));
+    launch.tap_threads = power_of_two(ceil_div(channels * tap_block, grad_weight_pairs));
+    launch.out_threads = power_of_two(std::clamp<int64_t>(ceil_div(out_per_group, launch.out_per_thread), 1, 4));
     launch.slices = grad_weight_threads / (launch.tap_threads * launch.out_threads);
     launch.out_block = launch.out_threads * launch.out_per_thread;
     launch.gradient_stride = launch.out_block + (launch.out_per_thread > 1 ? weight_slack : 0);
@@ -224,14 +225,14 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
     return channels * rows().row_length + times * launch.gradient_stride;
   };
   while (!fits(staged(), p)) {
-    if (times > 4 * least_grad_weight_times) {
-      times = divide_up(times, 2);
+    if (times > 4 * min_grad_weight_times) {
+      times = ceil_div(times, 2);
     } else if (channels > 1) {
-      channels = divide_up(channels, 2);
+      channels = ceil_div(channels, 2);
     } else if (tap_block > 1) {
-      tap_block = divide_up(tap_block, 2);
+      tap_block = ceil_div(tap_block, 2);
     } else {
-      times = divide_up(times, 2);
+      times = ceil_div(times, 2);
     }
   }
   const int64_t spilled = int64_t{launch.slices} * launch.out_block * (launch.tap_threads * grad_weight_pairs + 1);
@@ -239,10 +240,10 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
   launch.tap_block = static_cast<int>(tap_block);
   launch.channel_block = static_cast<int>(channels);
   launch.time_block = static_cast<int>(times);
-  launch.out_blocks = divide_up(p.out_channels / p.groups, launch.out_block);
-  launch.channel_blocks = divide_up(p.in_channels / p.groups, channels);
-  launch.tap_blocks = divide_up(p.kernel_size, tap_block);
-  launch.time_blocks = divide_up(p.output_length, times);
+  launch.out_blocks = ceil_div(p.out_channels / p.groups, launch.out_block);
+  launch.channel_blocks = ceil_div(p.in_channels / p.groups, channels);
+  launch.tap_blocks = ceil_div(p.kernel_size, tap_block);
+  launch.time_blocks = ceil_div(p.output_length, times);
   launch.wide_index = needs_wide_index(p, times);
   // The number of parts depends on the problem alone.
   const int64_t tiles = p.groups * launch.out_blocks * launch.channel_blocks * launch.tap_blocks;
@@ -250,9 +251,9 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
   const int64_t weights = std::max<int64_t>(p.out_channels * in_per_group * p.kernel_size, 1);
   const int64_t affordable = std::max<int64_t>(parts_bytes / (weights * wide_bytes(p.data_type)), 1);
   if (tiles > 0 && steps > 0) {
-    const int64_t parts = std::min({divide_up(grad_weight_blocks, tiles), steps, affordable});
-    launch.steps_per_part = divide_up(steps, parts);
-    launch.parts = divide_up(steps, launch.steps_per_part);
+    const int64_t parts = std::min({ceil_div(grad_weight_blocks, tiles), steps, affordable});
+    launch.steps_per_part = ceil_div(steps, parts);
+    launch.parts = ceil_div(steps, launch.steps_per_part);
   }
   launch.grid = {tiles * launch.parts, grad_weight_threads,
                  static_cast<int>(std::max(staged(), spilled) * wide_bytes(p.data_type))};
@@ -263,7 +264,7 @@ namespace {
 
 SumPartsLaunch plan_sum(const GradWeightLaunch& launch, int64_t outer, int64_t middle, int64_t inner,
                         const kernels::WeightStrides& strides) {
-  const Grid grid{divide_up(outer * middle * inner, small_threads), small_threads, 0};
+  const Grid grid{ceil_div(outer * middle * inner, small_threads), small_threads, 0};
   return {grid, launch.problem.data_type, launch.parts, outer, middle, inner, strides};
 }
 
@@ -291,7 +292,7 @@ size_t bias_parts_bytes(const GradWeightLaunch& launch) { return parts_bytes_of(
 
 FillLaunch plan_fill(kernels::DataType type, bool wide, int64_t batch, int64_t channels, int64_t length,
                      const kernels::ActivationStrides& strides) {
-  const Grid grid{divide_up(batch * channels * length, small_threads), small_threads, 0};
+  const Grid grid{ceil_div(batch * channels * length, small_threads), small_threads, 0};
   return {grid, type, wide, batch, channels, length, strides};
 }
 

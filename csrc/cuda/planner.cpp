@@ -15,20 +15,20 @@ using kernels::Problem;
 // Set by reasoning about reuse and launch costs, not by measurement.
 
 // More output channels to an input channel than this share its row better in a register tile.
-constexpr int64_t most_depthwise_outs = 8;
+constexpr int64_t max_depthwise_outs = 8;
 // Tensor cores come in tiles of 16 x 16; smaller groups would waste most of one.
-constexpr int64_t least_matrix_channels = 16;
-constexpr int64_t least_matrix_outs = 32;
-constexpr int64_t least_matrix_times = 32;
+constexpr int64_t min_matrix_channels = 16;
+constexpr int64_t min_matrix_outs = 32;
+constexpr int64_t min_matrix_times = 32;
 // cuDNN's dense kernels outdo a plain register tile where there is work to spread its costs over; many small groups
 // are not its strength.
-constexpr double least_library_operations = 2e9;
-constexpr int64_t least_library_channels = 32;
-constexpr int64_t least_library_channels_of_groups = 128;
+constexpr double min_library_operations = 2e9;
+constexpr int64_t min_library_channels = 32;
+constexpr int64_t min_library_channels_of_groups = 128;
 // Filters so long that transforms save more than their dozen launches cost, unless there are many channel pairs.
-constexpr int64_t least_fft_taps = 1024;
-constexpr double least_fft_operations = 2e9;
-constexpr int64_t most_fft_channels = 4;
+constexpr int64_t min_fft_taps = 1024;
+constexpr double min_fft_operations = 2e9;
+constexpr int64_t max_fft_channels = 4;
 
 bool is_empty(const Problem& p, Direction direction) {
   switch (direction) {
@@ -44,14 +44,14 @@ bool is_empty(const Problem& p, Direction direction) {
 
 bool wants_fft(const Problem& p) {
   const int64_t channels = std::min(p.in_channels, p.out_channels) / p.groups;
-  return p.kernel_size >= least_fft_taps && channels <= most_fft_channels &&
-         kernels::operations_of(p) >= least_fft_operations;
+  return p.kernel_size >= min_fft_taps && channels <= max_fft_channels &&
+         kernels::operations_of(p) >= min_fft_operations;
 }
 
 bool wants_library(const Problem& p) {
   const int64_t channels = std::min(p.in_channels, p.out_channels) / p.groups;
-  return channels >= (p.groups == 1 ? least_library_channels : least_library_channels_of_groups) &&
-         kernels::operations_of(p) >= least_library_operations;
+  return channels >= (p.groups == 1 ? min_library_channels : min_library_channels_of_groups) &&
+         kernels::operations_of(p) >= min_library_operations;
 }
 
 bool tensor_cores_multiply(DataType type, const Device& device, const Settings& settings) {
@@ -81,9 +81,9 @@ Plan plan(const Problem& problem, Direction direction, const Device& device, con
 Algorithm choose_kernel(const Problem& p, const Device& device, const Settings& settings) {
   const int64_t in_per_group = p.in_channels / p.groups;
   const int64_t out_per_group = p.out_channels / p.groups;
-  if (in_per_group == 1 && out_per_group <= most_depthwise_outs) return Algorithm::depthwise;
-  if (in_per_group >= least_matrix_channels && out_per_group >= least_matrix_outs &&
-      p.output_length >= least_matrix_times && tensor_cores_multiply(p.data_type, device, settings)) {
+  if (in_per_group == 1 && out_per_group <= max_depthwise_outs) return Algorithm::depthwise;
+  if (in_per_group >= min_matrix_channels && out_per_group >= min_matrix_outs && p.output_length >= min_matrix_times &&
+      tensor_cores_multiply(p.data_type, device, settings)) {
     return Algorithm::matrix;
   }
   return Algorithm::direct;

@@ -107,7 +107,7 @@ Answer<Plan> ask_grad_weight_depthwise_tiles(const Question& q) {
   const Problem& p = q.problem;
   if (has_channel_lanes(p, q.instruction_set)) return Declined{"output channels fill the lanes"};
   if (p.in_channels != p.groups) return Declined{"the filters are not depthwise"};
-  const bool is_worth_it = operations_of(p) >= least_operations_of_tiles && p.kernel_size >= min_depthwise_taps;
+  const bool is_worth_it = operations_of(p) >= min_operations_of_tiles && p.kernel_size >= min_depthwise_taps;
   if (p.algorithm != AlgorithmRequest::fft && !is_worth_it)
     return Declined{"there are too few taps, or too little work"};
   return widened(plan_cheapest_grad_weight_depthwise_tiles(p, q.instruction_set, q.slots));

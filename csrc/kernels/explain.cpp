@@ -88,7 +88,7 @@ std::string name_of(TileTransform transform) {
 
 const char* name_of(TileBlocking blocking) {
   switch (blocking) {
-    case TileBlocking::own_tiles:
+    case TileBlocking::private_tiles:
       return "each task transforms its own tiles";
     case TileBlocking::shared_tiles:
       return "all tasks share transformed tiles";
@@ -147,14 +147,14 @@ void describe(std::ostream& out, const Plan& plan) {
       return;
     case Algorithm::depthwise_tiles:
       out << name_of(plan.depthwise_tiles.depthwise.transform) << ", the filter in "
-          << plan.depthwise_tiles.depthwise.parts << " parts";
+          << plan.depthwise_tiles.depthwise.filter_parts << " parts";
       return;
     case Algorithm::grad_weight_depthwise_tiles:
       out << name_of(plan.grad_weight_depthwise_tiles.depthwise.transform);
       return;
     case Algorithm::grad_weight:
       out << "lanes over " << (plan.grad_weight.grad_weight.channel_lanes ? "output channels" : "outputs") << ", "
-          << plan.grad_weight.grad_weight.parts << " parts of the sum";
+          << plan.grad_weight.grad_weight.reduction_parts << " parts of the sum";
       return;
     case Algorithm::grad_weight_columns:
       out << "blocks of " << plan.grad_weight_columns.channel_block << " input channels";
@@ -178,7 +178,7 @@ void write_chosen(std::ostream& out, const Plan& plan) {
   describe(out, plan);
   out << "; " << call.task_count << (call.task_count == 1 ? " task, " : " tasks, ") << call.slots
       << (call.slots == 1 ? " thread" : " threads") << ", "
-      << divide_up(static_cast<int64_t>(call.workspace_bytes), 1024) << " KiB of workspace\n";
+      << ceil_div(static_cast<int64_t>(call.workspace_bytes), 1024) << " KiB of workspace\n";
 }
 
 template <class List>

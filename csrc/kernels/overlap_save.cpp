@@ -17,11 +17,11 @@ namespace tapconv::kernels {
 namespace {
 
 // Fewer taps are left to direct sums and tiles without asking what they cost.
-constexpr int64_t least_taps = 128;
+constexpr int64_t min_taps = 128;
 
 // Transforms by torch's library of up to 64 samples round one way on the only thread there is and another way on one of
 // several. Results must not depend on the number of threads, and such short blocks are not worth it anyway.
-constexpr int64_t least_size = 128;
+constexpr int64_t min_size = 128;
 
 // Measured on large transforms of torch's library, in units of core/cost.h: one row of a transform by size *
 // log2(size), beyond what the second-level cache holds too; a sample copied; a product of two spectra by frequency.
@@ -33,7 +33,7 @@ constexpr double product = 2;
 
 // Results of the longest row: outputs, or positions of the gradient by the input.
 int64_t row_results(const Problem& p, Direction direction, const OverlapSave& blocks) {
-  const int64_t outputs = divide_up(p.output_length, blocks.phases);
+  const int64_t outputs = ceil_div(p.output_length, blocks.phases);
   return direction == Direction::grad_input ? outputs + blocks.taps - 1 : outputs;
 }
 
@@ -124,19 +124,19 @@ OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
   const int64_t common = std::gcd(p.stride, p.dilation);
   OverlapSave shape{};
   shape.segments = std::min(p.kernel_size, p.stride / common);
-  shape.taps = divide_up(p.kernel_size, shape.segments);
+  shape.taps = ceil_div(p.kernel_size, shape.segments);
   shape.apart = p.dilation / common;
   shape.phases = std::min(shape.apart, p.output_length);
   shape.step = shape.apart * p.stride;
   const int64_t results = row_results(p, direction, shape);
 
   OverlapSave best{};
-  for (int64_t power = least_size;; power *= 2) {
+  for (int64_t power = min_size;; power *= 2) {
     for (const int64_t size : {power, power / 2 * 3}) {
       if (size < shape.taps) continue;
       shape.size = size;
       shape.hop = size - shape.taps + 1;
-      shape.blocks = divide_up(results, shape.hop);
+      shape.blocks = ceil_div(results, shape.hop);
       shape.cost = cost_of(p, shape);
       if (best.size == 0 || shape.cost < best.cost) best = shape;
     }
@@ -147,7 +147,7 @@ OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
 
 std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direction, const InstructionSet& set) {
   const bool asked = p.algorithm == AlgorithmRequest::fft;
-  if (!asked && (p.algorithm != AlgorithmRequest::automatic || p.kernel_size < least_taps)) return std::nullopt;
+  if (!asked && (p.algorithm != AlgorithmRequest::automatic || p.kernel_size < min_taps)) return std::nullopt;
   const Plan plan = plan_of(p, direction, set);
   const OverlapSave blocks = cheapest_overlap_save(p, direction);
   // The one way by transforms that is always there.

@@ -37,7 +37,7 @@ constexpr const char* name_of(Algorithm algorithm) {
     case Algorithm::empty:
       return "empty";
     case Algorithm::direct:
-      return "tap";
+      return "direct";
     case Algorithm::dot:
       return "dot";
     case Algorithm::channel_lanes:
@@ -49,7 +49,7 @@ constexpr const char* name_of(Algorithm algorithm) {
     case Algorithm::depthwise_tiles:
       return "depthwise_tiles";
     case Algorithm::grad_input:
-      return "tap";
+      return "grad_input";
     case Algorithm::grad_input_columns:
       return "grad_input_columns";
     case Algorithm::grad_weight:

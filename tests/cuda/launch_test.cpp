@@ -16,12 +16,12 @@ using kernels::Problem;
 using kernels::test::plain_problem;
 using kernels::test::with_contiguous_strides;
 
-constexpr int most_threads = 1024;
+constexpr int max_threads = 1024;
 
 void expect_within_limits(const Grid& grid) {
   EXPECT_GT(grid.blocks, 0);
   EXPECT_GT(grid.threads, 0);
-  EXPECT_LE(grid.threads, most_threads);
+  EXPECT_LE(grid.threads, max_threads);
   EXPECT_EQ(grid.threads % 32, 0);
   EXPECT_GE(grid.shared_bytes, 0);
   EXPECT_LE(grid.shared_bytes, shared_memory_budget);

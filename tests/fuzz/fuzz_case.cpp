@@ -14,7 +14,7 @@ namespace tapconv::kernels::test {
 namespace {
 
 // Products that the oracle adds up, at the most: what keeps an execution below a millisecond.
-constexpr int64_t most_products = 30'000;
+constexpr int64_t max_products = 30'000;
 
 class Reader {
  public:
@@ -53,16 +53,16 @@ Problem made_possible(Problem problem) {
     problem.padding_right = std::min(problem.padding_right, problem.input_length);
   }
   problem.input_length = std::max(problem.input_length, span - problem.padding_left - problem.padding_right);
-  while (products(with_contiguous_strides(problem)) > most_products && problem.batch > 1) problem.batch /= 2;
-  while (products(with_contiguous_strides(problem)) > most_products && problem.groups > 1) {
+  while (products(with_contiguous_strides(problem)) > max_products && problem.batch > 1) problem.batch /= 2;
+  while (products(with_contiguous_strides(problem)) > max_products && problem.groups > 1) {
     problem.in_channels = problem.in_channels / problem.groups * (problem.groups / 2);
     problem.out_channels = problem.out_channels / problem.groups * (problem.groups / 2);
     problem.groups /= 2;
   }
-  while (products(with_contiguous_strides(problem)) > most_products && problem.out_channels > problem.groups) {
+  while (products(with_contiguous_strides(problem)) > max_products && problem.out_channels > problem.groups) {
     problem.out_channels = std::max(problem.out_channels / problem.groups / 2, int64_t(1)) * problem.groups;
   }
-  while (products(with_contiguous_strides(problem)) > most_products && problem.in_channels > problem.groups) {
+  while (products(with_contiguous_strides(problem)) > max_products && problem.in_channels > problem.groups) {
     problem.in_channels = std::max(problem.in_channels / problem.groups / 2, int64_t(1)) * problem.groups;
   }
   return with_contiguous_strides(problem);
@@ -113,7 +113,7 @@ FuzzCase fuzz_case_of(std::span<const uint8_t> bytes) {
   const int64_t algorithm = read.number(0, 3 + 2 * tile_transform_count);
   problem.algorithm = static_cast<AlgorithmRequest>(std::min<int64_t>(algorithm, 3));
   fuzz_case.forced_tiles = algorithm < 4 ? -1 : static_cast<int>(algorithm - 4) / 2;
-  fuzz_case.forced_blocking = algorithm % 2 == 0 ? TileBlocking::own_tiles : TileBlocking::shared_tiles;
+  fuzz_case.forced_blocking = algorithm % 2 == 0 ? TileBlocking::private_tiles : TileBlocking::shared_tiles;
   const std::vector<const InstructionSet*> sets = instruction_sets_under_test();
   fuzz_case.instruction_set = sets[static_cast<size_t>(read.number(0, 255)) % sets.size()];
   fuzz_case.slots = static_cast<int>(std::max<int64_t>(read.number(0, 7) - 2, 1));

@@ -33,7 +33,7 @@ namespace tapconv::kernels::test {
 namespace {
 
 constexpr double seconds_per_layer = 0.6;
-constexpr int least_rounds = 9;
+constexpr int min_rounds = 9;
 // Candidates that the cost model puts this far behind the best are not tried.
 constexpr double hopeless = 3;
 
@@ -117,8 +117,7 @@ void measure(const Problem& p, std::vector<Candidate>& candidates) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   for (int round = 0;
-       round < least_rounds || std::chrono::duration<double>(Clock::now() - start).count() < seconds_per_layer;
-       ++round) {
+       round < min_rounds || std::chrono::duration<double>(Clock::now() - start).count() < seconds_per_layer; ++round) {
     for (Candidate& c : candidates) {
       const auto begin = Clock::now();
       forward(c.plan, input.data(), weight.data(), bias.data(), output.data(), workspace.get(), serial());

@@ -58,7 +58,7 @@ TEST_P(Columns, of_single_taps_are_weights_that_lie_in_order) {
       if (outputs <= 8 || outputs > 40 || problem.kernel_size < problem.stride) continue;
       SCOPED_TRACE(std::string(set->name) + ", " + describe(problem));
       if (is_own_type) {
-        EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "tap");
+        EXPECT_STREQ(plan_grad_input(problem, *set, 1).algorithm_name(), "grad_input");
       }
       const InputRange all{0, problem.input_length, problem.batch, problem.input_strides, false};
       const ForwardProblem lowered = forward_problem(problem, all, 0);

@@ -106,7 +106,7 @@ struct EmulatedHalfWords {
     for (int i = 0; i < count; ++i) to[i] = a.lanes[i];
   }
 
-  static constexpr int most_merged_vectors = 32;
+  static constexpr int max_merged_vectors = 32;
   struct Merge {
     int apart;
     int vector;

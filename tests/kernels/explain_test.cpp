@@ -2,9 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <functional>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "cases.h"
 #include "harness.h"
@@ -44,7 +45,7 @@ std::vector<Problem> problems() {
 TEST(Explain, every_way_answers_with_a_plan_or_a_reason) {
   std::set<Algorithm> plans;
   std::set<std::string> reasons;
-  const Prepared packed{.register_tiles = true, .out_lanes = true};
+  const Prepared packed{.register_tiles = true, .out_lanes = true, .taps = false, .filters = std::nullopt};
   for (const InstructionSet* set : instruction_sets_under_test()) {
     for (Problem problem : problems()) {
       if (has_no_outputs(problem) || problem.kernel_size == 0 || problem.in_channels == 0) continue;
@@ -70,17 +71,17 @@ TEST(Explain, names_every_way_and_what_runs) {
   for (const Problem& problem : problems()) {
     if (has_no_outputs(problem) || problem.kernel_size == 0 || problem.in_channels == 0) continue;
     SCOPED_TRACE(describe(problem));
-    const std::string forward = explain(problem, Direction::forward, set, 2);
+    const std::string forward = explain(problem, kernels::Direction::forward, set, 2);
     for (const ForwardAlgorithm& way : forward_algorithms()) {
       EXPECT_NE(forward.find(std::string("\n  ") + name_of(way.algorithm)), std::string::npos) << forward;
     }
     const Plan plan = plan_forward(problem, set, 2);
     EXPECT_NE(forward.find(std::string("chosen: ") + plan.algorithm_name() + ":"), std::string::npos) << forward;
-    const std::string grad_weight = explain(problem, Direction::grad_weight, set, 2);
+    const std::string grad_weight = explain(problem, kernels::Direction::grad_weight, set, 2);
     EXPECT_NE(grad_weight.find(std::string("chosen: ") + plan_grad_weight(problem, set, 2).algorithm_name() + ":"),
               std::string::npos)
         << grad_weight;
-    EXPECT_NE(explain(problem, Direction::grad_input, set, 2).find("chosen: "), std::string::npos);
+    EXPECT_NE(explain(problem, kernels::Direction::grad_input, set, 2).find("chosen: "), std::string::npos);
     if (HasFailure()) return;
   }
 }

@@ -50,7 +50,7 @@ class GradInputTiles : public testing::TestWithParam<DataType> {
       const ForwardProblem lowered = forward_problem(problem, range, i);
       if (choose_forward(lowered.problem, lowered.variant, set, 1).algorithm != Algorithm::tiles) continue;
       ++count.first;
-      if (lowered.variant.phases > 1) ++count.second;
+      if (lowered.variant.output_phases > 1) ++count.second;
     }
     return count;
   }

@@ -148,7 +148,7 @@ TEST_P(PackedWeights, filters_of_every_transform) {
         PackedArguments packed(packing, arguments, guard, serial());
         ASSERT_TRUE(packed.margins_intact());
         const auto in_call = plan_tiles(problem, plain_variant(problem), *set, 1, transform,
-                                        layout.lanes ? TileBlocking::filter_lanes : TileBlocking::own_tiles);
+                                        layout.lanes ? TileBlocking::filter_lanes : TileBlocking::private_tiles);
         if (!in_call) continue;
         const RunResult actual = packed.run(problem, *set, arguments, guard, serial());
         ASSERT_TRUE(actual.margins_intact);

@@ -82,7 +82,7 @@ TYPED_TEST(Vectors, touch_the_counted_lanes_alone) {
 TYPED_TEST(Vectors, merge_every_so_many_elements) {
   using Vector = TypeParam;
   constexpr int width = Vector::width;
-  for (int apart = 2; apart <= Vector::most_merged_vectors; ++apart) {
+  for (int apart = 2; apart <= Vector::max_merged_vectors; ++apart) {
     std::vector<typename Vector::Scalar> elements(static_cast<size_t>(apart * width));
     for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<typename Vector::Scalar>(1 + i);
     auto a = Vector::zero();

@@ -89,7 +89,7 @@ Level<Scalar> level_of(Scalar above, Scalar upto) {
 }  // namespace
 
 template <class Scalar>
-Scalar least_window(Scalar largest, double mean_square, double gain) {
+Scalar min_window(Scalar largest, double mean_square, double gain) {
   const double m = static_cast<double>(largest);
   return static_cast<Scalar>(std::min(std::max(m / largest_ratio, std::sqrt(mean_square) * gain), m / 2));
 }
@@ -107,14 +107,14 @@ void plan_levels(const Scalar* rows, int64_t row_count, int64_t count, int64_t s
   for (;;) {
     const Remainder<Scalar> rest = measure_remainder(rows, row_count, count, size, upto);
     if (rest.largest == 0) return;
-    const Scalar least = least_window(rest.largest, rest.mean_square, gain);
+    const Scalar least = min_window(rest.largest, rest.mean_square, gain);
     const Quiet<Scalar> quiet = find_quiet(windows, least);
     if (quiet.count == 0) return plan.levels.push_back(level_of(Scalar(0), rest.largest));
     const double direct_cost = quiet.count * costs.window;
-    const double most_loud = std::min(direct_cost, costs.transform) / costs.sample;
+    const double max_loud = std::min(direct_cost, costs.transform) / costs.sample;
     std::vector<Place> loud;
-    find_loud(rows, row_count, count, size, least, rest.largest, most_loud + 1, loud);
-    if (static_cast<double>(loud.size()) <= most_loud) {
+    find_loud(rows, row_count, count, size, least, rest.largest, max_loud + 1, loud);
+    if (static_cast<double>(loud.size()) <= max_loud) {
       plan.loud.insert(plan.loud.end(), loud.begin(), loud.end());
     } else {
       const double levels =
@@ -130,8 +130,8 @@ void plan_levels(const Scalar* rows, int64_t row_count, int64_t count, int64_t s
   }
 }
 
-template float least_window(float, double, double);
-template double least_window(double, double, double);
+template float min_window(float, double, double);
+template double min_window(double, double, double);
 template bool is_ordinary(float);
 template bool is_ordinary(double);
 template void plan_levels(const float*, int64_t, int64_t, int64_t, double, std::vector<std::vector<float>>&,

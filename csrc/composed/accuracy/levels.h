@@ -44,7 +44,7 @@ struct LevelCosts {
 // The least that the largest sample of a window may be, for a transform of samples up to `largest` whose mean square is
 // `mean_square`, by filters whose largest gain is `gain` times the sum of their magnitudes.
 template <class Scalar>
-Scalar least_window(Scalar largest, double mean_square, double gain);
+Scalar min_window(Scalar largest, double mean_square, double gain);
 
 // Can transforms and products of spectra of such samples leave the range of the type, or come near its end?
 template <class Scalar>

@@ -49,8 +49,8 @@ class BlockDivision {
       task_units = std::max(task_units, std::min(matrix_units, matrix_task_bytes / (task_groups_ * rows * row_bytes)));
     }
     task_units_ = kernels::even_block(units, std::clamp<int64_t>(task_units, 1, units));
-    unit_blocks = kernels::divide_up(units, task_units_);
-    group_blocks = kernels::divide_up(p.groups, task_groups_);
+    unit_blocks = kernels::ceil_div(units, task_units_);
+    group_blocks = kernels::ceil_div(p.groups, task_groups_);
   }
 
   int64_t tasks() const { return unit_blocks * group_blocks; }
@@ -66,8 +66,8 @@ class BlockDivision {
     return {row / b.phases, row % b.phases, i % b.blocks * b.hop};
   }
 
-  int64_t outputs_of(int64_t phase) const { return kernels::divide_up(p.output_length - phase, b.apart); }
-  int64_t taps_of(int64_t segment) const { return kernels::divide_up(p.kernel_size - segment, b.segments); }
+  int64_t outputs_of(int64_t phase) const { return kernels::ceil_div(p.output_length - phase, b.apart); }
+  int64_t taps_of(int64_t segment) const { return kernels::ceil_div(p.kernel_size - segment, b.segments); }
 
   // Outputs that a block has.
   int64_t outputs_of(const Unit& u) const { return std::clamp<int64_t>(outputs_of(u.phase) - u.first, 0, b.hop); }

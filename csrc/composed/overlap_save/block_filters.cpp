@@ -23,7 +23,7 @@ constexpr int largest_exponent = 30;
 template <class Scalar, class Body>
 void each_block(int64_t count, int64_t size, const Body& body) {
   const int64_t block = std::max<int64_t>(task_bytes / (size * static_cast<int64_t>(sizeof(Scalar))), 2);
-  runtime::each_task(kernels::divide_up(count, block),
+  runtime::each_task(kernels::ceil_div(count, block),
                      [&](int64_t i) { body(i * block, std::min((i + 1) * block, count)); });
 }
 
@@ -88,7 +88,7 @@ BlockFilters<Scalar>::BlockFilters(const FilterShape& shape, const std::function
 // What a sum over the inputs of an output adds up to.
 template <class Scalar>
 void BlockFilters<Scalar>::measure(const std::vector<Measured>& filters) {
-  const double most_products =
+  const double max_products =
       kernels::block_row_cost(shape_.size) / (direct_product_cost * static_cast<double>(shape_.size));
   double norm = 0;
   for (int64_t o = 0; o < shape_.groups * shape_.out; ++o) {
@@ -108,7 +108,7 @@ void BlockFilters<Scalar>::measure(const std::vector<Measured>& filters) {
     if (largest > std::ldexp(Scalar(1), largest_exponent) || largest < std::ldexp(Scalar(1), -largest_exponent)) {
       exponents_[o] = largest == 0 ? 0 : std::ilogb(largest);
     }
-    sparse_[o] = single || static_cast<double>(nonzero) <= most_products;
+    sparse_[o] = single || static_cast<double>(nonzero) <= max_products;
     if (!is_sparse(o)) continue;
     for (int64_t i = 0; i < shape_.in; ++i) {
       const Scalar* const taps = this->taps(o * shape_.in + i);

@@ -25,7 +25,7 @@ using kernels::OverlapSave;
 using kernels::Problem;
 
 constexpr int64_t wanted_parts = 8;  // of the sums, for threads to work on
-constexpr int64_t most_parts_bytes = 64 << 20;
+constexpr int64_t max_parts_bytes = 64 << 20;
 
 at::Tensor zeros(at::IntArrayRef shape, at::ScalarType type) {
   at::Tensor tensor = at::detail::empty_cpu(shape, type);
@@ -61,7 +61,7 @@ class GradWeight {
     const int64_t filters = p.out_channels * d_.inputs;
     const int64_t filter_bytes = filters * b_.size * static_cast<int64_t>(sizeof(Scalar));
     const int64_t parts = std::max<int64_t>(
-        std::min({kernels::divide_up(wanted_parts, d_.group_blocks), d_.unit_blocks, most_parts_bytes / filter_bytes}),
+        std::min({kernels::ceil_div(wanted_parts, d_.group_blocks), d_.unit_blocks, max_parts_bytes / filter_bytes}),
         1);
     const at::Tensor sums = zeros({parts, p.groups, d_.group_out, d_.inputs, frequencies_}, complex);
     const at::Tensor biases = zeros({parts, p.out_channels}, at::kDouble);
@@ -208,11 +208,11 @@ class GradWeight {
     const int64_t taps = d_.taps_of(input % b_.segments);
     const int64_t count = results + taps - 1;
     const int64_t chunk = (results + 1) / 2;
-    std::vector<Scalar> chunks(kernels::divide_up(count, chunk));
+    std::vector<Scalar> chunks(kernels::ceil_div(count, chunk));
     const Magnitude<Scalar> all = measure(row, count, chunk, chunks.data());
     const double mean_square = static_cast<double>(all.squares) / static_cast<double>(b_.size);
     const Scalar quietest = *std::min_element(chunks.begin(), chunks.begin() + count / chunk);
-    if (quietest >= least_window(all.largest, mean_square, blocks.gain)) return;
+    if (quietest >= min_window(all.largest, mean_square, blocks.gain)) return;
 
     SpecialBlock<Scalar> special;
     std::vector<Scalar> largest(count);
@@ -271,7 +271,7 @@ class GradWeight {
   void write(const at::Tensor& spectra, const std::vector<std::vector<Scalar>>& direct, Storage* weights) const {
     const int64_t block = std::max<int64_t>((int64_t{4} << 20) / (b_.size * static_cast<int64_t>(sizeof(Scalar))), 2);
     const int64_t count = spectra.size(0);
-    runtime::each_task(kernels::divide_up(count, block), [&](int64_t task) {
+    runtime::each_task(kernels::ceil_div(count, block), [&](int64_t task) {
       const int64_t first = task * block;
       const int64_t last = std::min(first + block, count);
       const at::Tensor rows = rows_of(spectra.narrow(0, first, last - first), b_.size);

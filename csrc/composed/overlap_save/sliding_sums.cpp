@@ -149,7 +149,7 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
   const int64_t count = results + f.taps - 1;
   // Every window holds a whole chunk.
   const int64_t chunk = (shortest_window_ + 1) / 2;
-  std::vector<Scalar> chunks(kernels::divide_up(count, chunk));
+  std::vector<Scalar> chunks(kernels::ceil_div(count, chunk));
   Magnitude<Scalar> all;
   bool finite = true;
   for (int64_t i = 0; i < f.in; ++i) {
@@ -166,7 +166,7 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
   if (finite && is_ordinary(all.largest) && !may_be_whole) {
     const Scalar quietest = *std::min_element(chunks.begin(), chunks.begin() + count / chunk);
     const double mean_square = static_cast<double>(all.squares) / static_cast<double>(f.size);
-    if (quietest >= least_window(all.largest, mean_square, filters_.gain(group))) return nullptr;
+    if (quietest >= min_window(all.largest, mean_square, filters_.gain(group))) return nullptr;
   }
 
   auto special = std::make_unique<Special>();

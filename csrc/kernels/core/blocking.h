@@ -16,16 +16,16 @@ inline constexpr int64_t cache_line_bytes = 64;
 inline constexpr int64_t l2_rows_bytes = 160 * 1024;  // the rows of a block
 
 // Work below this, some microseconds, is done faster than a second thread wakes up.
-inline constexpr double least_operations_per_slot = 1e6;
+inline constexpr double min_operations_per_slot = 1e6;
 // Below this the transforms of a weight gradient by tiles cannot pay for themselves.
-inline constexpr double least_operations_of_tiles = 2e6;
+inline constexpr double min_operations_of_tiles = 2e6;
 // With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
 inline constexpr int64_t tasks_per_slot = 4;
 
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t rounded_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t rounded_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // `total` in blocks of at most `block`, made equal.
-inline int64_t even_block(int64_t total, int64_t block) { return divide_up(total, divide_up(total, block)); }
+inline int64_t even_block(int64_t total, int64_t block) { return ceil_div(total, ceil_div(total, block)); }
 inline size_t aligned_bytes(int64_t bytes) { return static_cast<size_t>(rounded_up(bytes, cache_line_bytes)); }
 
 inline int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
@@ -55,7 +55,7 @@ inline int short_tile_pairs(int64_t outputs, int64_t width) {
 
 // How many slots the work is worth.
 inline int slots_worth(const Problem& p, int slots) {
-  const double worth = operations_of(p) / least_operations_per_slot;
+  const double worth = operations_of(p) / min_operations_per_slot;
   return worth < slots ? std::max(static_cast<int>(worth), 1) : slots;
 }
 

@@ -28,7 +28,7 @@ int64_t width_of(const Call& call) {
 
 double sweep_cost(const RowPlan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
-  const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
+  const int64_t column_tiles = ceil_div(vectors, tiles.columns[plan.tile_rows]);
   const int64_t wide = vectors % column_tiles;
   const int64_t columns = vectors / column_tiles;
   return static_cast<double>(plan.tile_row_count) *
@@ -39,7 +39,7 @@ double sweep_cost(const RowPlan& plan, int64_t vectors) {
 double sweep_calls(const RowPlan& plan, int64_t vectors) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   return static_cast<double>(plan.tile_row_count) * static_cast<double>(plan.channel_block_count) *
-         static_cast<double>(divide_up(vectors, tiles.columns[plan.tile_rows]));
+         static_cast<double>(ceil_div(vectors, tiles.columns[plan.tile_rows]));
 }
 
 double lines_of(const Problem& p, double elements) {

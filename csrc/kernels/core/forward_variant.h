@@ -13,7 +13,7 @@ struct ForwardVariant {
 
   // With more than one phase, output channel m is phase m % phases of channel m / phases. Its weights begin phase *
   // weight_phase_stride elements later.
-  int64_t phases;
+  int64_t output_phases;
   int64_t weight_phase_stride;
 
   // Its sum at time t goes to element t * time_scale + phase * phase_distance + origin of channel m / phases, if that
@@ -31,7 +31,7 @@ struct ForwardVariant {
 // Does the sum of output t go to element t, for every t? A gradient may have its sums anywhere else, even with a single
 // phase.
 constexpr bool writes_in_order(const Problem& problem, const ForwardVariant& variant) {
-  return variant.phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
+  return variant.output_phases == 1 && variant.time_scale == 1 && variant.origin == 0 &&
          variant.output_limit == problem.output_length;
 }
 
@@ -40,7 +40,7 @@ inline ForwardVariant plain_variant(const Problem& problem) {
   ForwardVariant variant{};
   variant.weight_group_stride =
       problem.groups > 0 ? problem.out_channels / problem.groups * problem.weight_strides.out_channel : 0;
-  variant.phases = 1;
+  variant.output_phases = 1;
   variant.time_scale = 1;
   variant.output_limit = problem.output_length;
   return variant;

@@ -24,9 +24,9 @@ struct RowLayout {
 
 // Are rows that hold all samples one after the other (RowPlan::folded) copied by vectors, a sample for each tap at a
 // time? Else they are copied piece by piece, which takes several times longer.
-inline constexpr int64_t most_taps_folded_by_vectors = 16;
+inline constexpr int64_t max_taps_folded_by_vectors = 16;
 constexpr bool folds_by_vectors(const Problem& problem, int64_t width) {
-  return problem.output_length <= width && problem.kernel_size <= most_taps_folded_by_vectors &&
+  return problem.output_length <= width && problem.kernel_size <= max_taps_folded_by_vectors &&
          problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;
 }
 
@@ -38,7 +38,7 @@ inline RowLayout choose_segments(const Problem& p, int64_t likely_block) {
   const int64_t period = p.stride / std::gcd(p.stride, p.dilation);
   RowLayout rows{};
   rows.segment_count = std::min(taps, period);
-  rows.taps_per_segment = divide_up(taps, rows.segment_count);
+  rows.taps_per_segment = ceil_div(taps, rows.segment_count);
   rows.tap_distance = p.dilation / std::gcd(p.stride, p.dilation);
   if (rows.taps_per_segment > 1 && rows.tap_distance > likely_block) {
     rows.segment_count = taps;

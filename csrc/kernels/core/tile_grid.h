@@ -7,21 +7,21 @@
 namespace tapconv::kernels {
 namespace {
 
-struct Part {
+struct Share {
   int64_t first;
   int size;
 };
 
-// Part number `index` when `total` things are split evenly into `count` parts; index == count gives the end.
-inline Part part_of(int64_t index, int64_t count, int64_t total) {
+// Share number `index` when `total` things are split evenly into `count` parts; index == count gives the end.
+inline Share share_of(int64_t index, int64_t count, int64_t total) {
   const int64_t small = total / count;
   const int64_t larger = total % count;  // the first `larger` parts have one more
   return {index * small + (index < larger ? index : larger), static_cast<int>(small + (index < larger ? 1 : 0))};
 }
 
 // Register tile `index` of `count` over the output channels of a group in whole vectors of `width`.
-inline Part panel_of(int64_t index, int64_t count, int64_t total, int width) {
-  const Part vectors = part_of(index, count, total / width);
+inline Share panel_of(int64_t index, int64_t count, int64_t total, int width) {
+  const Share vectors = share_of(index, count, total / width);
   return {vectors.first * width, vectors.size * width};
 }
 

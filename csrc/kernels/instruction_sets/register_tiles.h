@@ -31,10 +31,10 @@ inline constexpr int dot_columns = 4;
 constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }
 
 // Depthwise filters of no more taps than this keep their weights in registers (algorithms/direct/depthwise_rows.h).
-inline constexpr int most_depthwise_row_taps = 8;
+inline constexpr int max_depthwise_row_taps = 8;
 
 // Padded positions that depthwise sums with channel lanes keep pointers to.
-inline constexpr int most_channel_lane_positions = 96;
+inline constexpr int max_channel_lane_positions = 96;
 
 // Tiles of the weight gradient: how many (in_channel, tap) pairs go with so many columns (vectors of output channels)
 // or rows (output channels one by one); [0] is unused. Each pair keeps a pointer in a general register, so 8 is the

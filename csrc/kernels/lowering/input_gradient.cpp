@@ -42,7 +42,7 @@ int64_t phase_set_count(const Problem& p, const Periods& periods) {
 }
 
 PhaseSet phase_set(const Problem& p, const Periods& periods, int64_t number) {
-  if (phase_set_count(p, periods) == 1) return {0, periods.phases, divide_up(p.kernel_size, periods.period)};
+  if (phase_set_count(p, periods) == 1) return {0, periods.phases, ceil_div(p.kernel_size, periods.period)};
   const int64_t taps = p.kernel_size / periods.period;
   const int64_t longer = p.kernel_size % periods.period;
   return number == 0 ? PhaseSet{0, longer, taps + 1} : PhaseSet{longer, periods.phases, taps};
@@ -109,7 +109,7 @@ ForwardProblem all_phases(const Problem& p, const InputRange& range, int64_t num
   f.problem.padding_left = periods.step * (phases.taps - 1) - times.first;
   f.problem.output_length = times.count;
   set_plain_variant(p, f);
-  f.variant.phases = phases.last - phases.first;
+  f.variant.output_phases = phases.last - phases.first;
   f.variant.weight_phase_stride = p.weight_strides.tap;
   f.variant.time_scale = p.stride;
   f.variant.phase_distance = p.dilation;

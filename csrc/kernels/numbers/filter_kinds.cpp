@@ -37,8 +37,8 @@ bool find_kinds(const Problem& p, const ForwardVariant& variant, const Storage* 
     bool any_whole = false;
     for (int64_t o = 0; o < group_out; ++o) {
       const Storage* const taps = weight + g * variant.weight_group_stride +
-                                  o / variant.phases * p.weight_strides.out_channel +
-                                  o % variant.phases * variant.weight_phase_stride;
+                                  o / variant.output_phases * p.weight_strides.out_channel +
+                                  o % variant.output_phases * variant.weight_phase_stride;
       const FilterKind kind = kind_of(p, taps);
       kinds[g * group_out + o] = kind;
       any = any || kind != FilterKind::ordinary;

@@ -24,7 +24,7 @@ constexpr size_t header_bytes = sizeof(PackedHeader);
 static_assert(std::is_trivially_copyable_v<PackedHeader>);
 
 // A weight with more elements than this is refused before sizes are computed from it.
-constexpr int64_t most_elements = int64_t(1) << 40;
+constexpr int64_t max_elements = int64_t(1) << 40;
 
 std::string instruction_set_named_in(const PackedHeader& header) {
   return {header.instruction_set, strnlen(header.instruction_set, sizeof header.instruction_set)};
@@ -70,7 +70,7 @@ std::string difference(const PackedHeader& header, const Problem& p, const Instr
 bool is_small_enough(const Problem& p) {
   int64_t elements = p.out_channels;
   return !__builtin_mul_overflow(elements, std::max<int64_t>(p.in_channels, 1), &elements) &&
-         !__builtin_mul_overflow(elements, p.kernel_size, &elements) && elements <= most_elements;
+         !__builtin_mul_overflow(elements, p.kernel_size, &elements) && elements <= max_elements;
 }
 
 }  // namespace
@@ -141,7 +141,7 @@ PackedHeader lay_out(const Problem& p, const InstructionSet& instruction_set) {
   header.dilation = p.dilation;
   header.groups = p.groups;
   const int64_t group_out = p.out_channels / p.groups;
-  header.tile_row_count = divide_up(group_out, register_tiles(instruction_set.register_count).rows);
+  header.tile_row_count = ceil_div(group_out, register_tiles(instruction_set.register_count).rows);
   const int64_t elements = p.out_channels * header.group_in_channels * p.kernel_size;
   header.plain_at = header_bytes;
   header.bytes = header.plain_at + static_cast<int64_t>(aligned_bytes(elements * storage_bytes(p.data_type)));
@@ -151,7 +151,7 @@ PackedHeader lay_out(const Problem& p, const InstructionSet& instruction_set) {
     header.bytes += static_cast<int64_t>(aligned_bytes(matrix_weight_bytes(p)));
   } else if (group_out > 1 || !computes_in_own_type(p.data_type)) {
     header.register_tiles_at = header.bytes;
-    const int64_t rows = divide_up(header.group_in_channels, row_channels_of(p, instruction_set));
+    const int64_t rows = ceil_div(header.group_in_channels, row_channels_of(p, instruction_set));
     header.bytes +=
         static_cast<int64_t>(aligned_bytes(p.out_channels * rows * p.kernel_size * compute_bytes(p.data_type)));
   }

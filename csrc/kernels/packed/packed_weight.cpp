@@ -37,17 +37,17 @@ Answer<TilePlan> choose_filters(const Problem& p, const DirectPlan& direct, cons
                                 int slots) {
   const ForwardVariant variant = plain_variant(p);
   Answer<TilePlan> best = Declined{"no transform is allowed"};
-  int most_products = 0;
+  int max_products = 0;
   for (int i = 0; i < tile_transform_count; ++i) {
     const auto transform = static_cast<TileTransform>(i);
     if (!is_allowed(transform, p)) continue;
     for (const bool lanes : {false, true}) {
       const Answer<TilePlan> answer = plan_tiles_by_filters(p, variant, instruction_set, slots, {transform, lanes});
       const int products = shape_of(transform).products;
-      const double wanted = products > most_products ? worth_more_memory : 1;
+      const double wanted = products > max_products ? worth_more_memory : 1;
       if (!answer || (best && answer->cost >= wanted * best->cost)) continue;
       best = answer;
-      most_products = products;
+      max_products = products;
     }
   }
   const Answer<TilePlan> in_call = plan_cheapest_tiles(p, variant, instruction_set, slots, FiltersAhead::in_lanes);

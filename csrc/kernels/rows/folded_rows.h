@@ -91,7 +91,7 @@ class ShortSamples {
 
   const Problem& problem_;
   bool usable_;
-  RealSamples real_[most_taps_folded_by_vectors];
+  RealSamples real_[max_taps_folded_by_vectors];
 };
 
 // Copies `channels` channels for `count` outputs, counted through all samples, from number `first_output` on: a segment

@@ -83,8 +83,8 @@ template <class Vector, class Storage>
 void copy_strided(const Storage* samples, const Storage* end, int64_t apart, int64_t from, int64_t to,
                   typename Vector::Scalar* row) {
   int64_t i = from;
-  if (apart > 1 && apart <= Vector::most_merged_vectors) {
-    typename Vector::Merge merges[Vector::most_merged_vectors];
+  if (apart > 1 && apart <= Vector::max_merged_vectors) {
+    typename Vector::Merge merges[Vector::max_merged_vectors];
     for (int j = 0; j < apart; ++j) merges[j] = Vector::merge_of(static_cast<int>(apart), j);
     const int64_t readable = (end - samples) / (Vector::width * apart) * Vector::width;
     for (; i + Vector::width <= to && i + Vector::width <= readable; i += Vector::width) {

@@ -32,7 +32,7 @@ void copy_rows(const RowPlan& plan, const Storage* input, int64_t channels, int6
       TransposingVector<Vector> && strides.channel == 1 && strides.time != 1 && channels > 1;
   // Merging vectors takes less where few samples lie between those of a segment.
   const bool segments_side_by_side = TransposingVector<Vector> && strides.time == 1 && problem.dilation == 1 &&
-                                     problem.stride > Vector::most_merged_vectors && layout.segment_count > 1;
+                                     problem.stride > Vector::max_merged_vectors && layout.segment_count > 1;
   const int64_t together = channels_side_by_side ? Vector::width : 1;
   for (int64_t c = 0; c < channels; c += together) {
     const Storage* const channel = input + c * strides.channel;

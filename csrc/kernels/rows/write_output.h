@@ -24,8 +24,8 @@ void write_sums(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>
   const ForwardVariant& v = plan.variant;
   const int64_t distance = p.output_strides.time * v.time_scale;
   for (int64_t o = 0; o < block.out_channels; ++o) {
-    const int64_t phase = (block.first_out + o) % v.phases;
-    const int64_t channel = (block.first_out + o) / v.phases;
+    const int64_t phase = (block.first_out + o) % v.output_phases;
+    const int64_t channel = (block.first_out + o) / v.output_phases;
     // Element of the channel where the block's first time goes; the times [from, to) lie inside the output.
     const int64_t first = block.time * v.time_scale + phase * v.phase_distance + v.origin;
     int64_t from = first >= 0 ? 0 : (-first + v.time_scale - 1) / v.time_scale;
@@ -52,7 +52,7 @@ void write_folded_sums(const RowPlan& plan, const FinishedSums<typename Vector::
   const Problem& p = plan.problem;
   const ForwardVariant& v = plan.variant;
   const int64_t length = p.output_length;
-  const bool in_order = v.phases == 1 && v.time_scale == 1 && v.origin == 0 && v.output_limit == length;
+  const bool in_order = v.output_phases == 1 && v.time_scale == 1 && v.origin == 0 && v.output_limit == length;
   if (!in_order || p.output_strides.time != 1) {
     FinishedSums<typename Vector::Scalar> piece = block;
     for (int64_t done = 0; done < block.count; done += piece.count) {

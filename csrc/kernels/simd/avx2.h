@@ -63,7 +63,7 @@ struct Avx2Float {
     return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
   }
 
-  static constexpr int most_merged_vectors = 8;
+  static constexpr int max_merged_vectors = 8;
   struct Merge {
     __m256i from;
     __m256 inside;
@@ -246,7 +246,7 @@ struct Avx2Double {
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
   }
 
-  static constexpr int most_merged_vectors = 4;
+  static constexpr int max_merged_vectors = 4;
   struct Merge {
     __m256i from;  // of the halves of a double
     __m256d inside;

@@ -67,7 +67,7 @@ struct Avx512Float {
     return shifted(low, high, shift_of(count));
   }
 
-  static constexpr int most_merged_vectors = 16;
+  static constexpr int max_merged_vectors = 16;
   using Merge = __m512i;
   static Merge merge_of(int apart, int vector) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -262,7 +262,7 @@ struct Avx512Double {
   }
   static Register shifted(Register low, Register high, Shift shift) { return _mm512_permutex2var_pd(low, shift, high); }
 
-  static constexpr int most_merged_vectors = 16;
+  static constexpr int max_merged_vectors = 16;
   using Merge = __m512i;
   static Merge merge_of(int apart, int vector) {
     const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);

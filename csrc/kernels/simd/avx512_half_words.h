@@ -27,7 +27,7 @@ struct Avx512HalfWords {
   static void store(BFloat16* to, Register a) { _mm512_storeu_si512(to, a); }
   static void store_partial(BFloat16* to, Register a, int count) { _mm512_mask_storeu_epi16(to, first(count), a); }
 
-  static constexpr int most_merged_vectors = 32;
+  static constexpr int max_merged_vectors = 32;
   using Merge = __m512i;
   static Merge merge_of(int apart, int vector) {
     const __m512i lanes = numbers();

@@ -65,7 +65,7 @@ struct NeonFloat {
     return vextq_f32(low, high, count);
   }
 
-  static constexpr int most_merged_vectors = 4;
+  static constexpr int max_merged_vectors = 4;
   using Merge = uint8x16_t;
   static Merge merge_of(int apart, int vector) {
     return neon_indices(vmlaq_n_s32(vdupq_n_s32(-vector * width), lane_numbers(), apart), width);
@@ -204,7 +204,7 @@ struct NeonDouble {
   static Register smaller_magnitude(Register a, Register b) { return vbslq_f64(is_larger(a, b), b, a); }
   static double sum(Register a) { return vpaddd_f64(a); }
 
-  static constexpr int most_merged_vectors = 4;
+  static constexpr int max_merged_vectors = 4;
   using Merge = uint8x16_t;
   static Merge merge_of(int apart, int vector) {
     const int32x4_t at = vmlaq_n_s32(half_numbers(), lane_numbers(), 2 * apart);

@@ -63,7 +63,7 @@ struct PortableVector {
     return a[0];
   }
 
-  static constexpr int most_merged_vectors = 4;
+  static constexpr int max_merged_vectors = 4;
   struct Merge {
     int apart;
     int vector;

@@ -27,8 +27,8 @@ concept CopyingVector = requires(typename V::Register a, const typename V::Scala
   V::store(to, a);
   V::store_partial(to, a, count);
   // Of every `apart`-th element of consecutive vectors, `merged` puts those that lie in the vector of the number
-  // `vector` into the lanes of `a` that they belong to. At most `most_merged_vectors` are worth it.
-  requires V::most_merged_vectors >= 1;
+  // `vector` into the lanes of `a` that they belong to. At most `max_merged_vectors` are worth it.
+  requires V::max_merged_vectors >= 1;
   typename V::Merge;
   a = V::merged(a, a, V::merge_of(apart, vector));
 };

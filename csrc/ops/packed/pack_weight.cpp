@@ -16,8 +16,8 @@ namespace {
 // Outputs of the problem that is taken for typical where the caller names no length.
 constexpr int64_t typical_outputs = 4096;
 // Far above any layer, and low enough that no size computed from it overflows.
-constexpr int64_t most_elements = int64_t(1) << 40;
-constexpr int64_t most_typical = int64_t(1) << 31;
+constexpr int64_t max_elements = int64_t(1) << 40;
+constexpr int64_t max_typical = int64_t(1) << 31;
 
 // The problem that a weight is packed for.
 kernels::Problem typical_problem(const at::Tensor& weight, const Attributes& a, std::optional<int64_t> input_length,
@@ -27,14 +27,14 @@ kernels::Problem typical_problem(const at::Tensor& weight, const Attributes& a, 
               "pack_weight: expected a weight of type float32, float64, bfloat16 or float16 on the CPU, got ",
               weight.toString(), " on ", weight.device());
   TORCH_CHECK(
-      weight.dim() == 3 && weight.numel() > 0 && weight.numel() <= most_elements && weight.size(0) % a.groups == 0,
+      weight.dim() == 3 && weight.numel() > 0 && weight.numel() <= max_elements && weight.size(0) % a.groups == 0,
       "pack_weight: expected a weight of size (out_channels, in_channels / groups, kernel_size) without zeros, "
       "whose out_channels ",
       a.groups, " groups divide, got ", weight.sizes());
   TORCH_CHECK_VALUE(
-      !input_length || (*input_length >= 1 && *input_length <= most_typical),
+      !input_length || (*input_length >= 1 && *input_length <= max_typical),
       "pack_weight: expected an input_length from 1 to 2**31, or None, got input_length=", input_length.value_or(0));
-  TORCH_CHECK_VALUE(batch >= 1 && batch <= most_typical,
+  TORCH_CHECK_VALUE(batch >= 1 && batch <= max_typical,
                     "pack_weight: expected a batch from 1 to 2**31, got batch=", batch);
   const int64_t in_channels = weight.size(1) * a.groups;
   const int64_t outputs = input_length ? (*input_length - 1) / a.stride + 1 : typical_outputs;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t compared_whole = 16 << 10;
 constexpr int64_t fewest_places = 128;
-constexpr int64_t most_places = 512;
+constexpr int64_t max_places = 512;
 
 // Are a weight of so many bytes and its copy alike wherever it is looked? In each of `count` equal stretches at one
 // byte, whose place is no multiple of anything, so that all taps are among them; and at both ends.
@@ -40,7 +40,7 @@ bool is_copy_of(const at::Tensor& weight, const void* plain_memory) {
   const auto* const plain = static_cast<const char*>(plain_memory);
   const auto* const memory = static_cast<const char*>(weight.const_data_ptr());
   const auto bytes = static_cast<int64_t>(weight.nbytes());
-  const int64_t places = std::clamp(weight.size(0), fewest_places, most_places);
+  const int64_t places = std::clamp(weight.size(0), fewest_places, max_places);
   if (weight.is_contiguous()) {
     if (bytes <= compared_whole) return std::memcmp(memory, plain, static_cast<size_t>(bytes)) == 0;
     // All of the cache line, which costs as much as one number of it.

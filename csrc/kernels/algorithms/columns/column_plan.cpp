@@ -12,15 +12,15 @@ namespace {
 
 // Every output gets a product with every tap, also with those that reach beyond the input, but nothing is packed and
 // nothing transposed. Measured on AVX2 and AVX-512.
-constexpr int64_t most_outputs = 32;
-constexpr int64_t most_outputs_of_large_weights = 64;
+constexpr int64_t max_outputs = 32;
+constexpr int64_t max_outputs_of_large_weights = 64;
 constexpr int64_t large_weight_bytes = 1024 * 1024;
-constexpr int64_t least_out_channels = 8;
+constexpr int64_t min_out_channels = 8;
 // Gradients by the input are added up for each column before it goes to its samples: from so many output channels on,
 // that is most of the work, and as many outputs as of large weights pay.
 constexpr int64_t many_out_channels = 96;
 // Where no sample is read by two taps, the direct sum packs nothing either, unless it has to widen the weights.
-constexpr int64_t most_outputs_of_single_taps = 8;
+constexpr int64_t max_outputs_of_single_taps = 8;
 // Sums or columns of a task stay in the second-level cache.
 constexpr int64_t columns_bytes = 128 * 1024;
 constexpr int64_t span_bytes = 64 * 1024;
@@ -42,17 +42,17 @@ const char* reason_to_decline(const Problem& p, int64_t most) {
     return "transforms are asked for";
   }
   if (outputs == 0 || p.input_length == 0) return "there is no output or no sample";
-  if (p.out_channels / p.groups < least_out_channels) return "a group has too few output channels";
+  if (p.out_channels / p.groups < min_out_channels) return "a group has too few output channels";
   if (outputs > most) return "there are too many outputs";
   const bool in_rows = (p.kernel_size == 1 || p.weight_strides.tap == 1) &&
                        (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
   return in_rows ? nullptr : "the weights of an output channel do not lie side by side";
 }
 
-int64_t most_outputs_of_grad_input(const Problem& p) {
-  if (has_large_weights(p)) return most_outputs_of_large_weights;
-  if (p.kernel_size <= p.stride && computes_in_own_type(p.data_type)) return most_outputs_of_single_taps;
-  return p.out_channels / p.groups >= many_out_channels ? most_outputs_of_large_weights : most_outputs;
+int64_t max_outputs_of_grad_input(const Problem& p) {
+  if (has_large_weights(p)) return max_outputs_of_large_weights;
+  if (p.kernel_size <= p.stride && computes_in_own_type(p.data_type)) return max_outputs_of_single_taps;
+  return p.out_channels / p.groups >= many_out_channels ? max_outputs_of_large_weights : max_outputs;
 }
 
 constexpr Declined too_few_columns = {"a task would have less than a vector of columns, or more than fit in the cache"};
@@ -64,15 +64,15 @@ std::optional<ColumnPlan> divided(const Problem& p, const InstructionSet& instru
   const int64_t width = instruction_set.vector_bytes / element;
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t fitting = columns_bytes / (outputs_of(p) * p.kernel_size * element);
-  const int64_t least = divide_up(width, p.kernel_size);
+  const int64_t least = ceil_div(width, p.kernel_size);
   if (group_in < least || fitting < least) return std::nullopt;
   ColumnPlan plan{};
   plan.problem = p;
   plan.instruction_set = &instruction_set;
   plan.slots = slots_worth(p, std::max(slots, 1));
-  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, p.groups) : 1;
-  plan.channel_block_count = std::min(std::max(divide_up(group_in, fitting), wanted), group_in / least);
-  plan.channel_block = divide_up(group_in, plan.channel_block_count);
+  const int64_t wanted = plan.slots > 1 ? ceil_div(plan.slots * tasks_per_slot, p.groups) : 1;
+  plan.channel_block_count = std::min(std::max(ceil_div(group_in, fitting), wanted), group_in / least);
+  plan.channel_block = ceil_div(group_in, plan.channel_block_count);
   plan.task_count = p.groups * plan.channel_block_count;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
   // A vector more: gathering may write it, and a last vector that is not whole has sums of its own.
@@ -83,15 +83,15 @@ std::optional<ColumnPlan> divided(const Problem& p, const InstructionSet& instru
 // Register tiles of `count` rows in all.
 void divide_rows(ColumnPlan& plan, int64_t count) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
-  plan.tile_row_count = divide_up(count, tiles.rows);
-  plan.tile_rows = static_cast<int>(divide_up(count, plan.tile_row_count));
+  plan.tile_row_count = ceil_div(count, tiles.rows);
+  plan.tile_rows = static_cast<int>(ceil_div(count, plan.tile_row_count));
 }
 
 }  // namespace
 
 Answer<ColumnPlan> plan_grad_input_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  if (const char* reason = reason_to_decline(p, most_outputs_of_grad_input(p))) return Declined{reason};
+  if (const char* reason = reason_to_decline(p, max_outputs_of_grad_input(p))) return Declined{reason};
   const int64_t span = std::max(positions_read(p), p.input_length + p.padding_left);
   if (span > span_bytes / element) return Declined{"an input channel is too long for the first-level cache"};
   std::optional<ColumnPlan> plan = divided(p, instruction_set, slots);
@@ -112,7 +112,7 @@ Answer<ColumnPlan> plan_grad_input_columns(const Problem& p, const InstructionSe
 
 Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
-  const int64_t most = has_large_weights(p) ? most_outputs_of_large_weights : most_outputs;
+  const int64_t most = has_large_weights(p) ? max_outputs_of_large_weights : max_outputs;
   if (const char* reason = reason_to_decline(p, most)) return Declined{reason};
   std::optional<ColumnPlan> plan = divided(p, instruction_set, slots);
   if (!plan) return too_few_columns;

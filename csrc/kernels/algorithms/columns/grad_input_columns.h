@@ -47,7 +47,7 @@ class GradInputColumns {
   // Some input channels of one group.
   void run(int64_t task) {
     const int64_t group = task / plan_.channel_block_count;
-    const Part channels = part_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
+    const Share channels = share_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
     const int64_t columns = channels.size * plan_.problem.kernel_size;
     for (int64_t o = 0; o < group_out_; o += plan_.out_block) {
       const int64_t count = group_out_ - o < plan_.out_block ? group_out_ - o : plan_.out_block;
@@ -93,7 +93,7 @@ class GradInputColumns {
       call.weight = weight + column;
       call.ahead = vectors * width;
       for (int64_t tile = 0; tile < plan_.tile_row_count; ++tile) {
-        const Part outputs = part_of(tile, plan_.tile_row_count, outputs_);
+        const Share outputs = share_of(tile, plan_.tile_row_count, outputs_);
         call.rows = samples_ + outputs.first;
         call.sums = sums_ + sums + outputs.first * call.sums_stride;
         lane_tile_of<Isa, Vector, Storage, Scalar>(outputs.size, vectors)(call);

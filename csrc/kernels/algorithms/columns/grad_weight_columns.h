@@ -41,11 +41,11 @@ class GradWeightColumns {
   // Some input channels of one group.
   void run(int64_t task) {
     const int64_t group = task / plan_.channel_block_count;
-    const Part channels = part_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
+    const Share channels = share_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
     gather_columns(group * group_in_ + channels.first, channels.size);
     const int64_t tiles = plan_.tile_row_count;
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      const Part outs = part_of(tile, tiles, group_out_);
+      const Share outs = share_of(tile, tiles, group_out_);
       const int64_t first = group * group_out_ + outs.first;
       gather_gradients(first, outs.size);
       if (operands_.grad_bias != nullptr && channels.first == 0) write_bias(first, outs.size);
@@ -84,7 +84,7 @@ class GradWeightColumns {
     }
   }
 
-  void sweep(int64_t out_channel, int outs, const Part& channels) {
+  void sweep(int64_t out_channel, int outs, const Share& channels) {
     const Problem& p = plan_.problem;
     LaneTileCall<Scalar, Scalar, Storage> call;
     call.rows = gradients_;

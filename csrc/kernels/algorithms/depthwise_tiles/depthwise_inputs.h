@@ -122,7 +122,7 @@ class DepthwiseInputs {
 
   // The next blocks of the one row, as many as there are lanes.
   void transform_one_row() {
-    const int64_t left = cut_.blocks + cut_.parts - 1 - next_block_;
+    const int64_t left = cut_.blocks + cut_.filter_parts - 1 - next_block_;
     const int count = static_cast<int>(left < width ? left : width);
     const Storage* const channel =
         input_ + sample_ * problem_.input_strides.batch + group_of(first_channel_) * problem_.input_strides.channel;

@@ -22,9 +22,9 @@ double depthwise_tile_cost(const DepthwiseTilePlan& plan) {
   const DepthwiseTiles& cut = plan.depthwise;
   const int size = shape_of(cut.transform).size;
   const double transform = fourier_work(plan, size);
-  const double rows = static_cast<double>(p.batch) * static_cast<double>(cut.phases);
+  const double rows = static_cast<double>(p.batch) * static_cast<double>(cut.dilation_phases);
   const double blocks = static_cast<double>(cut.blocks);
-  const double parts = static_cast<double>(cut.parts);
+  const double parts = static_cast<double>(cut.filter_parts);
   // Lanes of one row share the transforms of its blocks.
   const int64_t width = width_of(plan);
   const bool one_row = p.groups == 1 || p.out_channels / p.groups % width == 0;
@@ -33,7 +33,7 @@ double depthwise_tile_cost(const DepthwiseTilePlan& plan) {
   const double products = rows * blocks * parts * size;
   const double transform_factor = depthwise_transform + depthwise_transform_byte * plan.instruction_set->vector_bytes;
   // Phases of a dilation are copied sample by sample.
-  const double dilated = cut.phases > 1 ? input_elements(p) + output_elements(p) : 0;
+  const double dilated = cut.dilation_phases > 1 ? input_elements(p) + output_elements(p) : 0;
   return static_cast<double>(cut.lane_groups) *
              (transform_factor * transform * transforms + depthwise_product * products) +
          depthwise_dilated_sample * dilated +

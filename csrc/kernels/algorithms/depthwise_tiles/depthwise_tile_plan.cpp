@@ -13,22 +13,22 @@
 namespace tapconv::kernels {
 namespace {
 
-constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int64_t max_slot_bytes = 4 * 1024 * 1024;
 constexpr int smallest_size = 32;  // two vectors of the widest instruction set
 // With fewer output blocks than this for each part of the filter, a task spends its time on the filter's spectra.
-constexpr int64_t least_blocks_per_part = 4;
+constexpr int64_t min_blocks_per_part = 4;
 
 // Cuts rows, filter and outputs into blocks of one transform. False if the problem cannot be cut so.
 bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, DepthwiseTiles& cut) {
   const int64_t size = shape_of(cut.transform).size;
   if (p.batch == 0 || p.out_channels == 0 || p.output_length == 0 || p.in_channels != p.groups) return false;
   if (p.kernel_size < 2 || p.stride != 1 || p.dilation > p.output_length || size < smallest_size) return false;
-  cut.parts = p.kernel_size <= size / 2 ? 1 : divide_up(p.kernel_size, size / 2);
-  cut.part_taps = cut.parts == 1 ? p.kernel_size : size / 2;
-  cut.outputs = cut.parts == 1 ? size - p.kernel_size + 1 : size / 2;
-  cut.phases = p.dilation;
-  cut.blocks = divide_up(divide_up(p.output_length, cut.phases), cut.outputs);
-  cut.lane_groups = divide_up(p.out_channels, instruction_set.vector_bytes / compute_bytes(p.data_type));
+  cut.filter_parts = p.kernel_size <= size / 2 ? 1 : ceil_div(p.kernel_size, size / 2);
+  cut.part_taps = cut.filter_parts == 1 ? p.kernel_size : size / 2;
+  cut.outputs = cut.filter_parts == 1 ? size - p.kernel_size + 1 : size / 2;
+  cut.dilation_phases = p.dilation;
+  cut.blocks = ceil_div(ceil_div(p.output_length, cut.dilation_phases), cut.outputs);
+  cut.lane_groups = ceil_div(p.out_channels, instruction_set.vector_bytes / compute_bytes(p.data_type));
   return true;
 }
 
@@ -53,14 +53,14 @@ bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseT
   if (is_grad_weight) {
     cut.repair_row = size + 2 * width;
     cut.slot_repair_at = slot.reserve(5 * cut.repair_row * vector_bytes / width);
-    cut.slot_seen_at = slot.reserve(3 * cut.parts * vector_bytes);
+    cut.slot_seen_at = slot.reserve(3 * cut.filter_parts * vector_bytes);
   } else {
     // Taps, samples and what is seen of them, then sums.
     cut.repair_row = rounded_up(plan.problem.kernel_size + cut.outputs, width) + 2 * width;
     cut.slot_repair_at = slot.reserve((3 * cut.repair_row + width) * vector_bytes / width);
   }
   plan.slot_bytes = slot.end() + cache_line_bytes;
-  return static_cast<int64_t>(plan.slot_bytes) <= most_slot_bytes;
+  return static_cast<int64_t>(plan.slot_bytes) <= max_slot_bytes;
 }
 
 constexpr Declined cannot_be_cut = {
@@ -97,16 +97,16 @@ Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& p, const ForwardVa
   DepthwiseTiles& cut = plan.depthwise;
   if (!writes_in_order(p, variant)) return Declined{"sums are not written in order"};
   if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut;
-  cut.ring = cut.parts + depthwise_tiles_together - 1;
+  cut.ring = cut.filter_parts + depthwise_tiles_together - 1;
   // Every output sees a whole piece, and with several parts a block's outputs are whole pieces.
   const int64_t seen = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>((p.kernel_size + 1) / 2)));
-  cut.piece = cut.parts > 1 ? std::min(seen, cut.outputs) : seen;
-  if (!lay_out_slot(cut.parts, depthwise_tiles_together, /*is_grad_weight=*/false, plan)) return slot_too_large;
+  cut.piece = cut.filter_parts > 1 ? std::min(seen, cut.outputs) : seen;
+  if (!lay_out_slot(cut.filter_parts, depthwise_tiles_together, /*is_grad_weight=*/false, plan)) return slot_too_large;
 
-  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, cut.lane_groups) : 1;
+  const int64_t wanted = plan.slots > 1 ? ceil_div(plan.slots * tasks_per_slot, cut.lane_groups) : 1;
   cut.sample_parts = std::min(p.batch, wanted);
-  const int64_t most_time_parts = std::max<int64_t>(cut.blocks / (least_blocks_per_part * cut.parts), 1);
-  cut.time_parts = std::min(divide_up(wanted, cut.sample_parts), most_time_parts);
+  const int64_t max_time_parts = std::max<int64_t>(cut.blocks / (min_blocks_per_part * cut.filter_parts), 1);
+  cut.time_parts = std::min(ceil_div(wanted, cut.sample_parts), max_time_parts);
   plan.task_count = cut.lane_groups * cut.sample_parts * cut.time_parts;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 
@@ -134,8 +134,8 @@ Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Probl
   cut.piece = shape_of(transform).size / 4;
   cut.sample_parts = cut.time_parts = 1;
   cut.gradient_blocks = std::min(cut.blocks, gradient_blocks_together);
-  cut.ring = cut.parts + cut.gradient_blocks - 1 + depthwise_tiles_together;
-  if (!lay_out_slot(cut.gradient_blocks, cut.parts, /*is_grad_weight=*/true, plan)) return slot_too_large;
+  cut.ring = cut.filter_parts + cut.gradient_blocks - 1 + depthwise_tiles_together;
+  if (!lay_out_slot(cut.gradient_blocks, cut.filter_parts, /*is_grad_weight=*/true, plan)) return slot_too_large;
   plan.task_count = cut.lane_groups;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 

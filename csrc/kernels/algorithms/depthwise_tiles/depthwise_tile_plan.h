@@ -12,10 +12,10 @@ namespace tapconv::kernels {
 // grad_weight_depthwise_tiles.h).
 struct DepthwiseTiles {
   TileTransform transform;
-  int64_t parts;            // of the filter
-  int64_t part_taps;        // of all but the last
-  int64_t outputs;          // of one block
-  int64_t phases;           // of the dilation
+  int64_t filter_parts;
+  int64_t part_taps;  // of all but the last
+  int64_t outputs;    // of one block
+  int64_t dilation_phases;
   int64_t blocks;           // of outputs, in each phase of a sample
   int64_t gradient_blocks;  // of outputs whose products are added up at a time (weight gradient only)
   int64_t ring;             // spectra of inputs that a task holds

@@ -51,14 +51,14 @@ class DepthwiseTileRunner {
     const int64_t last_block = (time_part + 1) * cut_.blocks / cut_.time_parts;
     for (int64_t n = sample_part * problem_.batch / cut_.sample_parts;
          n < (sample_part + 1) * problem_.batch / cut_.sample_parts; ++n) {
-      for (int64_t phase = 0; phase < cut_.phases; ++phase) run_row(n, phase, first_block, last_block);
+      for (int64_t phase = 0; phase < cut_.dilation_phases; ++phase) run_row(n, phase, first_block, last_block);
     }
   }
 
  private:
   void transform_filters() {
     Register squares = Vector::zero();
-    for (int64_t part = 0; part < cut_.parts; ++part) {
+    for (int64_t part = 0; part < cut_.filter_parts; ++part) {
       const int64_t first = part * cut_.part_taps;
       const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
       gather_taps(first, taps);
@@ -104,8 +104,8 @@ class DepthwiseTileRunner {
     inputs_.select_row(sample, phase, first_block);
     for (int64_t block = first_block; block < last_block; block += depthwise_tiles_together) {
       const int count = static_cast<int>(smaller(depthwise_tiles_together, last_block - block));
-      inputs_.transform_up_to(block + count + cut_.parts - 1);
-      inputs_.multiply(block, filters_, cut_.parts, sums_, count, false);
+      inputs_.transform_up_to(block + count + cut_.filter_parts - 1);
+      inputs_.multiply(block, filters_, cut_.filter_parts, sums_, count, false);
       for (int r = 0; r < count; ++r) write_block(sample, phase, block + r, sums_ + r * inputs_.spectrum());
     }
   }
@@ -118,7 +118,7 @@ class DepthwiseTileRunner {
     }
     functions_.inverse(spectrum, lanes_samples_);
     const int64_t first = block * cut_.outputs;
-    const int64_t row_length = (problem_.output_length - phase + cut_.phases - 1) / cut_.phases;
+    const int64_t row_length = (problem_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
     const int64_t count = smaller(cut_.outputs, row_length - first);
     if (count <= 0) return;
     if (plan_.variant.wide_output) {
@@ -133,9 +133,9 @@ class DepthwiseTileRunner {
   template <class To>
   void scatter(int64_t sample, int64_t phase, int64_t first, int64_t count, To* output) {
     const ActivationStrides& strides = problem_.output_strides;
-    const int64_t distance = strides.time * cut_.phases;
+    const int64_t distance = strides.time * cut_.dilation_phases;
     To* const to = output + sample * strides.batch + first_channel_ * strides.channel +
-                   (first * cut_.phases + phase) * strides.time;
+                   (first * cut_.dilation_phases + phase) * strides.time;
     for (int64_t i = 0; i < count; i += width) {
       Register r[width];
       for (int j = 0; j < width; ++j) r[j] = Vector::load(lanes_samples_ + (i + j) * width);
@@ -176,10 +176,10 @@ class DepthwiseTileRunner {
     Register all = Vector::zero();
     Register common = Vector::zero();  // what every output sees
     Register least = Vector::broadcast(std::numeric_limits<Scalar>::max());
-    for (int64_t part = 0; part < cut_.parts; ++part) {
+    for (int64_t part = 0; part < cut_.filter_parts; ++part) {
       const auto peaks = inputs_.peaks_of(block + part);
       all = Vector::larger_magnitude(all, peaks.all());
-      const bool last = part + 1 == cut_.parts;
+      const bool last = part + 1 == cut_.filter_parts;
       // The next block holds the rest of this one's samples again.
       const int64_t pieces = last ? inputs_.pieces() : cut_.outputs / piece;
       for (int64_t i = 0; i < pieces && part * cut_.outputs + (i + 1) * piece <= end; ++i) {

@@ -40,13 +40,13 @@ class GradWeightDepthwiseTileRunner {
     first_channel_ = task * width;
     lanes_ = static_cast<int>(smaller(width, p_.out_channels - first_channel_));
     inputs_.select_channels(first_channel_, lanes_);
-    zero_sums<Vector>(sums_, cut_.parts * inputs_.spectrum());
+    zero_sums<Vector>(sums_, cut_.filter_parts * inputs_.spectrum());
     Vector::store(bias_, Vector::zero());
     repair_.clear();
     for (int64_t n = 0; n < p_.batch; ++n) {
-      for (int64_t phase = 0; phase < cut_.phases; ++phase) add_row(n, phase);
+      for (int64_t phase = 0; phase < cut_.dilation_phases; ++phase) add_row(n, phase);
     }
-    for (int64_t part = 0; part < cut_.parts; ++part) write_part(part);
+    for (int64_t part = 0; part < cut_.filter_parts; ++part) write_part(part);
     if (operands_.grad_bias == nullptr) return;
     for (int l = 0; l < lanes_; ++l) {
       narrow(bias_[l], static_cast<Storage*>(operands_.grad_bias) + first_channel_ + l);
@@ -62,13 +62,13 @@ class GradWeightDepthwiseTileRunner {
         transform_gradient(sample, phase, block + i, gradients_ + i * inputs_.spectrum());
         Vector::store(magnitudes_[i], magnitude_sum_);
       }
-      inputs_.transform_up_to(block + count + cut_.parts - 1);
+      inputs_.transform_up_to(block + count + cut_.filter_parts - 1);
       for (int64_t i = 0; i < count; ++i) {
         const bool whole = outputs_of(phase, block + i) == cut_.outputs;
         repair_.add(inputs_, block + i, Vector::load(magnitudes_[i]), whole);
       }
-      for (int64_t part = 0; part < cut_.parts; part += together) {
-        const int some = static_cast<int>(smaller(together, cut_.parts - part));
+      for (int64_t part = 0; part < cut_.filter_parts; part += together) {
+        const int some = static_cast<int>(smaller(together, cut_.filter_parts - part));
         inputs_.multiply(block + part, gradients_, count, sums_ + part * inputs_.spectrum(), some, true);
       }
     }
@@ -76,7 +76,7 @@ class GradWeightDepthwiseTileRunner {
 
   // That a block of a row has.
   int64_t outputs_of(int64_t phase, int64_t block) const {
-    const int64_t row_length = (p_.output_length - phase + cut_.phases - 1) / cut_.phases;
+    const int64_t row_length = (p_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
     const int64_t left = row_length - block * cut_.outputs;
     return left > 0 ? smaller(cut_.outputs, left) : 0;
   }
@@ -86,8 +86,9 @@ class GradWeightDepthwiseTileRunner {
     const int64_t count = outputs_of(phase, block);
     ActivationStrides strides = p_.output_strides;
     const Storage* const from = static_cast<const Storage*>(operands_.grad_output) + sample * strides.batch +
-                                first_channel_ * strides.channel + (first * cut_.phases + phase) * strides.time;
-    strides.time *= cut_.phases;
+                                first_channel_ * strides.channel +
+                                (first * cut_.dilation_phases + phase) * strides.time;
+    strides.time *= cut_.dilation_phases;
     transpose_gradient<Vector>(strides, from, lanes_, count, lanes_samples_, width);
     fill_zeros<Vector>(lanes_samples_ + count * width, (size_ - count) * width);
     if (!is_ordinary<Vector>(lanes_samples_, count * width)) raise_flag(flag_);

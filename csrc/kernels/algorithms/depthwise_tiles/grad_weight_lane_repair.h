@@ -29,8 +29,8 @@ class GradWeightLaneRepair {
         operands_(operands),
         row_problem_(plan.problem),
         held_(sums),
-        seen_(sums + plan.depthwise.parts * width),
-        largest_(sums + 2 * plan.depthwise.parts * width),
+        seen_(sums + plan.depthwise.filter_parts * width),
+        largest_(sums + 2 * plan.depthwise.filter_parts * width),
         gradients_(rows),
         samples_(rows + plan.depthwise.repair_row),
         windows_(rows + 2 * plan.depthwise.repair_row),
@@ -40,14 +40,14 @@ class GradWeightLaneRepair {
   }
 
   void clear() {
-    for (int64_t i = 0; i < 3 * cut_.parts; ++i) Vector::store(held_ + i * width, Vector::zero());
+    for (int64_t i = 0; i < 3 * cut_.filter_parts; ++i) Vector::store(held_ + i * width, Vector::zero());
   }
 
   // Block `block` of grad_output, whose magnitudes add up to `gradients`, meets the inputs' blocks from there on. Are
   // all of its outputs there? Else taps see less of a block than its pieces tell.
   void add(const DepthwiseInputs<Vector, Storage>& inputs, int64_t block, Register gradients, bool whole) {
     const Register most = Vector::broadcast(std::numeric_limits<Scalar>::max());
-    for (int64_t part = 0; part < cut_.parts; ++part) {
+    for (int64_t part = 0; part < cut_.filter_parts; ++part) {
       const auto peaks = inputs.peaks_of(block + part);
       const Register all = peaks.all();
       const int64_t end = taps_of(part) + cut_.outputs - 1;  // of the samples that taps of the part see
@@ -117,8 +117,8 @@ class GradWeightLaneRepair {
       const Storage* const row = static_cast<const Storage*>(operands_.input) + n * in.batch + group * in.channel;
       const Storage* const gradient =
           static_cast<const Storage*>(operands_.grad_output) + n * out.batch + channel * out.channel;
-      for (int64_t phase = 0; phase < cut_.phases; ++phase) {
-        const int64_t row_length = (p_.output_length - phase + cut_.phases - 1) / cut_.phases;
+      for (int64_t phase = 0; phase < cut_.dilation_phases; ++phase) {
+        const int64_t row_length = (p_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
         for (int64_t block = 0; block * cut_.outputs < row_length; ++block) {
           const int64_t first = block * cut_.outputs;
           const int64_t count = cut_.outputs < row_length - first ? cut_.outputs : row_length - first;
@@ -128,8 +128,8 @@ class GradWeightLaneRepair {
               padded_by_zeros ? real_samples(row_problem_, position, length) : RealSamples{0, length};
           if (real.from == real.to) continue;
           copy_segment<Vector>(row_problem_, row, position, length, samples_);
-          const Storage* const from = gradient + (first * cut_.phases + phase) * out.time;
-          for (int64_t t = 0; t < count; ++t) gradients_[t] = widen(from[t * cut_.phases * out.time]);
+          const Storage* const from = gradient + (first * cut_.dilation_phases + phase) * out.time;
+          for (int64_t t = 0; t < count; ++t) gradients_[t] = widen(from[t * cut_.dilation_phases * out.time]);
           body(count, real);
         }
       }

@@ -133,7 +133,7 @@ class DepthwiseRows {
   }
 
  private:
-  static auto all_taps() { return std::make_integer_sequence<int, most_depthwise_row_taps>(); }
+  static auto all_taps() { return std::make_integer_sequence<int, max_depthwise_row_taps>(); }
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
   static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 

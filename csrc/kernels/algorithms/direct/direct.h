@@ -32,7 +32,8 @@ using TileFunction = void (*)(const TileCall<Scalar>&);
 // All tiles of one number of rows, by number of columns.
 template <class Vector, bool Packed, int Rows, int... Columns>
 TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
-  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {&tap_tile<Vector, Packed, Rows, Columns + 1>...};
+  static constexpr TileFunction<typename Vector::Scalar> tiles[] = {
+      &register_tile<Vector, Packed, Rows, Columns + 1>...};
   return tiles[columns - 1];
 }
 
@@ -53,7 +54,7 @@ auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
 }
 
 // Weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
-constexpr int64_t most_pairs_in_rows = 256;
+constexpr int64_t max_pairs_in_rows = 256;
 
 // One block of output: some tiles of output channels of one sample and group, times [time, time + count).
 template <class Scalar>
@@ -76,9 +77,9 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
   const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
-  const int64_t most_columns = tiles.columns[plan.tile_rows];
-  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
-  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+  const int64_t max_columns = tiles.columns[plan.tile_rows];
+  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+  const int64_t block_out = share_of(block.first_tile, plan.tile_row_count, group_out).first;
 
   TileCall<typename Vector::Scalar> call;
   call.offsets = offsets;
@@ -87,8 +88,8 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   call.accumulate = channel > 0;
   const bool by_pairs = plan.pack_weight || plan.weight_columns;
   const auto run = [&](int64_t tile, int64_t column_tile) {
-    const Part part = part_of(tile, plan.tile_row_count, group_out);
-    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const Share part = share_of(tile, plan.tile_row_count, group_out);
+    const Share columns = share_of(column_tile, column_tiles, vectors);
     const int64_t time = columns.first * Vector::width;
     const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
     call.rows = rows + time;
@@ -108,7 +109,7 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
     (by_pairs ? tile_of<Isa, Vector, true>(part.size, columns.size)
               : tile_of<Isa, Vector, false>(part.size, columns.size))(call);
   };
-  if (call.pair_count <= most_pairs_in_rows) {
+  if (call.pair_count <= max_pairs_in_rows) {
     for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) run(tile, column_tile);
     }
@@ -123,10 +124,10 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
 template <class Isa, class Vector>
 void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                    const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
-  constexpr int most_columns = register_tiles(Isa::register_count).columns[1];
+  constexpr int max_columns = register_tiles(Isa::register_count).columns[1];
   const Problem& p = plan.problem;
   const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
-  const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
   WindowCall<typename Vector::Scalar> call;
   call.row_length = plan.rows.row_length;
   call.channels = channels;
@@ -136,13 +137,13 @@ void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Sc
   call.start = block.bias ? *block.bias : typename Vector::Scalar(0);
   call.accumulate = channel > 0;
   for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
-    const Part columns = part_of(column_tile, column_tiles, vectors);
+    const Share columns = share_of(column_tile, column_tiles, vectors);
     const int64_t time = columns.first * Vector::width;
     const int64_t left = block.count - time - int64_t(columns.size - 1) * Vector::width;
     call.rows = rows + time;
     call.output = block.sums + time;
     call.last_count = left < Vector::width ? static_cast<int>(left) : Vector::width;
-    window_tile_of<Vector>(columns.size, std::make_integer_sequence<int, most_columns>())(call);
+    window_tile_of<Vector>(columns.size, std::make_integer_sequence<int, max_columns>())(call);
   }
 }
 
@@ -159,23 +160,23 @@ template <class Isa, class Vector, int Pairs>
 void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                        const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
   // Long sums are made of short ones, which lose less to rounding.
-  constexpr int64_t most_pairs = 256 * Pairs;
+  constexpr int64_t max_pairs = 256 * Pairs;
   const Problem& p = plan.problem;
   const int64_t group_out = p.out_channels / p.groups;
-  const int64_t block_out = part_of(block.first_tile, plan.tile_row_count, group_out).first;
+  const int64_t block_out = share_of(block.first_tile, plan.tile_row_count, group_out).first;
   const int64_t pair_count = channels * p.kernel_size;
   TileCall<typename Vector::Scalar> call;
   call.weight_stride = p.weight_strides.out_channel;
   call.output_stride = block.sums_stride;
   call.last_count = static_cast<int>(block.count);
   for (int64_t tile = block.first_tile; tile < block.last_tile; ++tile) {
-    const Part part = part_of(tile, plan.tile_row_count, group_out);
+    const Share part = share_of(tile, plan.tile_row_count, group_out);
     const auto* const weight = block.weight + part.first * call.weight_stride + channel * p.kernel_size;
     call.bias = block.bias ? block.bias + part.first : nullptr;
     call.output = block.sums + (part.first - block_out) * block.sums_stride;
-    for (int64_t pair = 0; pair < pair_count; pair += most_pairs) {
+    for (int64_t pair = 0; pair < pair_count; pair += max_pairs) {
       call.rows = rows + pair / Pairs * 2 * Vector::width;
-      call.pair_count = pair_count - pair < most_pairs ? pair_count - pair : most_pairs;
+      call.pair_count = pair_count - pair < max_pairs ? pair_count - pair : max_pairs;
       call.weight = weight + pair;
       call.accumulate = channel + pair > 0;
       short_tile_of<Isa, Vector, Pairs>(part.size)(call);
@@ -212,8 +213,8 @@ class DirectRunner {
     DirectBlock<Scalar> block;
     block.first_tile = task.out_block * plan_.out_block;
     block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
-    const int64_t first_out = part_of(block.first_tile, plan_.tile_row_count, group_out_).first;
-    const int64_t last_out = part_of(block.last_tile, plan_.tile_row_count, group_out_).first;
+    const int64_t first_out = share_of(block.first_tile, plan_.tile_row_count, group_out_).first;
+    const int64_t last_out = share_of(block.last_tile, plan_.tile_row_count, group_out_).first;
     block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_rows_ * p.kernel_size
                                                         : plan_.variant.weight_group_stride);
     block.bias = bias_ == nullptr ? nullptr : bias_ + group * group_out_;

@@ -21,10 +21,10 @@ double tiles_cost(const DirectPlan& plan, int64_t vectors) {
 double direct_cost(const DirectPlan& plan) {
   if (plan.matrix.used) return matrix_cost(plan);
   const Problem& p = plan.problem;
-  const double group_in = static_cast<double>(divide_up(p.in_channels / p.groups, plan.row_channels));
+  const double group_in = static_cast<double>(ceil_div(p.in_channels / p.groups, plan.row_channels));
   const double taps = static_cast<double>(p.kernel_size);
   const int64_t samples = plan.folded ? p.batch : 1;  // of a row
-  const int64_t vectors = divide_up(samples * p.output_length, width_of(plan));
+  const int64_t vectors = ceil_div(samples * p.output_length, width_of(plan));
   const double sweeps = static_cast<double>(p.batch / samples * p.groups);
   const double partial_line = p.out_channels > p.groups ? direct_partial_line : direct_partial_row_line;
   return copied_rows_cost(plan) +

@@ -19,27 +19,27 @@ constexpr int64_t l2_partial_bytes = 256 * 1024;      // a block of partial sums
 constexpr int64_t l2_interleaved_bytes = 384 * 1024;  // samples of short tiles, beside which nothing has to last
 // A register tile loads and stores its sums once for each block of channels: this many (channel, tap) pairs make that
 // small beside the multiplications.
-constexpr int64_t least_pairs_per_block = 96;
+constexpr int64_t min_pairs_per_block = 96;
 
 // Weights used by no more column tiles than this are read where they lie: six to eight rows of them are as many streams
 // that prefetchers follow, and packing them would take as long as one use or more. Where they were packed before the
 // call, that is paid for.
-constexpr int64_t most_uses_unpacked = 30;
-constexpr int64_t most_uses_unpacked_ahead = 8;
+constexpr int64_t max_uses_unpacked = 30;
+constexpr int64_t max_uses_unpacked_ahead = 8;
 
 // Outputs of a block of the fallback: not many more than one tile, for the sake of which it runs, and enough of them
 // that its rows and weights pay.
 constexpr int64_t fallback_time = 128;
 
 // Outputs this long leave hardly any lanes empty.
-constexpr int64_t most_folded_vectors = 8;
+constexpr int64_t max_folded_vectors = 8;
 
 class DirectPlanner {
  public:
   DirectPlanner(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
-                bool packed_ahead, bool folded, int64_t most_time = INT64_MAX)
+                bool packed_ahead, bool folded, int64_t max_time = INT64_MAX)
       : p_(problem),
-        most_time_(most_time),
+        max_time_(max_time),
         batch_(folded ? 1 : problem.batch),
         length_(folded ? problem.batch * problem.output_length : problem.output_length),
         tiles_(register_tiles(instruction_set.register_count)),
@@ -47,7 +47,7 @@ class DirectPlanner {
         width_(instruction_set.vector_bytes / element_),
         group_out_(problem.out_channels / problem.groups),
         row_channels_(row_channels_of(problem, instruction_set)),
-        group_in_(divide_up(problem.in_channels / problem.groups, row_channels_)) {
+        group_in_(ceil_div(problem.in_channels / problem.groups, row_channels_)) {
     plan_.row_channels = row_channels_;
     plan_.folded = folded;
     plan_.problem = problem;
@@ -72,8 +72,8 @@ class DirectPlanner {
 
  private:
   void choose_tiles() {
-    plan_.tile_row_count = divide_up(group_out_, tiles_.rows);
-    plan_.tile_rows = static_cast<int>(divide_up(group_out_, plan_.tile_row_count));
+    plan_.tile_row_count = ceil_div(group_out_, tiles_.rows);
+    plan_.tile_rows = static_cast<int>(ceil_div(group_out_, plan_.tile_row_count));
     tile_time_ = tiles_.columns[plan_.tile_rows] * width_;
   }
 
@@ -89,12 +89,12 @@ class DirectPlanner {
 
   void choose_weights() {
     // Weights in the compute type, a row for each output channel, can be used where they lie.
-    const bool in_place = computes_in_own_type(p_.data_type) && plan_.variant.phases == 1 &&
+    const bool in_place = computes_in_own_type(p_.data_type) && plan_.variant.output_phases == 1 &&
                           p_.weight_strides.tap == 1 &&
                           (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
-    const int64_t uses = batch_ * divide_up(length_, tile_time_);
-    const int64_t most_uses = plan_.packed_ahead ? most_uses_unpacked_ahead : most_uses_unpacked;
-    const bool is_used_often = group_out_ > 1 && uses > most_uses;
+    const int64_t uses = batch_ * ceil_div(length_, tile_time_);
+    const int64_t max_uses = plan_.packed_ahead ? max_uses_unpacked_ahead : max_uses_unpacked;
+    const bool is_used_often = group_out_ > 1 && uses > max_uses;
     plan_.weight_columns = !in_place && !is_used_often && has_weight_columns();
     plan_.pack_weight = !plan_.weight_columns && (!in_place || is_used_often);
     if (!plan_.pack_weight && !plan_.weight_columns && batch_ == 1 && group_out_ > 1 &&
@@ -107,7 +107,7 @@ class DirectPlanner {
   // kernels of one tap by the input, and in transposed convolutions whose stride is their kernel or longer.
   bool has_weight_columns() const {
     const WeightStrides& strides = p_.weight_strides;
-    const int64_t phases = plan_.variant.phases;
+    const int64_t phases = plan_.variant.output_phases;
     return computes_in_own_type(p_.data_type) && p_.kernel_size == 1 && !plan_.packed_ahead &&
            strides.out_channel == phases && (phases == 1 || plan_.variant.weight_phase_stride == 1);
   }
@@ -125,7 +125,7 @@ class DirectPlanner {
     const int64_t per_tap = taps * (tile_time_ * element_ + cache_line_bytes);
     const int64_t footprint = std::min(per_tap, row_bytes(tile_time_) + plan_.rows.segment_count * cache_line_bytes);
     int64_t block = l1_rows_bytes / footprint;
-    block = std::max(block, divide_up(least_pairs_per_block, taps));
+    block = std::max(block, ceil_div(min_pairs_per_block, taps));
     if (plan_.short_tile_pairs > 0) {
       // Blocks of channels begin with the first of the pairs that share a load.
       block = rounded_up(std::max<int64_t>(l2_interleaved_bytes / (taps * interleaved_bytes()), 1),
@@ -135,7 +135,7 @@ class DirectPlanner {
     plan_.channel_block = group_in_ > 0 ? even_block(group_in_, block) : 1;
     if (plan_.short_tile_pairs > 0)
       plan_.channel_block = std::min(rounded_up(plan_.channel_block, largest_short_tile_pairs), group_in_);
-    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    plan_.channel_block_count = ceil_div(group_in_, plan_.channel_block);
   }
 
   void choose_time_and_out_blocks() {
@@ -156,29 +156,29 @@ class DirectPlanner {
       const int64_t out_channels = plan_.out_block * plan_.tile_rows;
       time = std::min(time, l2_partial_bytes / (out_channels * element_));
     }
-    time = std::min(time, most_time_);
+    time = std::min(time, max_time_);
     time = std::max(time / tile_time_, int64_t(1)) * tile_time_;
     plan_.time_block = std::min(time, length_);
 
     plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
     // Too few tasks: cut time first, down to two tiles, since that repeats only the overlap of the rows; then channels.
-    int64_t others = batch_ * p_.groups * divide_up(plan_.tile_row_count, plan_.out_block);
-    if (others * divide_up(length_, plan_.time_block) < enough) {
-      const int64_t wanted = divide_up(enough, others);
-      const int64_t shorter = rounded_up(divide_up(length_, wanted), tile_time_);
+    int64_t others = batch_ * p_.groups * ceil_div(plan_.tile_row_count, plan_.out_block);
+    if (others * ceil_div(length_, plan_.time_block) < enough) {
+      const int64_t wanted = ceil_div(enough, others);
+      const int64_t shorter = rounded_up(ceil_div(length_, wanted), tile_time_);
       plan_.time_block = std::min(plan_.time_block, std::max({shorter, 2 * tile_time_, 2 * span_}));
     }
-    plan_.time_block_count = divide_up(length_, plan_.time_block);
+    plan_.time_block_count = ceil_div(length_, plan_.time_block);
     // Equal blocks, in whole vectors.
-    plan_.time_block = std::min(rounded_up(divide_up(length_, plan_.time_block_count), width_), length_);
-    plan_.time_block_count = divide_up(length_, plan_.time_block);
+    plan_.time_block = std::min(rounded_up(ceil_div(length_, plan_.time_block_count), width_), length_);
+    plan_.time_block_count = ceil_div(length_, plan_.time_block);
     others = batch_ * p_.groups * plan_.time_block_count;
-    if (others * divide_up(plan_.tile_row_count, plan_.out_block) < enough) {
-      const int64_t wanted = std::min(divide_up(enough, others), plan_.tile_row_count);
-      plan_.out_block = std::min(plan_.out_block, divide_up(plan_.tile_row_count, wanted));
+    if (others * ceil_div(plan_.tile_row_count, plan_.out_block) < enough) {
+      const int64_t wanted = std::min(ceil_div(enough, others), plan_.tile_row_count);
+      plan_.out_block = std::min(plan_.out_block, ceil_div(plan_.tile_row_count, wanted));
     }
-    plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+    plan_.out_block_count = ceil_div(plan_.tile_row_count, plan_.out_block);
     plan_.task_count = others * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
 
@@ -196,7 +196,7 @@ class DirectPlanner {
     plan_.window_tiles =
         one_row && plan_.rows.tap_distance == p_.dilation && width_ % p_.dilation == 0 && p_.kernel_size >= 5;
     plan_.depthwise_rows = one_row && group_in_ == 1 && !plan_.window_tiles && p_.kernel_size >= 1 &&
-                           p_.kernel_size <= most_depthwise_row_taps && p_.stride == 1 && p_.input_strides.time == 1 &&
+                           p_.kernel_size <= max_depthwise_row_taps && p_.stride == 1 && p_.input_strides.time == 1 &&
                            p_.output_strides.time == 1 && writes_in_order(p_, plan_.variant);
   }
 
@@ -225,7 +225,7 @@ class DirectPlanner {
   }
 
   const Problem& p_;
-  const int64_t most_time_;  // of a block
+  const int64_t max_time_;  // of a block
   const int64_t batch_;
   const int64_t length_;  // outputs of a row
   const RegisterTiles& tiles_;
@@ -240,11 +240,11 @@ class DirectPlanner {
 };
 
 DirectPlan plan_sum(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
-                    int slots, bool packed_ahead, bool folded, int64_t most_time = INT64_MAX) {
+                    int slots, bool packed_ahead, bool folded, int64_t max_time = INT64_MAX) {
   if (sums_by_matrices(problem, instruction_set)) {
     return plan_matrices(problem, variant, instruction_set, slots, packed_ahead, folded);
   }
-  return DirectPlanner(problem, variant, instruction_set, slots, packed_ahead, folded, most_time).plan();
+  return DirectPlanner(problem, variant, instruction_set, slots, packed_ahead, folded, max_time).plan();
 }
 
 }  // namespace
@@ -274,7 +274,7 @@ DirectPlan plan_cheapest_direct(const Problem& p, const ForwardVariant& variant,
                                 int slots, bool packed_ahead) {
   const DirectPlan direct = plan_direct(p, variant, instruction_set, slots, packed_ahead);
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
-  const bool several_short_outputs = p.batch > 1 && p.output_length < most_folded_vectors * width;
+  const bool several_short_outputs = p.batch > 1 && p.output_length < max_folded_vectors * width;
   if (has_no_outputs(p) || !several_short_outputs || p.out_channels == p.groups) return direct;
   const DirectPlan folded = plan_sum(p, variant, instruction_set, slots, packed_ahead, /*folded=*/true);
   return direct_cost(folded) < direct_cost(direct) ? folded : direct;

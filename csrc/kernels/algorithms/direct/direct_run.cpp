@@ -8,7 +8,7 @@ namespace tapconv::kernels {
 namespace {
 
 // Below this a second thread costs more than packing on one.
-constexpr int64_t least_parallel_packing = 64 * 1024;  // elements
+constexpr int64_t min_parallel_packing = 64 * 1024;  // elements
 
 }  // namespace
 
@@ -30,7 +30,7 @@ void pack_register_tiles(const DirectPlan& plan, const ForwardOperands& operands
   const DirectKernels& kernels = direct_kernels(plan);
   const Problem& p = plan.problem;
   const int64_t elements = p.out_channels * (p.in_channels / p.groups) * p.kernel_size;
-  const int slots = elements < least_parallel_packing ? 1 : plan.slots;
+  const int slots = elements < min_parallel_packing ? 1 : plan.slots;
   run_tasks(parallel, slots, p.groups * plan.tile_row_count, operands.workspace,
             [&](int64_t first, int64_t last, int) { kernels.pack_tiles(plan, operands, first, last); });
 }

@@ -61,13 +61,13 @@ struct PackedTile {
     const int64_t group_out = p.out_channels / p.groups;
     const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
     const int64_t group = tile / plan.tile_row_count;
-    const Part part = part_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
+    const Share part = share_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
     const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;
     rows = part.size;
     to = static_cast<Scalar*>(operands.packed_weight) + (group * group_out + part.first) * group_rows * p.kernel_size;
     for (int o = 0; o < rows; ++o) {
-      const int64_t channel = (part.first + o) / variant.phases;
-      const int64_t phase = (part.first + o) % variant.phases;
+      const int64_t channel = (part.first + o) / variant.output_phases;
+      const int64_t phase = (part.first + o) % variant.output_phases;
       from[o] = weight + channel * p.weight_strides.out_channel + phase * variant.weight_phase_stride;
       if (o > 0 && from[o] != from[o - 1] + 1) run_ends[run_count++] = o;
     }
@@ -160,10 +160,10 @@ void pack_side_by_side(const DirectPlan& plan, const PackedTile<typename Vector:
 template <class Vector, class Storage>
 void pack_tiles(const DirectPlan& plan, const ForwardOperands& operands, int64_t first, int64_t last) {
   using Tile = PackedTile<ComputeType<Storage>, Storage>;
-  constexpr int64_t most_tiles = 8;  // as many streams as the first-level cache can hold in one set
+  constexpr int64_t max_tiles = 8;  // as many streams as the first-level cache can hold in one set
   const Problem& p = plan.problem;
   const int64_t group_in = p.in_channels / p.groups;
-  const bool taps_side_by_side = p.weight_strides.tap == 1 && plan.variant.phases == 1 &&
+  const bool taps_side_by_side = p.weight_strides.tap == 1 && plan.variant.output_phases == 1 &&
                                  (group_in == 1 || p.weight_strides.in_channel == p.kernel_size);
   while (first < last) {
     const Tile tile(plan, operands, first);
@@ -174,9 +174,9 @@ void pack_tiles(const DirectPlan& plan, const ForwardOperands& operands, int64_t
         continue;
       }
     }
-    Tile tiles[most_tiles];
+    Tile tiles[max_tiles];
     int count = 0;
-    for (; count < most_tiles && first < last; ++count, ++first) tiles[count] = Tile(plan, operands, first);
+    for (; count < max_tiles && first < last; ++count, ++first) tiles[count] = Tile(plan, operands, first);
     pack_side_by_side<Vector>(plan, tiles, count);
   }
 }

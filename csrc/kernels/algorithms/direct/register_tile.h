@@ -33,7 +33,7 @@ struct TileCall {
 };
 
 template <class Vector, bool Packed, int Rows, int Columns>
-[[gnu::noinline]] void tap_tile(const TileCall<typename Vector::Scalar>& call) {
+[[gnu::noinline]] void register_tile(const TileCall<typename Vector::Scalar>& call) {
   using Scalar = typename Vector::Scalar;
   using Register = typename Vector::Register;
   constexpr int width = Vector::width;

@@ -75,7 +75,7 @@ void run_channel_lanes(const ChannelLanePlan& plan, const ForwardOperands& opera
 
   // Padded position i (from the first one read on) is a sample of [first, last), or zero. The same for all channels.
   const int64_t positions = positions_read(p);
-  const Scalar* position[most_channel_lane_positions];
+  const Scalar* position[max_channel_lane_positions];
   int64_t first = p.input_length;
   int64_t last = 0;
   for (int64_t i = 0; i < positions; ++i) {

@@ -25,8 +25,8 @@ constexpr double out_lane_call = 8000;
 double out_lane_cost(const OutLanePlan& plan) {
   const Problem& p = plan.problem;
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
-  const int64_t vectors = divide_up(p.out_channels / p.groups, width_of(plan));
-  const int64_t column_tiles = divide_up(vectors, tiles.columns[plan.tile_rows]);
+  const int64_t vectors = ceil_div(p.out_channels / p.groups, width_of(plan));
+  const int64_t column_tiles = ceil_div(vectors, tiles.columns[plan.tile_rows]);
   const double columns = static_cast<double>(vectors) / static_cast<double>(column_tiles);
   const double step = std::max(plan.tile_rows * columns, plan.tile_rows + columns);
   const double pairs = static_cast<double>(p.in_channels / p.groups) * static_cast<double>(p.kernel_size);

@@ -33,7 +33,7 @@ void pack_out_lanes(const OutLanePlan& plan, const ForwardOperands& operands, co
   const OutLaneKernels& kernels = table_of(plan).out_lanes[type_of(plan)];
   const Problem& p = plan.problem;
   const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
-  run_tasks(parallel, plan.slots, p.groups * divide_up(p.out_channels / p.groups, width), operands.workspace,
+  run_tasks(parallel, plan.slots, p.groups * ceil_div(p.out_channels / p.groups, width), operands.workspace,
             [&](int64_t first, int64_t last, int) {
               for (int64_t vector = first; vector < last; ++vector) kernels.pack_vector(plan, operands, vector);
             });

@@ -103,7 +103,7 @@ void for_each_column_tile(int64_t columns, int rows, const Body& body) {
   const int64_t vectors = columns / width;
   const int64_t count = (vectors + tiles.columns[rows] - 1) / tiles.columns[rows];
   for (int64_t tile = 0; tile < count; ++tile) {
-    const Part part = part_of(tile, count, vectors);
+    const Share part = share_of(tile, count, vectors);
     body(part.first * width, part.size, part.first * width);
   }
   if (columns % width != 0) body(columns - width, 1, vectors * width);

@@ -11,8 +11,8 @@ namespace tapconv::kernels {
 namespace {
 
 // Weights are read once for each register tile of times.
-constexpr int64_t most_outputs = 64;
-constexpr int64_t most_row_bytes = 8 * 1024;
+constexpr int64_t max_outputs = 64;
+constexpr int64_t max_row_bytes = 8 * 1024;
 constexpr int64_t l1_rows_bytes = 20 * 1024;
 
 int64_t width_of(const Problem& p, const InstructionSet& instruction_set) {
@@ -33,7 +33,7 @@ Answer<OutLanePlan> plan_out_lanes(const Problem& p, const InstructionSet& instr
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t group_in = p.in_channels / p.groups;
   if (has_no_outputs(p) || group_in == 0 || p.kernel_size == 0) return Declined{"there is nothing to sum"};
-  if (p.output_length > most_outputs) return Declined{"a sample has too many outputs"};
+  if (p.output_length > max_outputs) return Declined{"a sample has too many outputs"};
   if (group_out < width) return Declined{"the output channels of a group do not fill a vector"};
   const RegisterTiles& tiles = register_tiles(instruction_set.register_count);
   OutLanePlan plan{};
@@ -44,21 +44,21 @@ Answer<OutLanePlan> plan_out_lanes(const Problem& p, const InstructionSet& instr
   plan.rows = choose_segments(p, p.output_length + width);
   // Checked before it is used: a dilation may be as long as the input.
   constexpr Declined row_too_long = {"a row would not fit in the first-level cache"};
-  if (span_of(plan.rows) > most_row_bytes / element) return row_too_long;
+  if (span_of(plan.rows) > max_row_bytes / element) return row_too_long;
   choose_row_length(plan.rows, p.output_length, width, element);
   const int64_t row_bytes = plan.rows.row_length * element;
-  if (row_bytes > most_row_bytes) return row_too_long;
+  if (row_bytes > max_row_bytes) return row_too_long;
   plan.channel_block = even_block(group_in, std::clamp<int64_t>(l1_rows_bytes / row_bytes, 1, group_in));
-  plan.channel_block_count = divide_up(group_in, plan.channel_block);
-  plan.tile_row_count = divide_up(p.output_length, tiles.rows);
-  plan.tile_rows = static_cast<int>(divide_up(p.output_length, plan.tile_row_count));
+  plan.channel_block_count = ceil_div(group_in, plan.channel_block);
+  plan.tile_row_count = ceil_div(p.output_length, tiles.rows);
+  plan.tile_rows = static_cast<int>(ceil_div(p.output_length, plan.tile_row_count));
 
-  const int64_t vectors = divide_up(group_out, width);
+  const int64_t vectors = ceil_div(group_out, width);
   const int64_t others = p.batch * p.groups;
-  const int64_t wanted = plan.slots > 1 ? divide_up(plan.slots * tasks_per_slot, others) : 1;
-  plan.out_block = rounded_up(divide_up(vectors, wanted), tiles.columns[plan.tile_rows]);
+  const int64_t wanted = plan.slots > 1 ? ceil_div(plan.slots * tasks_per_slot, others) : 1;
+  plan.out_block = rounded_up(ceil_div(vectors, wanted), tiles.columns[plan.tile_rows]);
   plan.out_block = std::min(plan.out_block, vectors);
-  plan.out_block_count = divide_up(vectors, plan.out_block);
+  plan.out_block_count = ceil_div(vectors, plan.out_block);
   plan.task_count = others * plan.out_block_count;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
 

@@ -93,11 +93,11 @@ class OutLaneRunner {
     call.sums_stride = plan_.partial_stride;
     call.accumulate = channel > 0;
     for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
-      const Part columns = part_of(column_tile, column_tiles, last - first);
+      const Share columns = share_of(column_tile, column_tiles, last - first);
       call.weight = static_cast<const Scalar*>(operands_.packed_weight) +
                     (group * vectors_ + first + columns.first) * call.column_distance + channel * p.kernel_size * width;
       for (int64_t time_tile = 0; time_tile < plan_.tile_row_count; ++time_tile) {
-        const Part times = part_of(time_tile, plan_.tile_row_count, p.output_length);
+        const Share times = share_of(time_tile, plan_.tile_row_count, p.output_length);
         call.rows = rows_ + times.first;
         call.sums = sums_ + times.first * call.sums_stride + columns.first * width;
         lane_tile_of<Isa, Vector, Scalar, Scalar>(times.size, columns.size)(call);

@@ -77,9 +77,9 @@ class GradWeightRunner {
     const int64_t vectors = (outs_ + width - 1) / width;
     const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
     for (int64_t panel = 0; panel < panels; ++panel) {
-      const Part columns = part_of(panel, panels, vectors);
-      const int64_t most_pairs = tiles.pairs_of_columns[columns.size];
-      const int64_t pair_tiles = (pairs_ + most_pairs - 1) / most_pairs;
+      const Share columns = share_of(panel, panels, vectors);
+      const int64_t max_pairs = tiles.pairs_of_columns[columns.size];
+      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
       const int64_t first_lane = columns.first * width;
       const int64_t stride = columns.size * width;
       for (int64_t time = 0; time < count; time += blocks_.gradient_block) {
@@ -94,7 +94,7 @@ class GradWeightRunner {
           add_times<Vector>(gradient_ + lane, stride, times, bias_ + first_lane + lane);
         }
         for (int64_t tile = 0; tile < pair_tiles; ++tile) {
-          const Part pairs = part_of(tile, pair_tiles, pairs_);
+          const Share pairs = share_of(tile, pair_tiles, pairs_);
           channel_lane_tile_of<Isa, Vector>(columns.size, pairs.size)(
               rows_ + time, offsets_ + pairs.first, gradient_, stride, times,
               sums_ + pairs.first * sums_stride_ + first_lane, sums_stride_);
@@ -122,11 +122,11 @@ class GradWeightRunner {
     }
     const int64_t out_tiles = (outs_ + tiles.rows - 1) / tiles.rows;
     for (int64_t out_tile = 0; out_tile < out_tiles; ++out_tile) {
-      const Part outs = part_of(out_tile, out_tiles, outs_);
-      const int64_t most_pairs = tiles.pairs_of_rows[outs.size];
-      const int64_t pair_tiles = (pairs_ + most_pairs - 1) / most_pairs;
+      const Share outs = share_of(out_tile, out_tiles, outs_);
+      const int64_t max_pairs = tiles.pairs_of_rows[outs.size];
+      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
       for (int64_t tile = 0; tile < pair_tiles; ++tile) {
-        const Part pairs = part_of(tile, pair_tiles, pairs_);
+        const Share pairs = share_of(tile, pair_tiles, pairs_);
         time_lane_tile_of<Isa, Vector>(outs.size, pairs.size)(
             rows_, offsets_ + pairs.first, gradient + outs.first * gradient_stride, gradient_stride, count,
             sums_ + pairs.first * sums_stride_ + outs.first * width, sums_stride_);

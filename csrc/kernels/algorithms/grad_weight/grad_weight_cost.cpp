@@ -16,12 +16,12 @@ constexpr double grad_weight_time_lane_product = 2.5;
 double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const InstructionSet& instruction_set) {
   const GradWeightTiles& tiles = grad_weight_tiles(instruction_set.register_count);
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
-  const int64_t vectors = divide_up(p.out_channels / p.groups, width);
-  const int64_t panels = divide_up(vectors, tiles.columns);
-  const int64_t columns = divide_up(vectors, panels);
-  const int64_t most_pairs = tiles.pairs_of_columns[columns];
-  return static_cast<double>(vectors) / columns * (static_cast<double>(pairs) / most_pairs) *
-         tile_time(most_pairs, columns);
+  const int64_t vectors = ceil_div(p.out_channels / p.groups, width);
+  const int64_t panels = ceil_div(vectors, tiles.columns);
+  const int64_t columns = ceil_div(vectors, panels);
+  const int64_t max_pairs = tiles.pairs_of_columns[columns];
+  return static_cast<double>(vectors) / columns * (static_cast<double>(pairs) / max_pairs) *
+         tile_time(max_pairs, columns);
 }
 
 namespace {
@@ -33,7 +33,7 @@ double channel_lane_cost(const Problem& p, const InstructionSet& instruction_set
 }
 
 double time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
-  const int64_t vectors = divide_up(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
+  const int64_t vectors = ceil_div(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
   return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
          static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
 }

@@ -12,14 +12,14 @@ namespace {
 
 constexpr int64_t l2_sums_bytes = 96 * 1024;      // the sums of a task
 constexpr int64_t l1_gradient_bytes = 24 * 1024;  // transposed gradient of one panel of output channels
-constexpr int64_t most_gradient_block = 128;  // outputs: long sums are made of short ones and lose little to rounding
-constexpr int64_t panels_per_task = 4;        // panels that share one copy of the rows
-constexpr int64_t time_lane_block = 1024;     // outputs: four rows of gradient and one of input fit L1
+constexpr int64_t max_gradient_block = 128;  // outputs: long sums are made of short ones and lose little to rounding
+constexpr int64_t panels_per_task = 4;       // panels that share one copy of the rows
+constexpr int64_t time_lane_block = 1024;    // outputs: four rows of gradient and one of input fit L1
 // Below this many tasks the sums over samples and times are split too, for the threads' sake; as that changes the order
 // of summation it may depend on the problem only.
 constexpr int64_t wanted_tasks = 8;
-constexpr double least_operations_per_part = 2e6;
-constexpr int64_t most_parts_bytes = 2 * 1024 * 1024;
+constexpr double min_operations_per_part = 2e6;
+constexpr int64_t max_parts_bytes = 2 * 1024 * 1024;
 
 // As many parts of the sums over samples and times as keep threads busy.
 int64_t parts_of(const GradWeightPlan& plan) {
@@ -28,11 +28,11 @@ int64_t parts_of(const GradWeightPlan& plan) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t group_in = p.in_channels / p.groups;
-  const int64_t tasks = p.groups * divide_up(group_out, plan.out_block) * divide_up(group_in, plan.channel_block);
+  const int64_t tasks = p.groups * ceil_div(group_out, plan.out_block) * ceil_div(group_in, plan.channel_block);
   const int64_t weight_bytes = p.out_channels * group_in * p.kernel_size * element;
-  int64_t parts = divide_up(wanted_tasks, tasks);
-  parts = std::min(parts, static_cast<int64_t>(operations_of(p) / least_operations_per_part));
-  parts = std::min({parts, blocks.steps, most_parts_bytes / weight_bytes});
+  int64_t parts = ceil_div(wanted_tasks, tasks);
+  parts = std::min(parts, static_cast<int64_t>(operations_of(p) / min_operations_per_part));
+  parts = std::min({parts, blocks.steps, max_parts_bytes / weight_bytes});
   return std::max<int64_t>(parts, 1);
 }
 
@@ -41,8 +41,8 @@ void even_out_blocks(GradWeightPlan& plan, int64_t others, int64_t unit) {
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
   const int64_t tasks_per_block = others * plan.problem.groups;
   const int64_t whole = plan.slots / std::gcd<int64_t>(tasks_per_block, plan.slots);
-  const int64_t blocks = rounded_up(divide_up(group_out, plan.out_block), whole);
-  plan.out_block = std::min(rounded_up(divide_up(group_out, blocks), unit), plan.out_block);
+  const int64_t blocks = rounded_up(ceil_div(group_out, plan.out_block), whole);
+  plan.out_block = std::min(rounded_up(ceil_div(group_out, blocks), unit), plan.out_block);
 }
 
 class GradWeightPlanner {
@@ -76,8 +76,8 @@ class GradWeightPlanner {
   int64_t sum_bytes() const { return blocks_.channel_lanes ? element_ : element_ * width_; }
 
   void choose_task() {
-    const int64_t most_out = blocks_.channel_lanes ? panels_per_task * tiles_.columns * width_ : 2 * tiles_.rows;
-    plan_.out_block = even_block(group_out_, std::min(group_out_, most_out));
+    const int64_t max_out = blocks_.channel_lanes ? panels_per_task * tiles_.columns * width_ : 2 * tiles_.rows;
+    plan_.out_block = even_block(group_out_, std::min(group_out_, max_out));
     if (blocks_.channel_lanes) plan_.out_block = std::min(rounded_up(plan_.out_block, width_), group_out_);
     const int64_t channel_bytes = p_.kernel_size * lanes_of(plan_.out_block) * sum_bytes();
     plan_.channel_block = std::clamp<int64_t>(l2_sums_bytes / channel_bytes, 1, group_in_);
@@ -85,17 +85,17 @@ class GradWeightPlanner {
   }
 
   void choose_time_block() {
-    const int64_t columns = std::min(tiles_.columns, static_cast<int>(divide_up(plan_.out_block, width_)));
+    const int64_t columns = std::min(tiles_.columns, static_cast<int>(ceil_div(plan_.out_block, width_)));
     const int64_t panel_outputs = l1_gradient_bytes / (columns * width_ * element_) / width_ * width_;
     blocks_.gradient_block =
-        blocks_.channel_lanes ? std::clamp(panel_outputs, width_, most_gradient_block) : time_lane_block;
+        blocks_.channel_lanes ? std::clamp(panel_outputs, width_, max_gradient_block) : time_lane_block;
     plan_.rows = choose_segments(p_, std::min(p_.output_length, blocks_.gradient_block) + width_);
     const int64_t span = span_of(plan_.rows);
     const int64_t fitting = l2_rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span;
     const int64_t most = blocks_.channel_lanes ? std::max(fitting, 4 * span) : time_lane_block;
     const int64_t blocks = std::max<int64_t>(most / blocks_.gradient_block, 1);
     plan_.time_block = std::min(blocks * blocks_.gradient_block, std::max<int64_t>(p_.output_length, 1));
-    plan_.time_block_count = divide_up(p_.output_length, plan_.time_block);
+    plan_.time_block_count = ceil_div(p_.output_length, plan_.time_block);
     choose_row_length(plan_.rows, plan_.time_block, width_, element_);
     blocks_.steps = p_.batch * plan_.time_block_count;
   }
@@ -146,17 +146,18 @@ void divide_grad_weight(GradWeightPlan& plan) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t width = plan.instruction_set->vector_bytes / compute_bytes(p.data_type);
   const int64_t unit = blocks.channel_lanes ? width : 1;
-  blocks.parts = parts_of(plan);
-  const int64_t others = blocks.parts * p.groups * divide_up(group_out, plan.out_block);
+  blocks.reduction_parts = parts_of(plan);
+  const int64_t others = blocks.reduction_parts * p.groups * ceil_div(group_out, plan.out_block);
   const int64_t enough = plan.slots > 1 ? plan.slots * tasks_per_slot : 1;
-  if (others * divide_up(group_in, plan.channel_block) < enough) {
-    const int64_t wanted = std::min(divide_up(enough, others), group_in);
-    plan.channel_block = std::min(plan.channel_block, divide_up(group_in, wanted));
+  if (others * ceil_div(group_in, plan.channel_block) < enough) {
+    const int64_t wanted = std::min(ceil_div(enough, others), group_in);
+    plan.channel_block = std::min(plan.channel_block, ceil_div(group_in, wanted));
   }
-  plan.channel_block_count = divide_up(group_in, plan.channel_block);
-  if (others * plan.channel_block_count < enough) even_out_blocks(plan, blocks.parts * plan.channel_block_count, unit);
-  plan.out_block_count = divide_up(group_out, plan.out_block);
-  plan.task_count = blocks.parts * p.groups * plan.out_block_count * plan.channel_block_count;
+  plan.channel_block_count = ceil_div(group_in, plan.channel_block);
+  if (others * plan.channel_block_count < enough)
+    even_out_blocks(plan, blocks.reduction_parts * plan.channel_block_count, unit);
+  plan.out_block_count = ceil_div(group_out, plan.out_block);
+  plan.task_count = blocks.reduction_parts * p.groups * plan.out_block_count * plan.channel_block_count;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
   blocks.out_lanes = rounded_up(plan.out_block, unit);
 }
@@ -165,7 +166,7 @@ void reserve_grad_weight_parts(GradWeightPlan& plan, Workspace& workspace) {
   const Problem& p = plan.problem;
   GradWeightBlocks& blocks = plan.grad_weight;
   const int64_t element = compute_bytes(p.data_type);
-  const int64_t parts = blocks.parts > 1 ? blocks.parts : 0;
+  const int64_t parts = blocks.reduction_parts > 1 ? blocks.reduction_parts : 0;
   blocks.parts_at = workspace.reserve(parts * p.out_channels * (p.in_channels / p.groups) * p.kernel_size * element);
   blocks.bias_parts_at = workspace.reserve(parts * p.out_channels * element);
 }

@@ -9,11 +9,11 @@ namespace tapconv::kernels {
 // How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
 // group, for one part of the (sample, time block) sequence.
 struct GradWeightBlocks {
-  bool channel_lanes;      // lanes are output channels; else they are times
-  int64_t parts;           // of the sums over samples and times; depends on the problem alone
-  int64_t steps;           // (sample, time block) pairs, divided evenly among the parts
-  int64_t gradient_block;  // outputs whose gradient is transposed at a time (channel lanes)
-  int64_t out_lanes;       // output channels of a task, rounded up to whole vectors with channel lanes
+  bool channel_lanes;       // lanes are output channels; else they are times
+  int64_t reduction_parts;  // of the sums over samples and times; depends on the problem alone
+  int64_t steps;            // (sample, time block) pairs, divided evenly among the parts
+  int64_t gradient_block;   // outputs whose gradient is transposed at a time (channel lanes)
+  int64_t out_lanes;        // output channels of a task, rounded up to whole vectors with channel lanes
   size_t slot_gradient_at;
   size_t slot_sums_at;
   size_t slot_repaired_at;  // products that were not transformed (grad_weight_tile_repair.h), like the sums

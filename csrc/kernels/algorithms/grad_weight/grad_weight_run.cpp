@@ -11,7 +11,7 @@ const GradWeightKernels& grad_weight_kernels_of(const Call& call) {
 }
 
 void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
-  if (plan.grad_weight.parts <= 1) return;
+  if (plan.grad_weight.reduction_parts <= 1) return;
   run_tasks(parallel, plan.slots, plan.problem.out_channels, operands.workspace, [&](int64_t first, int64_t last, int) {
     grad_weight_kernels_of(plan).add_parts(plan, operands, first, last);
   });

@@ -22,7 +22,7 @@ struct GradWeightTask {
   int64_t outs;
   int64_t pairs;       // of input channel and tap
   int64_t first_pair;  // within the group
-  Part steps;
+  Share steps;
   bool with_bias;  // one task for each output channel also sums the gradient itself
 
   GradWeightTask(const GradWeightPlan& plan, int64_t task, bool bias_wanted) {
@@ -41,7 +41,7 @@ struct GradWeightTask {
     out_channel = group * group_out + out_block * plan.out_block;
     pairs = channels * p.kernel_size;
     first_pair = first_channel * p.kernel_size;
-    steps = part_of(part, plan.grad_weight.parts, plan.grad_weight.steps);
+    steps = share_of(part, plan.grad_weight.reduction_parts, plan.grad_weight.steps);
     with_bias = bias_wanted && channel_block == 0;
   }
 };
@@ -144,7 +144,7 @@ template <class Vector, class Storage>
 void write_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
                        const typename Vector::Scalar* sums, int64_t sums_stride) {
   const Problem& p = plan.problem;
-  if (plan.grad_weight.parts > 1) {
+  if (plan.grad_weight.reduction_parts > 1) {
     const int64_t row = p.in_channels / p.groups * p.kernel_size;
     auto* const parts =
         reinterpret_cast<typename Vector::Scalar*>(static_cast<char*>(operands.workspace) + plan.grad_weight.parts_at);
@@ -170,7 +170,7 @@ void write_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& ope
 template <class Storage>
 void write_grad_bias(const GradWeightPlan& plan, const GradWeightOperands& operands, const GradWeightTask& task,
                      const ComputeType<Storage>* bias) {
-  if (plan.grad_weight.parts > 1) {
+  if (plan.grad_weight.reduction_parts > 1) {
     auto* const parts = reinterpret_cast<ComputeType<Storage>*>(static_cast<char*>(operands.workspace) +
                                                                 plan.grad_weight.bias_parts_at);
     for (int64_t o = 0; o < task.outs; ++o) {
@@ -197,7 +197,7 @@ void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands&
       for (int64_t k = 0; k < p.kernel_size; ++k) {
         const Scalar* from = parts + (o * group_in + c) * p.kernel_size + k;
         Scalar total = 0;
-        for (int64_t part = 0; part < plan.grad_weight.parts; ++part) total += from[part * part_size];
+        for (int64_t part = 0; part < plan.grad_weight.reduction_parts; ++part) total += from[part * part_size];
         Storage* to = static_cast<Storage*>(operands.grad_weight) + o * strides.out_channel + c * strides.in_channel +
                       k * strides.tap;
         narrow(total, to);
@@ -207,7 +207,7 @@ void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands&
     const Scalar* bias =
         reinterpret_cast<const Scalar*>(static_cast<const char*>(operands.workspace) + plan.grad_weight.bias_parts_at);
     Scalar total = 0;
-    for (int64_t part = 0; part < plan.grad_weight.parts; ++part) total += bias[part * p.out_channels + o];
+    for (int64_t part = 0; part < plan.grad_weight.reduction_parts; ++part) total += bias[part * p.out_channels + o];
     narrow(total, static_cast<Storage*>(operands.grad_bias) + o);
   }
 }

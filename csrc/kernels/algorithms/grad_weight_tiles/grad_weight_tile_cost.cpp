@@ -24,9 +24,9 @@ double grad_weight_tile_cost(const Problem& p, const GradWeightTilePlan& plan, c
   const int64_t width = instruction_set.vector_bytes / compute_bytes(p.data_type);
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t group_out = p.out_channels / p.groups;
-  const double out_vectors = static_cast<double>(divide_up(group_out, width));
-  const double channel_blocks = static_cast<double>(divide_up(group_in, plan.channel_block));
-  const double out_blocks = static_cast<double>(divide_up(group_out, plan.out_block));
+  const double out_vectors = static_cast<double>(ceil_div(group_out, width));
+  const double channel_blocks = static_cast<double>(ceil_div(group_in, plan.channel_block));
+  const double out_blocks = static_cast<double>(ceil_div(group_out, plan.out_block));
   const double tile_count = static_cast<double>(tiles.tile_count);
   const double channels = static_cast<double>(tiles.channels);
   const double products = tile_count * shape.products * grad_weight_sweep_cost(p, tiles.channels, instruction_set);
@@ -34,7 +34,7 @@ double grad_weight_tile_cost(const Problem& p, const GradWeightTilePlan& plan, c
   const double sums = 3.0 * static_cast<double>(tiles.block_count) * shape.products * channels * out_vectors;
   const double transforms =
       transform_cost(shape) * (out_blocks * channels * static_cast<double>(tiles.block_count) *
-                                   static_cast<double>(divide_up(tiles.block_tiles, width)) +
+                                   static_cast<double>(ceil_div(tiles.block_tiles, width)) +
                                1.2 * channel_blocks * out_vectors * tile_count + channels * out_vectors);
   // Copying rows, sample by sample where a stride keeps vectors from it, and transposing gradients.
   const double samples = static_cast<double>(p.batch) * static_cast<double>(p.output_length);

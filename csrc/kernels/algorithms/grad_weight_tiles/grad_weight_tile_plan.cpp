@@ -10,8 +10,8 @@ namespace tapconv::kernels {
 namespace {
 
 // Input tiles, gradient tiles and sums of a task, all products. They stream through L2 one product after the other.
-constexpr int64_t most_task_bytes = 3 * 1024 * 1024;
-constexpr int64_t most_row_bytes = 512 * 1024;
+constexpr int64_t max_task_bytes = 3 * 1024 * 1024;
+constexpr int64_t max_row_bytes = 512 * 1024;
 constexpr int64_t candidate_channels[] = {64, 32, 16, 8};
 constexpr int64_t candidate_tiles[] = {64, 32, 16};
 
@@ -70,19 +70,19 @@ Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSe
     plan.tiles.transform = static_cast<TileTransform>(i);
     if (!cut_into_tiles(p, shape, plan.rows, plan.tiles)) continue;
     for (const int64_t channels : candidate_channels) {
-      for (const int64_t most_tiles : candidate_tiles) {
+      for (const int64_t max_tiles : candidate_tiles) {
         plan.channel_block = even_block(group_in, std::clamp<int64_t>(channels / plan.rows.segment_count, 1, group_in));
         plan.out_block = group_out <= panel ? group_out : panel;
         const int64_t lanes = rounded_up(plan.out_block, width);
         TileBlocks& tiles = plan.tiles;
         tiles.block_tiles =
-            std::min(rounded_up(even_block(tiles.tile_count, most_tiles), width), rounded_up(tiles.tile_count, width));
-        tiles.block_count = divide_up(tiles.tile_count, tiles.block_tiles);
+            std::min(rounded_up(even_block(tiles.tile_count, max_tiles), width), rounded_up(tiles.tile_count, width));
+        tiles.block_count = ceil_div(tiles.tile_count, tiles.block_tiles);
         const int64_t block_channels = plan.channel_block * plan.rows.segment_count;
         const int64_t elements =
             block_channels * tiles.block_tiles + tiles.block_tiles * lanes + block_channels * lanes;
-        if (shape.products * elements * element > most_task_bytes) continue;
-        if (block_row_elements(p, tiles, tiles.block_tiles) * width * element > most_row_bytes) continue;
+        if (shape.products * elements * element > max_task_bytes) continue;
+        if (block_row_elements(p, tiles, tiles.block_tiles) * width * element > max_row_bytes) continue;
         const double cost = grad_weight_tile_cost(p, plan, instruction_set);
         if (!best || cost < best->cost) best = Planned<GradWeightTilePlan>{plan, cost};
       }
@@ -95,7 +95,7 @@ Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSe
 
 Answer<GradWeightTilePlan> plan_grad_weight_tiles(const Problem& problem, const InstructionSet& instruction_set,
                                                   int slots) {
-  if (problem.algorithm == AlgorithmRequest::automatic && operations_of(problem) < least_operations_of_tiles) {
+  if (problem.algorithm == AlgorithmRequest::automatic && operations_of(problem) < min_operations_of_tiles) {
     return Declined{"there is too little work for transforms"};
   }
   Answer<GradWeightTilePlan> answer = cheapest_blocks(problem, instruction_set);

@@ -95,7 +95,7 @@ class GradWeightTileRepair {
     return (p_.kernel_size - segment + plan_.rows.segment_count - 1) / plan_.rows.segment_count;
   }
   int64_t times_of(const TileLanes& lanes, int lane) const {
-    return smaller(cut_.outputs, (lanes.left[lane] + cut_.phases - 1) / cut_.phases);
+    return smaller(cut_.outputs, (lanes.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
   }
 
   // For each lane the largest magnitude, and one no larger than the largest that any tap sees.
@@ -130,7 +130,7 @@ class GradWeightTileRepair {
     const int64_t first_pair = number / segments * p_.kernel_size + segment;
     const int64_t taps = taps_of(segment);
     const int64_t times = times_of(lanes, lane);
-    const int64_t apart = cut_.phases;
+    const int64_t apart = cut_.dilation_phases;
     const Scalar* const row = row_ + lanes.row_at[lane];
     const Scalar* const gradient = gradients + int64_t(lanes.row_at[lane]) * width;
     for (int64_t k = 0; k < taps; k += taps_together) {

@@ -92,10 +92,10 @@ class GradWeightTileRunner {
       for (int64_t s = 0; s < plan_.rows.segment_count; ++s, to += cut_.block_tiles) {
         copy_tile_row<Vector>(p_, lanes_, channel, s, rows_);
         for (int lane = 0; lane < lanes_.count; lane += width) {
-          if (cut_.phases == 1) {
+          if (cut_.dilation_phases == 1) {
             gather_tiles<Vector>(lanes_, lane, rows_, size_, samples_);
           } else {
-            gather_phases<Vector>(lanes_, lane, rows_, cut_.phases, size_, samples_);
+            gather_phases<Vector>(lanes_, lane, rows_, cut_.dilation_phases, size_, samples_);
           }
           repair_.leave_out(lanes_, c * plan_.rows.segment_count + s, s, lane, samples_);
           transform_.input(samples_, to + lane, cut_.input_plane, nullptr);
@@ -111,11 +111,12 @@ class GradWeightTileRunner {
       transpose_gradients(task, o);
       for (int64_t i = cut_.outputs; i < size_; ++i) Vector::store(samples_ + i * width, Vector::zero());
       for (int lane = 0; lane < lanes_.count; ++lane) {
-        const int64_t times = smaller(cut_.outputs, (lanes_.left[lane] + cut_.phases - 1) / cut_.phases);
+        const int64_t times =
+            smaller(cut_.outputs, (lanes_.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
         const Scalar* from = rows_ + int64_t(lanes_.row_at[lane]) * width;
         for (int64_t i = 0; i < cut_.outputs; ++i) {
           Vector::store(samples_ + i * width,
-                        i < times ? Vector::load(from + i * cut_.phases * width) : Vector::zero());
+                        i < times ? Vector::load(from + i * cut_.dilation_phases * width) : Vector::zero());
         }
         if (task.with_bias) add_times<Vector>(samples_, width, cut_.outputs, bias_ + o);
         transform_.weight(samples_, gradients_ + lane * blocks_.out_lanes + o, cut_.weight_plane);
@@ -150,12 +151,12 @@ class GradWeightTileRunner {
     const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
     for (int q = 0; q < products_; ++q) {
       for (int64_t panel = 0; panel < panels; ++panel) {
-        const Part columns = part_of(panel, panels, vectors);
+        const Share columns = share_of(panel, panels, vectors);
         const int64_t most = tiles.pairs_of_columns[columns.size];
         const int64_t channel_tiles = (channels + most - 1) / most;
         const int64_t lane = columns.first * width;
         for (int64_t tile = 0; tile < channel_tiles; ++tile) {
-          const Part part = part_of(tile, channel_tiles, channels);
+          const Share part = share_of(tile, channel_tiles, channels);
           channel_lane_tile_of<Isa, Vector>(columns.size, part.size)(
               inputs_ + q * cut_.input_plane, offsets_ + part.first, gradients_ + q * cut_.weight_plane + lane,
               blocks_.out_lanes, lanes_.count,

@@ -20,7 +20,7 @@ constexpr double matrix_weight = 1;
 
 double matrix_cost(const DirectPlan& plan) {
   constexpr double tile = 16;
-  constexpr double least_rows = 8;  // fewer output channels take no less
+  constexpr double min_rows = 8;  // fewer output channels take no less
   const Problem& p = plan.problem;
   const MatrixSteps& matrix = plan.matrix;
   const int64_t samples = plan.folded ? p.batch : 1;
@@ -30,7 +30,7 @@ double matrix_cost(const DirectPlan& plan) {
   const double calls = std::ceil(static_cast<double>(matrix.steps) / static_cast<double>(matrix.steps_at_a_time));
   const double segments = matrix.rows_of_taps ? 1 : static_cast<double>(plan.rows.segment_count);
   return sweeps * (outs * (matrix_step * static_cast<double>(matrix.steps) *
-                               std::max(plan.tile_rows / tile, least_rows / tile) +
+                               std::max(plan.tile_rows / tile, min_rows / tile) +
                            matrix_call * calls + matrix_output * plan.tile_rows) +
                    (matrix.transposes_taps ? matrix_transposed_row : matrix_row) * static_cast<double>(matrix.rows) *
                        segments) +

@@ -19,19 +19,19 @@ constexpr int64_t column = 2 * tile_size;  // times of a register tile
 constexpr int64_t l2_rows_bytes_of_matrices = 1024 * 1024;
 constexpr int64_t l2_sums_bytes = 128 * 1024;   // of two output tiles
 constexpr int64_t l1_weight_bytes = 24 * 1024;  // of two output tiles, for the steps at a time
-constexpr double most_row_bytes = 4 * 1024 * 1024;
+constexpr double max_row_bytes = 4 * 1024 * 1024;
 
 // How the reduction over channels and taps is cut into steps, from the weight's shape alone.
 MatrixSteps cut_into_steps(const Problem& p) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t group_out = p.out_channels / p.groups;
-  const int64_t out_tiles = divide_up(group_out, tile_size);
+  const int64_t out_tiles = ceil_div(group_out, tile_size);
   // Cycles for 16 times: what the products take, from whole lines and across the ends of lines, and the copies of one
   // channel.
   constexpr double step = 16, split_step = 18, copy = 6;
-  const auto steps_of = [](int64_t rows) { return divide_up(rows, tile_size); };
-  const int64_t channel_rows = divide_up(group_in, 2);
-  const int64_t tap_rows = divide_up(group_in * p.kernel_size, 2);
+  const auto steps_of = [](int64_t rows) { return ceil_div(rows, tile_size); };
+  const int64_t channel_rows = ceil_div(group_in, 2);
+  const int64_t tap_rows = ceil_div(group_in * p.kernel_size, 2);
   const double by_channels = static_cast<double>(out_tiles * steps_of(channel_rows) * p.kernel_size) * split_step +
                              static_cast<double>(group_in) * copy;
   const double by_taps =
@@ -41,7 +41,7 @@ MatrixSteps cut_into_steps(const Problem& p) {
   steps.rows_of_taps = by_taps < by_channels;
   const int64_t rows = steps.rows_of_taps ? tap_rows : channel_rows;
   const int64_t row_steps = steps_of(rows);
-  steps.depth = std::max<int64_t>(row_steps > 0 ? divide_up(rows, row_steps) : 1, 1);
+  steps.depth = std::max<int64_t>(row_steps > 0 ? ceil_div(rows, row_steps) : 1, 1);
   steps.steps = steps.rows_of_taps ? row_steps : row_steps * p.kernel_size;
   steps.rows = row_steps * steps.depth;
   // A stride makes copies of taps dear, and a vector holds enough of them.
@@ -53,12 +53,12 @@ MatrixSteps cut_into_steps(const Problem& p) {
 
 // The fewest bytes that the rows of a task take, whatever the input: those of one register tile of times, with shared
 // segments or one for each tap. A dilation may be so large that integers would overflow.
-double least_row_bytes(const Problem& p) {
+double min_row_bytes(const Problem& p) {
   const MatrixSteps steps = cut_into_steps(p);
   const int64_t common = std::gcd(p.stride, p.dilation);
   const int64_t segments = std::min(p.kernel_size, p.stride / common);
   const double span =
-      static_cast<double>(divide_up(p.kernel_size, segments) - 1) * static_cast<double>(p.dilation / common);
+      static_cast<double>(ceil_div(p.kernel_size, segments) - 1) * static_cast<double>(p.dilation / common);
   const double shared = static_cast<double>(segments) * (static_cast<double>(column) + span);
   const double by_tap = static_cast<double>(p.kernel_size) * static_cast<double>(column);
   const double of_a_row = steps.rows_of_taps ? static_cast<double>(column) : std::min(shared, by_tap);
@@ -85,8 +85,8 @@ class MatrixPlanner {
   DirectPlan plan() {
     if (has_no_outputs(p_)) return plan_;
     const int64_t group_out = p_.out_channels / p_.groups;
-    plan_.tile_row_count = divide_up(group_out, tile_size);
-    plan_.tile_rows = static_cast<int>(divide_up(group_out, plan_.tile_row_count));
+    plan_.tile_row_count = ceil_div(group_out, tile_size);
+    plan_.tile_rows = static_cast<int>(ceil_div(group_out, plan_.tile_row_count));
     plan_.matrix = cut_into_steps(p_);
     plan_.matrix.transposes_taps = plan_.matrix.transposes_taps && !plan_.folded && p_.input_strides.time == 1;
     choose_segments_of_rows();
@@ -126,26 +126,26 @@ class MatrixPlanner {
     plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
     int64_t others = batch_ * p_.groups;
-    if (others * divide_up(length_, plan_.time_block) < enough) {
-      const int64_t shorter = rounded_up(divide_up(length_, divide_up(enough, others)), column);
+    if (others * ceil_div(length_, plan_.time_block) < enough) {
+      const int64_t shorter = rounded_up(ceil_div(length_, ceil_div(enough, others)), column);
       plan_.time_block = std::min(plan_.time_block, std::max({shorter, 2 * column, 2 * span_of(plan_.rows)}));
     }
-    plan_.time_block_count = divide_up(length_, plan_.time_block);
-    plan_.time_block = std::min(rounded_up(divide_up(length_, plan_.time_block_count), tile_size), length_);
-    plan_.time_block_count = divide_up(length_, plan_.time_block);
+    plan_.time_block_count = ceil_div(length_, plan_.time_block);
+    plan_.time_block = std::min(rounded_up(ceil_div(length_, plan_.time_block_count), tile_size), length_);
+    plan_.time_block_count = ceil_div(length_, plan_.time_block);
     others *= plan_.time_block_count;
     if (others < enough) {
-      const int64_t wanted = std::min(divide_up(enough, others), divide_up(plan_.tile_row_count, 2));
-      plan_.out_block = rounded_up(divide_up(plan_.tile_row_count, wanted), 2);
+      const int64_t wanted = std::min(ceil_div(enough, others), ceil_div(plan_.tile_row_count, 2));
+      plan_.out_block = rounded_up(ceil_div(plan_.tile_row_count, wanted), 2);
     }
-    plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
+    plan_.out_block_count = ceil_div(plan_.tile_row_count, plan_.out_block);
     plan_.task_count = others * plan_.out_block_count;
     plan_.slots = static_cast<int>(std::min<int64_t>(plan_.slots, plan_.task_count));
 
     RowLayout& rows = plan_.rows;
     if (plan_.matrix.rows_of_taps) {
       // Rows are segments, an odd number of cache lines apart, and the samples of a channel are all of its segments.
-      const int64_t lines = divide_up(plan_.time_block, tile_size);
+      const int64_t lines = ceil_div(plan_.time_block, tile_size);
       rows.segment_length = (lines | 1) * tile_size;
       rows.row_length = rows.segment_count * rows.segment_length;
       plan_.matrix.row_distance = rows.segment_length;
@@ -179,12 +179,11 @@ class MatrixPlanner {
 
 bool sums_by_matrices(const Problem& p, const InstructionSet& instruction_set) {
   return instruction_set.multiplies_bfloat16_matrices && p.data_type == DataType::bfloat16 &&
-         p.out_channels > p.groups && p.in_channels / p.groups * p.kernel_size > 1 &&
-         least_row_bytes(p) <= most_row_bytes;
+         p.out_channels > p.groups && p.in_channels / p.groups * p.kernel_size > 1 && min_row_bytes(p) <= max_row_bytes;
 }
 
 int64_t matrix_weight_bytes(const Problem& p) {
-  return p.groups * divide_up(p.out_channels / p.groups, tile_size) * cut_into_steps(p).steps * tile_bytes;
+  return p.groups * ceil_div(p.out_channels / p.groups, tile_size) * cut_into_steps(p).steps * tile_bytes;
 }
 
 DirectPlan plan_matrices(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,

@@ -61,11 +61,11 @@ class MatrixWeights {
   void pack_channels() const {
     const WeightStrides& s = p_.weight_strides;
     const bool taps_side_by_side = s.tap == 1 || s.tap == -1;
-    const bool is_merged = s.in_channel > 0 && s.in_channel < least_transposed_taps;
+    const bool is_merged = s.in_channel > 0 && s.in_channel < min_transposed_taps;
     const Places dense = is_merged ? Places{} : dense_places();
     if (dense.count > 0) {
       transpose_dense<HalfWords>(dense);
-    } else if (!is_merged && taps_side_by_side && p_.kernel_size >= least_transposed_taps) {
+    } else if (!is_merged && taps_side_by_side && p_.kernel_size >= min_transposed_taps) {
       for (int64_t o = 0; o < outs_; ++o) transpose_taps<HalfWords>(o);
     } else {
       for (int64_t o = 0; o < outs_; ++o) {
@@ -83,16 +83,16 @@ class MatrixWeights {
   static constexpr int64_t step_elements = matrix_tile_bytes / 2;
   static constexpr int64_t row_elements = 2 * matrix_tile_size;
   // From so many taps on, transposing them takes less than merging as many vectors for each.
-  static constexpr int64_t least_transposed_taps = 3;
+  static constexpr int64_t min_transposed_taps = 3;
   static constexpr int transposed = 16;  // at a time
-  static constexpr int64_t most_dense_elements = 256;
+  static constexpr int64_t max_dense_elements = 256;
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   // Element of output channel `o` of the tile and tap `k`, of the first input channel, from the group's first weight.
   int64_t offset_of(int64_t o, int64_t k) const {
-    const int64_t channel = (first_out_ + o) / variant_.phases;
-    const int64_t phase = (first_out_ + o) % variant_.phases;
+    const int64_t channel = (first_out_ + o) / variant_.output_phases;
+    const int64_t phase = (first_out_ + o) % variant_.output_phases;
     return channel * p_.weight_strides.out_channel + phase * variant_.weight_phase_stride + k * p_.weight_strides.tap;
   }
 
@@ -104,7 +104,7 @@ class MatrixWeights {
   const BFloat16* past_the_last(const ForwardOperands& operands) const {
     const WeightStrides& s = p_.weight_strides;
     const BFloat16* const first = static_cast<const BFloat16*>(operands.weight);
-    if (variant_.phases > 1 || s.out_channel <= 0 || s.in_channel <= 0 || s.tap <= 0) return first;
+    if (variant_.output_phases > 1 || s.out_channel <= 0 || s.in_channel <= 0 || s.tap <= 0) return first;
     return first + (p_.out_channels - 1) * s.out_channel + (group_in_ - 1) * s.in_channel +
            (p_.kernel_size - 1) * s.tap + 1;
   }
@@ -134,15 +134,15 @@ class MatrixWeights {
 
   // Where the weights of one input channel go, by their place in memory.
   struct Places {
-    int64_t first;                    // element of the first place, from the group's first weight
-    int64_t count;                    // 0 unless the weights lie densely, each in a place of its own
-    int32_t to[most_dense_elements];  // from the first weight of a step, or nowhere
+    int64_t first;                   // element of the first place, from the group's first weight
+    int64_t count;                   // 0 unless the weights lie densely, each in a place of its own
+    int32_t to[max_dense_elements];  // from the first weight of a step, or nowhere
   };
   static constexpr int32_t nowhere = -1;
 
   Places dense_places() const {
     Places places{offset_of(0, 0), 0, {}};
-    if (2 * outs_ * p_.kernel_size > most_dense_elements) return places;
+    if (2 * outs_ * p_.kernel_size > max_dense_elements) return places;
     int64_t end = places.first + 1;
     for (int64_t o = 0; o < outs_; ++o) {
       for (const int64_t at : {offset_of(o, 0), offset_of(o, p_.kernel_size - 1)}) {

@@ -28,7 +28,7 @@ Answer<TilePlan> plan_cheapest_tiles(const Problem& problem, const ForwardVarian
   if (best && slots > 1 && best->plan.task_count < 2 * slots && !has_filter_lanes(best->plan.tiles)) {
     const Answer<TilePlan> other =
         plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
-                   shares_tiles(best->plan.tiles) ? TileBlocking::own_tiles : TileBlocking::shared_tiles);
+                   shares_tiles(best->plan.tiles) ? TileBlocking::private_tiles : TileBlocking::shared_tiles);
     // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
     if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
   }
@@ -54,7 +54,7 @@ Answer<TilePlan> plan_tiles_by_filters(const Problem& problem, const ForwardVari
     return plan_tiles(problem, variant, instruction_set, slots, layout.transform, blocking, FiltersAhead::transformed);
   };
   if (layout.lanes) return plan(TileBlocking::filter_lanes);
-  Answer<TilePlan> best = plan(TileBlocking::own_tiles);
+  Answer<TilePlan> best = plan(TileBlocking::private_tiles);
   const Answer<TilePlan> shared = plan(TileBlocking::shared_tiles);
   if (!best || (shared && shared->cost < worth_sharing * best->cost)) best = shared;
   if (!best || !shared || slots == 1 || best->plan.task_count >= 2 * slots) return best;

@@ -11,7 +11,7 @@ namespace tapconv::kernels {
 // How the tile algorithm divides its work.
 enum class TileBlocking : uint8_t {
   // A task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead.
-  own_tiles,
+  private_tiles,
   // All slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
   // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
   shared_tiles,
@@ -19,7 +19,7 @@ enum class TileBlocking : uint8_t {
   filter_lanes,
 };
 
-inline constexpr TileBlocking all_tile_blockings[] = {TileBlocking::own_tiles, TileBlocking::shared_tiles,
+inline constexpr TileBlocking all_tile_blockings[] = {TileBlocking::private_tiles, TileBlocking::shared_tiles,
                                                       TileBlocking::filter_lanes};
 
 // How transformed filters lie.
@@ -47,7 +47,7 @@ struct TileBlocks {
   // Segments of an input channel that the last product of the transform needs: all of them for a Fourier transform. A
   // Winograd transform's is of the last tap alone, which some segments lack where the stride does not divide the taps.
   int64_t last_product_segments;
-  int64_t phases;           // of the dilation
+  int64_t dilation_phases;
   int64_t tiles_per_phase;  // of one sample
   int64_t tile_count;       // over all samples and phases, for each group
   int64_t block_tiles;      // whole vectors; with filters in the lanes, few tiles are a power of two that divides one
@@ -90,7 +90,7 @@ inline constexpr int largest_tile_block = 512;
 // With filters in the lanes, tiles are transformed back together until they have about so many outputs.
 inline constexpr int64_t filter_lane_times = 128;
 
-constexpr bool shares_tiles(const TileBlocks& tiles) { return tiles.blocking != TileBlocking::own_tiles; }
+constexpr bool shares_tiles(const TileBlocks& tiles) { return tiles.blocking != TileBlocking::private_tiles; }
 constexpr bool has_filter_lanes(const TileBlocks& tiles) { return tiles.blocking == TileBlocking::filter_lanes; }
 
 }  // namespace tapconv::kernels

@@ -12,8 +12,8 @@ namespace {
 
 // The same of tiles that are multiplied with filters in the lanes: register tiles of a panel over a block of tiles.
 int64_t tile_groups(const TilePlan& plan) {
-  return divide_up(divide_up(plan.tiles.tile_count, plan.tiles.block_count),
-                   register_tiles(plan.instruction_set->register_count).rows);
+  return ceil_div(ceil_div(plan.tiles.tile_count, plan.tiles.block_count),
+                  register_tiles(plan.instruction_set->register_count).rows);
 }
 double panel_sweep_cost(const TilePlan& plan) {
   const double panels = static_cast<double>(plan.tile_row_count);
@@ -77,7 +77,7 @@ double tile_cost(const TilePlan& plan) {
   const double last_product =
       static_cast<double>(tiles.last_product_segments) / static_cast<double>(plan.rows.segment_count);
   const double sweeps = static_cast<double>(p.groups) * blocks * (shape.products - 1 + last_product);
-  const int64_t block_vectors = divide_up(divide_up(tiles.tile_count, tiles.block_count), width);
+  const int64_t block_vectors = ceil_div(ceil_div(tiles.tile_count, tiles.block_count), width);
   const double vectors = static_cast<double>(block_vectors) * blocks;
 
   const bool lanes = has_filter_lanes(tiles);
@@ -103,8 +103,8 @@ double tile_cost(const TilePlan& plan) {
     cost +=
         shape.size * (winograd_input * inputs + winograd_output * outputs + winograd_filter * filters * transformed);
   }
-  if (tiles.phases > 1) {
-    const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.phases));
+  if (tiles.dilation_phases > 1) {
+    const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.dilation_phases));
     cost += pieces * (tile_gather_piece * inputs * shape.size +
                       tile_scatter_piece * outputs * static_cast<double>(tiles.outputs));
   }
@@ -124,7 +124,7 @@ double tile_cost(const TilePlan& plan) {
             blocks * static_cast<double>(tiles.tile_reads);
   }
   if (lanes) {
-    const double block = static_cast<double>(divide_up(tiles.tile_count, tiles.block_count)) * shape.products;
+    const double block = static_cast<double>(ceil_div(tiles.tile_count, tiles.block_count)) * shape.products;
     const double sum_lines = lines_of(p, block * plan.tile_rows);
     const double filter_lines = lines_of(p, static_cast<double>(plan.channel_block * plan.tile_rows) * shape.products);
     if ((sum_lines + filter_lines) * cache_line_bytes > near_filter_bytes) {

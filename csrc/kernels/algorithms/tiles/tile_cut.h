@@ -15,7 +15,7 @@ inline RowLayout rows_of_tiles(const Problem& p) {
   const int64_t common = std::gcd(p.stride, p.dilation);
   RowLayout rows{};
   rows.segment_count = std::min(p.kernel_size, p.stride / common);
-  rows.taps_per_segment = divide_up(p.kernel_size, rows.segment_count);
+  rows.taps_per_segment = ceil_div(p.kernel_size, rows.segment_count);
   rows.tap_distance = p.dilation / common;
   return rows;
 }
@@ -39,10 +39,10 @@ inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayou
 // The same, and the tiles' phases and numbers. False also without outputs, or with a dilation longer than the output.
 inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   if (p.batch == 0 || p.output_length == 0 || !cut_taps(p, shape, rows, tiles)) return false;
-  tiles.phases = rows.tap_distance;
-  if (tiles.phases > p.output_length) return false;
-  tiles.tiles_per_phase = divide_up(divide_up(p.output_length, tiles.phases), tiles.outputs);
-  tiles.tile_count = p.batch * tiles.tiles_per_phase * tiles.phases;
+  tiles.dilation_phases = rows.tap_distance;
+  if (tiles.dilation_phases > p.output_length) return false;
+  tiles.tiles_per_phase = ceil_div(ceil_div(p.output_length, tiles.dilation_phases), tiles.outputs);
+  tiles.tile_count = p.batch * tiles.tiles_per_phase * tiles.dilation_phases;
   return true;
 }
 
@@ -64,13 +64,13 @@ inline OutChannelSplit split_out_channels(const Problem& p, const InstructionSet
   const RegisterTiles& tiles = register_tiles(instruction_set.register_count);
   const int64_t unit = filter_lanes ? instruction_set.vector_bytes / compute_bytes(p.data_type) : 1;
   const int64_t units = p.out_channels / p.groups / unit;
-  const int64_t count = divide_up(units, filter_lanes ? tiles.columns[tiles.rows] : tiles.rows);
-  return {count, static_cast<int>(divide_up(units, count) * unit)};
+  const int64_t count = ceil_div(units, filter_lanes ? tiles.columns[tiles.rows] : tiles.rows);
+  return {count, static_cast<int>(ceil_div(units, count) * unit)};
 }
 
 // Elements between the products of transformed tiles or filters: an odd number of cache lines, so that they spread over
 // all cache sets.
-inline int64_t plane_of(int64_t elements, int64_t line) { return (divide_up(elements, line) | 1) * line; }
+inline int64_t plane_of(int64_t elements, int64_t line) { return (ceil_div(elements, line) | 1) * line; }
 
 // Transformed filters lie as [group][product][register tile or panel][segment][channel][tile row]: elements between
 // the register tiles, in whole vectors, of which each segment writes at least one; and between the products.
@@ -85,9 +85,10 @@ inline int64_t filter_plane(int64_t tile, int64_t tile_count, int64_t line) {
 // The longest rows that a block of tiles reads, all samples together.
 inline int64_t block_row_elements(const Problem& p, const TileBlocks& tiles, int64_t block_tiles) {
   const int64_t count = std::min(block_tiles, tiles.tile_count);
-  const int64_t pairs = std::min((count + tiles.phases - 2) / tiles.phases + 1, count);  // of sample and tile
+  const int64_t pairs =
+      std::min((count + tiles.dilation_phases - 2) / tiles.dilation_phases + 1, count);  // of sample and tile
   const int64_t samples = std::min((pairs + tiles.tiles_per_phase - 2) / tiles.tiles_per_phase + 1, p.batch);
-  return (pairs * tiles.outputs + samples * (tiles.taps - 1)) * tiles.phases;
+  return (pairs * tiles.outputs + samples * (tiles.taps - 1)) * tiles.dilation_phases;
 }
 
 }  // namespace tapconv::kernels

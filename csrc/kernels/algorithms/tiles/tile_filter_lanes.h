@@ -40,7 +40,7 @@ class FilterLanes {
 
   // Adds up the channels [first, last) of a panel after those before them. `inputs` and `filters` are those of channel
   // `first`.
-  void multiply(const Part& panel, int64_t first, int64_t last, const Scalar* inputs, const Scalar* filters) const {
+  void multiply(const Share& panel, int64_t first, int64_t last, const Scalar* inputs, const Scalar* filters) const {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t tile_groups = (lanes_.count + tiles.rows - 1) / tiles.rows;
     TileCall<Scalar> call;
@@ -55,7 +55,7 @@ class FilterLanes {
     for (int q = 0; q < products_; ++q, inputs += blocks_.input_plane, filters += blocks_.weight_plane) {
       call.rows = filters;
       for (int64_t i = 0; i < tile_groups; ++i) {
-        const Part part = part_of(i, tile_groups, lanes_.count);
+        const Share part = share_of(i, tile_groups, lanes_.count);
         if (plan_.packed_ahead && q + 1 < products_)
           prefetch_filters(filters + blocks_.weight_plane + i * share, share);
         call.weight = inputs + part.first;
@@ -67,7 +67,7 @@ class FilterLanes {
 
   // `output` is that of the panel's first channel; `bias` begins with it, or is null.
   template <class To>
-  void transform_outputs(const Part& panel, const Scalar* bias, To* output) const {
+  void transform_outputs(const Share& panel, const Scalar* bias, To* output) const {
     for (int lane = 0; lane < panel.size; lane += width) {
       To* const to = output + lane * plan_.problem.output_strides.channel;
       for (int tile = 0; tile < lanes_.count;) {

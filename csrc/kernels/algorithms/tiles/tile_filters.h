@@ -52,7 +52,7 @@ class FilterReader {
   // Filters come from memory in short pieces of many rows, which hardware prefetchers do not follow.
   static constexpr int channels_ahead = 16;
   // Taps further apart are picked one by one, for a vector would hold too few of them.
-  static constexpr int64_t most_apart = 4;
+  static constexpr int64_t max_apart = 4;
 
  public:
   // `weight` is the group's; rows are its output channels (with phases, as many for each) from
@@ -64,8 +64,9 @@ class FilterReader {
         apart_(strides_.tap < 0 ? -strides_.tap : strides_.tap),
         span_((plan.problem.kernel_size - 1) * apart_ + 1),
         channels_(channels.last - channels.first),
-        weight_(weight + first_out / plan.variant.phases * strides_.out_channel + channels.first * strides_.in_channel),
-        first_phase_(first_out % plan.variant.phases),
+        weight_(weight + first_out / plan.variant.output_phases * strides_.out_channel +
+                channels.first * strides_.in_channel),
+        first_phase_(first_out % plan.variant.output_phases),
         rows_(rows) {
     constexpr int64_t step = has_quads ? 4 : width;
     const int64_t beyond = (span_ + step - 1) / step * step - span_;
@@ -87,7 +88,7 @@ class FilterReader {
       channel = channel_;
       advance();
     }
-    if (apart_ >= 1 && apart_ <= most_apart) {
+    if (apart_ >= 1 && apart_ <= max_apart) {
       transpose_taps(filters, channel < vector_channels_, taps);
     } else {
       pick_taps(filters, taps);
@@ -123,7 +124,7 @@ class FilterReader {
   // Counts phases instead of dividing by their number, which would take longer than reading a short filter.
   void advance() {
     if (++row_ < rows_) {
-      if (++phase_ < plan_.variant.phases) return;
+      if (++phase_ < plan_.variant.output_phases) return;
       phase_ = 0;
       out_channel_ += strides_.out_channel;
     } else if (channel_ + 1 < channels_) {
@@ -315,7 +316,7 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
   };
   typename Vector::Scalar squares = 0;
   if (has_filter_lanes(plan.tiles)) {
-    const Part panel = panel_of(tile, plan.tile_row_count, p.out_channels / p.groups, width);
+    const Share panel = panel_of(tile, plan.tile_row_count, p.out_channels / p.groups, width);
     const int64_t first = group * (p.out_channels / p.groups) + panel.first;
     for (int lane = 0; lane < panel.size; lane += width) {
       if (plan.tiles.ahead == FiltersAhead::in_lanes) {
@@ -325,7 +326,7 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
       }
     }
   } else {
-    const Part part = part_of(tile, plan.tile_row_count, p.out_channels / p.groups);
+    const Share part = share_of(tile, plan.tile_row_count, p.out_channels / p.groups);
     squares = transform_rows(part.first, part.size, width, to);
   }
   if (!(squares <= largest_square_sum<typename Vector::Scalar>)) {

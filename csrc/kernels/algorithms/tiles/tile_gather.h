@@ -39,12 +39,12 @@ struct TileLanes {
     count = static_cast<int>(end - first);
     run_count = 0;
     row_length = 0;
-    int64_t sample = first / (blocks.tiles_per_phase * blocks.phases);
-    int64_t tile = first / blocks.phases % blocks.tiles_per_phase;
-    int64_t phase = first % blocks.phases;
+    int64_t sample = first / (blocks.tiles_per_phase * blocks.dilation_phases);
+    int64_t tile = first / blocks.dilation_phases % blocks.tiles_per_phase;
+    int64_t phase = first % blocks.dilation_phases;
     TileRun* run = nullptr;
     for (int lane = 0; lane < count; ++lane) {
-      const int64_t element = tile * blocks.outputs * blocks.phases + phase;
+      const int64_t element = tile * blocks.outputs * blocks.dilation_phases + phase;
       if (run == nullptr || run->sample != sample) {
         run = &runs[run_count++];
         *run = {sample, element - phase, 0, row_length};
@@ -53,11 +53,12 @@ struct TileLanes {
       output_at[lane] = in_order ? sample * p.output_strides.batch + element * p.output_strides.time : row_at[lane];
       left[lane] = p.output_length - element;
       const int64_t in_vector = width - lane % width;
-      piece[lane] = static_cast<int32_t>(blocks.phases - phase < in_vector ? blocks.phases - phase : in_vector);
+      piece[lane] =
+          static_cast<int32_t>(blocks.dilation_phases - phase < in_vector ? blocks.dilation_phases - phase : in_vector);
       if (piece[lane] > count - lane) piece[lane] = count - lane;
-      run->count = element - phase + size * blocks.phases - run->first;
+      run->count = element - phase + size * blocks.dilation_phases - run->first;
       row_length = run->at + run->count;
-      if (++phase < blocks.phases) continue;
+      if (++phase < blocks.dilation_phases) continue;
       phase = 0;
       if (++tile < blocks.tiles_per_phase) continue;
       tile = 0;

@@ -103,18 +103,18 @@ class TilePeaks {
     for (int i = 0; i < kinds_; ++i) {
       for (int64_t j = 0; j < lanes.row_length + width; j += width)
         Vector::store(both[i] + j, Vector::load(kept[i] + j));
-      slide_peaks<Vector>(both[i], lanes.row_length, taps_[i], blocks_.phases);
+      slide_peaks<Vector>(both[i], lanes.row_length, taps_[i], blocks_.dilation_phases);
     }
     if (kinds_ == 2) add_peaks<Vector>(both[1], lanes.row_length, both[0]);
     return both[0];
   }
 
-  int64_t outputs_of(const TileRun& run) const { return run.count - (blocks_.taps - 1) * blocks_.phases; }
+  int64_t outputs_of(const TileRun& run) const { return run.count - (blocks_.taps - 1) * blocks_.dilation_phases; }
 
   // body(tile, begin, end) for the outputs [begin, end) of each tile, all phases, that the run has samples for.
   template <class Body>
   void for_each_tile(const TileRun& run, const Body& body) const {
-    const int64_t distance = blocks_.outputs * blocks_.phases;
+    const int64_t distance = blocks_.outputs * blocks_.dilation_phases;
     const int64_t last = run.first + outputs_of(run);
     for (int64_t begin = run.first; begin < last; begin += distance) {
       body(begin / distance, begin, begin + distance < last ? begin + distance : last);
@@ -125,7 +125,7 @@ class TilePeaks {
   // samples are.
   bool is_even(const TileRun& run, int64_t begin, int64_t end, const Scalar* seen) const {
     const int64_t at = run.at + begin - run.first;
-    const int64_t samples = end - begin + (blocks_.taps - 1) * blocks_.phases;
+    const int64_t samples = end - begin + (blocks_.taps - 1) * blocks_.dilation_phases;
     Scalar largest = largest_of<Vector>(peaks_[0] + at, samples);
     if (kinds_ == 2) {
       const Scalar other = largest_of<Vector>(peaks_[1] + at, samples);

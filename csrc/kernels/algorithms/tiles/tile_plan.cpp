@@ -21,18 +21,18 @@ constexpr int64_t l2_block_bytes = 640 * 1024;    // transformed tiles and outpu
 constexpr int64_t l2_weight_bytes = 128 * 1024;   // transformed filters of one product and one block of channels
 constexpr int64_t l2_outputs_bytes = 512 * 1024;  // transformed outputs of one block of channels
 // Of tiles that all slots share: at least so much, and at the most as much as transformed filters would take.
-constexpr int64_t least_shared_bytes = 4 * 1024 * 1024;
-constexpr int64_t most_shared_bytes = 16 * 1024 * 1024;
+constexpr int64_t min_shared_bytes = 4 * 1024 * 1024;
+constexpr int64_t max_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
-constexpr int64_t most_slot_bytes = 4 * 1024 * 1024;
+constexpr int64_t max_slot_bytes = 4 * 1024 * 1024;
 // Of a block, unless it is shared and Winograd's: its filters take longest beside their few products, and are
 // transformed anew for each block.
-constexpr int64_t most_usual_tiles = 256;
-constexpr int64_t most_row_bytes = 256 * 1024;
+constexpr int64_t max_usual_tiles = 256;
+constexpr int64_t max_row_bytes = 256 * 1024;
 // With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
 // or sums would be loaded and stored more often than anything is multiplied.
 constexpr int64_t panel_filter_bytes = 768 * 1024;
-constexpr int64_t least_panel_channels = 8;
+constexpr int64_t min_panel_channels = 8;
 
 class TilePlanner {
  public:
@@ -64,7 +64,7 @@ class TilePlanner {
                                       : "taps are single, longer than the tile, or longer than the outputs"};
     }
     // Sums that are to be spread are put in order along an undilated row first.
-    if (!writes_in_order(p_, plan_.variant) && tiles_.phases > 1) {
+    if (!writes_in_order(p_, plan_.variant) && tiles_.dilation_phases > 1) {
       return Declined{"sums of a dilated problem are not written in order"};
     }
     if (!choose_register_tiles()) return Declined{"output channels do not fill whole vectors"};
@@ -96,7 +96,7 @@ class TilePlanner {
 
   bool choose_blocks() {
     switch (tiles_.blocking) {
-      case TileBlocking::own_tiles:
+      case TileBlocking::private_tiles:
         return choose_own_blocks();
       case TileBlocking::shared_tiles:
         return choose_shared_blocks();
@@ -110,9 +110,9 @@ class TilePlanner {
   int64_t column() const { return register_tiles_.columns[plan_.tile_rows] * width_; }
 
   void set_block(int64_t tiles) {
-    tiles_.block_count = divide_up(tiles_.tile_count, tiles);
-    tiles_.block_tiles = rounded_up(divide_up(tiles_.tile_count, tiles_.block_count), width_);
-    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+    tiles_.block_count = ceil_div(tiles_.tile_count, tiles);
+    tiles_.block_tiles = rounded_up(ceil_div(tiles_.tile_count, tiles_.block_count), width_);
+    tiles_.block_count = ceil_div(tiles_.tile_count, tiles_.block_tiles);
   }
 
   // Filters in the lanes take any number of tiles. So few that a vector has room for those of several input channels
@@ -134,7 +134,7 @@ class TilePlanner {
   void spread_over_cache_sets() {
     if (tiles_.block_tiles % (8 * line_) != 0) return;
     tiles_.block_tiles += line_;
-    tiles_.block_count = divide_up(tiles_.tile_count, tiles_.block_tiles);
+    tiles_.block_count = ceil_div(tiles_.tile_count, tiles_.block_tiles);
   }
 
   void choose_channel_block() {
@@ -143,7 +143,7 @@ class TilePlanner {
     const bool all = tiles_.channels_at_a_time == group_in_;
     const int64_t run = all ? tiles_.channels : tiles_.channels_at_a_time;
     plan_.channel_block = even_block(run, std::clamp<int64_t>(channels, 1, run));
-    plan_.channel_block_count = divide_up(tiles_.channels, plan_.channel_block);
+    plan_.channel_block_count = ceil_div(tiles_.channels, plan_.channel_block);
   }
 
   // At most `tile_rows`, and with several slots no more than `slot_tile_rows`, which keep them busy.
@@ -152,15 +152,15 @@ class TilePlanner {
       return even_block(plan_.tile_row_count, std::clamp<int64_t>(rows, 1, plan_.tile_row_count));
     };
     plan_.out_block = block(std::min(tile_rows, slot_tile_rows));
-    plan_.out_block_count = divide_up(plan_.tile_row_count, plan_.out_block);
-    tiles_.tile_reads = divide_up(plan_.tile_row_count, block(tile_rows));
+    plan_.out_block_count = ceil_div(plan_.tile_row_count, plan_.out_block);
+    tiles_.tile_reads = ceil_div(plan_.tile_row_count, block(tile_rows));
   }
 
   bool choose_own_blocks() {
     int64_t tiles = choose_channels_at_a_time();
     const auto block_bytes = [&] { return input_bytes(tiles, tiles_.channels_at_a_time) + output_bytes(tiles, 1); };
-    while (tiles > width_ && block_bytes() > most_slot_bytes) tiles -= width_;
-    if (block_bytes() > most_slot_bytes) return false;
+    while (tiles > width_ && block_bytes() > max_slot_bytes) tiles -= width_;
+    if (block_bytes() > max_slot_bytes) return false;
     set_block(tiles);
     choose_channel_block();
     if (tiles_.channels_at_a_time < group_in_) {
@@ -171,7 +171,7 @@ class TilePlanner {
                     plan_.tile_row_count);
     }
     plan_.task_count = p_.groups * tiles_.block_count;
-    return row_buffer_elements() * element_ <= most_row_bytes;
+    return row_buffer_elements() * element_ <= max_row_bytes;
   }
 
   // The tiles of a task of its own, and the channels, which say in what order sums are taken: alike where slots share
@@ -180,7 +180,7 @@ class TilePlanner {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
     int64_t tiles = l2_block_bytes / (input_bytes(1) + outputs(1)) / column() * column();
-    tiles = std::clamp<int64_t>(tiles, column(), most_usual_tiles / column() * column());
+    tiles = std::clamp<int64_t>(tiles, column(), max_usual_tiles / column() * column());
     if (input_bytes(tiles) + outputs(tiles) <= l2_block_bytes || outputs(width_) > l2_block_bytes / 4) return tiles;
     while (outputs(tiles) > l2_block_bytes / 4) tiles -= width_;
     const int64_t channels = (l2_block_bytes - outputs(tiles)) / input_bytes(tiles, 1);
@@ -193,10 +193,10 @@ class TilePlanner {
   void divide_blocks_among_slots() {
     if (slots_ == 1 || plan_.task_count >= tasks_per_slot * slots_) return;
     const int64_t most = tiles_.block_tiles;
-    const int64_t least_tiles = weight_bytes() > l2_block_bytes ? column() : width_;
+    const int64_t min_tiles = weight_bytes() > l2_block_bytes ? column() : width_;
     int64_t best = most;
     double least = slowest_slot_cost();
-    for (int64_t tiles = least_tiles; tiles < most; tiles += width_) {
+    for (int64_t tiles = min_tiles; tiles < most; tiles += width_) {
       set_block(tiles);
       const double cost = slowest_slot_cost();
       if (cost < least) least = cost, best = tiles;
@@ -207,22 +207,22 @@ class TilePlanner {
 
   // By the share of all vectors of tiles that the busiest slot takes.
   double slowest_slot_cost() const {
-    const int64_t vectors = divide_up(tiles_.tile_count, width_);
+    const int64_t vectors = ceil_div(tiles_.tile_count, width_);
     const int64_t block = tiles_.block_tiles / width_;
     const int64_t tasks = p_.groups * tiles_.block_count;
-    const int64_t rounds = divide_up(tasks, slots_);
+    const int64_t rounds = ceil_div(tasks, slots_);
     const bool ends_short = p_.groups == 1 && tasks - (rounds - 1) * slots_ == 1;
     const int64_t last = ends_short ? vectors - (tasks - 1) * block : block;
     return tile_cost(plan_) * static_cast<double>((rounds - 1) * block + last) /
            static_cast<double>(p_.groups * vectors);
   }
 
-  int64_t most_shared() const { return std::clamp<int64_t>(weight_bytes(), least_shared_bytes, most_shared_bytes); }
+  int64_t max_shared() const { return std::clamp<int64_t>(weight_bytes(), min_shared_bytes, max_shared_bytes); }
 
   bool choose_shared_blocks() {
     // A line less than fits, which may be added below.
-    const int64_t most_tiles = is_fourier(tiles_.transform) ? most_usual_tiles : largest_tile_block - line_;
-    int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles);
+    const int64_t max_tiles = is_fourier(tiles_.transform) ? max_usual_tiles : largest_tile_block - line_;
+    int64_t tiles = std::min(max_shared() / input_bytes(1), max_tiles);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
     if (tiles == 0) return false;
     choose_channels_at_a_time();
@@ -232,22 +232,22 @@ class TilePlanner {
     const int64_t own_filter_bytes =
         plan_.packed_ahead ? 0 : shape_.products * plan_.tile_rows * tiles_.channels * element_;
     const int64_t tile_bytes = output_bytes(tiles_.block_tiles, 1) + own_filter_bytes;
-    return tile_bytes <= most_slot_bytes && share_tiles(shared_slot_bytes / tile_bytes);
+    return tile_bytes <= max_slot_bytes && share_tiles(shared_slot_bytes / tile_bytes);
   }
 
   bool choose_panels() {
-    const int64_t most_tiles = largest_tile_block - line_;
-    const int64_t tiles = std::min(most_shared() / input_bytes(1), most_tiles) / width_ * width_;
+    const int64_t max_tiles = largest_tile_block - line_;
+    const int64_t tiles = std::min(max_shared() / input_bytes(1), max_tiles) / width_ * width_;
     if (tiles == 0) return false;
     set_panel_block(tiles);
     tiles_.channels_at_a_time = group_in_;
     const int64_t channel_bytes = shape_.products * plan_.tile_rows * element_;
     const int64_t channels = std::min(l1_tiles_bytes / (plan_.tile_rows * element_),
-                                      std::max(panel_filter_bytes / channel_bytes, least_panel_channels));
+                                      std::max(panel_filter_bytes / channel_bytes, min_panel_channels));
     plan_.channel_block = even_block(group_in_, std::min(channels, group_in_));
-    plan_.channel_block_count = divide_up(group_in_, plan_.channel_block);
+    plan_.channel_block_count = ceil_div(group_in_, plan_.channel_block);
     const int64_t own_filter_bytes = plan_.packed_ahead ? 0 : channel_bytes * plan_.channel_block;
-    return output_bytes(tiles_.block_tiles, 1) + own_filter_bytes <= most_slot_bytes &&
+    return output_bytes(tiles_.block_tiles, 1) + own_filter_bytes <= max_slot_bytes &&
            share_tiles(plan_.tile_row_count);
   }
 
@@ -255,12 +255,12 @@ class TilePlanner {
   bool share_tiles(int64_t tile_rows) {
     // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
     const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
-    const int64_t most_groups = std::max<int64_t>(most_shared() / input_bytes(tiles_.block_tiles), 1);
-    tiles_.shared_groups = std::min({divide_up(wanted, plan_.tile_row_count), most_groups, p_.groups});
+    const int64_t max_groups = std::max<int64_t>(max_shared() / input_bytes(tiles_.block_tiles), 1);
+    tiles_.shared_groups = std::min({ceil_div(wanted, plan_.tile_row_count), max_groups, p_.groups});
     set_out_block(tile_rows, plan_.tile_row_count * tiles_.shared_groups / wanted);
     if (has_filter_lanes(tiles_)) tiles_.tile_reads = plan_.tile_row_count;
     plan_.task_count = tiles_.shared_groups * plan_.out_block_count;
-    return row_buffer_elements() * element_ <= most_row_bytes;
+    return row_buffer_elements() * element_ <= max_row_bytes;
   }
 
   // Rows of the input channels whose tiles share a vector, each with room to load vectors at its end.
@@ -283,9 +283,9 @@ class TilePlanner {
     // Filters that a task transforms for itself are those of its own register tiles, or of one panel and some channels.
     const bool own_filters = shared && !plan_.packed_ahead;
     const int64_t filter_channels = own_filters && lanes ? plan_.channel_block : group_in_;
-    const int64_t own_tiles = lanes ? 1 : plan_.out_block;
+    const int64_t private_tiles = lanes ? 1 : plan_.out_block;
     tiles_.weight_tile = filter_tile(filter_channels, plan_.rows.segment_count, plan_.tile_rows, width_);
-    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? own_tiles : plan_.tile_row_count, line_);
+    tiles_.weight_plane = filter_plane(tiles_.weight_tile, own_filters ? private_tiles : plan_.tile_row_count, line_);
 
     Workspace workspace = workspace_with_counter();
     tiles_.flags_at = workspace.reserve(1 + p_.groups * p_.batch * tiles_.tiles_per_phase);

@@ -38,15 +38,15 @@ bool is_flagged(const TilePlan& plan, int64_t number, const char* flags, const F
   const DirectPlan& direct = plan.fallback;
   const ForwardTask task(direct, number);
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
-  const int64_t first = task.begin / (tiles.outputs * tiles.phases);
-  const int64_t last = (task.begin + task.count - 1) / (tiles.outputs * tiles.phases);
+  const int64_t first = task.begin / (tiles.outputs * tiles.dilation_phases);
+  const int64_t last = (task.begin + task.count - 1) / (tiles.outputs * tiles.dilation_phases);
   const char* const row = flags + 1 + (task.group * plan.problem.batch + task.sample) * tiles.tiles_per_phase;
   const int bits = std::accumulate(row + first, row + last + 1, 0, [](int all, char flag) { return all | flag; });
   if ((bits & uneven_tile) != 0) return true;
   const int64_t tile = task.out_block * direct.out_block;
   const int64_t last_tile = std::min(tile + direct.out_block, direct.tile_row_count);
   const auto first_out = [&](int64_t i) {
-    return task.group * group_out + part_of(i, direct.tile_row_count, group_out).first;
+    return task.group * group_out + share_of(i, direct.tile_row_count, group_out).first;
   };
   return std::any_of(kinds + first_out(tile), kinds + first_out(last_tile), [&](FilterKind kind) {
     return kind == FilterKind::single_taps || (kind == FilterKind::whole && (bits & whole_tile) != 0);

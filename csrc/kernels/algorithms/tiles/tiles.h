@@ -136,7 +136,7 @@ class TileRunner {
  private:
   // Everything for one panel of output channels and the tiles that all slots share.
   void multiply_panel(int64_t group, int64_t number) {
-    const Part panel = panel_of(number, plan_.tile_row_count, group_out_, width);
+    const Share panel = panel_of(number, plan_.tile_row_count, group_out_, width);
     const FilterLanes<Isa, Vector> lanes(plan_, lanes_, offsets_, outputs_, samples_);
     for (int64_t channel = 0; channel < group_in_; channel += plan_.channel_block) {
       const int64_t end = smaller(channel + plan_.channel_block, group_in_);
@@ -192,8 +192,8 @@ class TileRunner {
 
   void gather(int lane) {
     const int size = shape_of(blocks_.transform).size;
-    if (blocks_.phases > 1) {
-      gather_phases<Vector>(lanes_, lane, rows_, blocks_.phases, size, samples_);
+    if (blocks_.dilation_phases > 1) {
+      gather_phases<Vector>(lanes_, lane, rows_, blocks_.dilation_phases, size, samples_);
     } else if (blocks_.channels_together > 1) {
       gather_channels<Vector>(lanes_, blocks_.block_tiles, rows_, blocks_.row_distance, size, samples_);
     } else {
@@ -219,8 +219,8 @@ class TileRunner {
                 const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const int64_t vectors = (lanes_.count + width - 1) / width;
-    const int64_t most_columns = tiles.columns[plan_.tile_rows];
-    const int64_t column_tiles = (vectors + most_columns - 1) / most_columns;
+    const int64_t max_columns = tiles.columns[plan_.tile_rows];
+    const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
@@ -238,7 +238,7 @@ class TileRunner {
       const int64_t first_row = (first_channel - inputs.first) * blocks_.block_tiles;
       const Scalar* const product_inputs = inputs.tiles + q * blocks_.input_plane;
       for (int64_t column_tile = 0; column_tile < column_tiles; ++column_tile) {
-        const Part columns = part_of(column_tile, column_tiles, vectors);
+        const Share columns = share_of(column_tile, column_tiles, vectors);
         const int64_t lane = columns.first * width;
         for (int64_t s = 0; s < runs; ++s) {
           for (int64_t channel = first_channel; channel < end; channel += plan_.channel_block) {
@@ -251,14 +251,14 @@ class TileRunner {
                                            ? product_inputs + first_row + lane + columns.size * width
                                            : product_inputs + blocks_.input_plane + first_row;
             for (int64_t tile = first; tile < last; ++tile) {
-              const Part part = part_of(tile, plan_.tile_row_count, group_out_);
+              const Share part = share_of(tile, plan_.tile_row_count, group_out_);
               call.weight = weight + (tile - first) * blocks_.weight_tile + (s * group_in_ + channel) * part.size;
               call.weight_stride = part.size;
               if (prefetches && column_tile == 0) {
                 prefetch_filters(call.weight + blocks_.weight_plane, call.pair_count * part.size);
               }
               if (shares_tiles(blocks_)) {
-                const Part rows = part_of(tile - first, last - first, call.pair_count);
+                const Share rows = share_of(tile - first, last - first, call.pair_count);
                 prefetch_rows(next + rows.first * blocks_.block_tiles, rows.size, columns.size * width);
               }
               call.output = outputs_ + q * blocks_.output_plane + (part.first - block_out) * blocks_.block_tiles + lane;
@@ -301,14 +301,14 @@ class TileRunner {
       const Scalar bias = bias_ == nullptr ? Scalar(0) : bias_[channel];
       for (int lane = 0; lane < lanes_.count; lane += width) {
         if (problem_.output_strides.time == 1) {
-          prefetch_outputs(lanes_, lane, width, blocks_.outputs, blocks_.phases, to);
+          prefetch_outputs(lanes_, lane, width, blocks_.outputs, blocks_.dilation_phases, to);
         }
         transform_.output(outputs_ + (o - first) * blocks_.block_tiles + lane, blocks_.output_plane, bias, samples_);
-        if (blocks_.phases == 1) {
+        if (blocks_.dilation_phases == 1) {
           scatter_tiles<Vector>(lanes_, lane, samples_, blocks_.outputs, problem_.output_strides.time, to);
         } else {
-          scatter_phases<Vector>(lanes_, lane, samples_, blocks_.outputs, blocks_.phases, problem_.output_strides.time,
-                                 to);
+          scatter_phases<Vector>(lanes_, lane, samples_, blocks_.outputs, blocks_.dilation_phases,
+                                 problem_.output_strides.time, to);
         }
       }
     }
@@ -329,7 +329,7 @@ class TileRunner {
   }
 
   int64_t first_tile(int64_t out_block) const { return smaller(out_block * plan_.out_block, plan_.tile_row_count); }
-  int64_t first_out(int64_t tile) const { return part_of(tile, plan_.tile_row_count, group_out_).first; }
+  int64_t first_out(int64_t tile) const { return share_of(tile, plan_.tile_row_count, group_out_).first; }
   // Filters of all register tiles of a group, from this one on.
   Scalar* filters_from(int64_t group, int64_t tile) const {
     return static_cast<Scalar*>(operands_.packed_weight) + group * products_ * blocks_.weight_plane +
