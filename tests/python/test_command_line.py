@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import tapconv
-from tapconv import info
 from tapconv.__main__ import main
+from tapconv.reporting import info
 
 
 def test_info(capsys):

@@ -38,7 +38,7 @@ def mutations(original: bytes, count: int, seed: int):
         yield bytes(data)
 
 
-MOST_DEATHS_OF_TORCH = 15
+MOST_FAULTS_OF_TORCH = 8
 
 
 class Model(torch.nn.Module):
@@ -70,9 +70,9 @@ def test_scripted_models():
     assert sum(counts.values()) == 300
     assert counts["failed"] > 100
     assert "died while running" not in counts
-    # Torch ends the process by itself for a few archives whose debug information is broken. The archive holds the path
-    # of this file, so that which of them do depends on where it lies.
-    assert counts.get("died while reading", 0) <= MOST_DEATHS_OF_TORCH
+    # These are faults of torch's reader on a few archives. An archive holds the path of this file, and which of them it
+    # stumbles over depends on that path.
+    assert counts.get("died while reading", 0) + counts.get("read without memory", 0) <= MOST_FAULTS_OF_TORCH
 
 
 @pytest.mark.slow
