@@ -24,6 +24,11 @@ const char* name_of(PaddingMode mode) {
   return "unknown";
 }
 
+int number_in_environment(const char* name, int otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::atoi(text);
+}
+
 int64_t span_of_taps(const Problem& problem) { return problem.dilation * (problem.kernel_size - 1) + 1; }
 
 }  // namespace
@@ -79,16 +84,16 @@ bool is_possible(const Problem& problem) {
   return true;
 }
 
-int one_in() {
-  const char* const asked = std::getenv("TAPCONV_TEST_ONE_IN");
-  return asked == nullptr ? 1 : std::max(std::atoi(asked), 1);
-}
+int one_in() { return std::max(number_in_environment("TAPCONV_TEST_ONE_IN", 1), 1); }
 
 std::vector<Problem> share_of(const std::vector<Problem>& problems, const char* list) {
-  static std::map<std::string, size_t> calls;
+  static std::map<std::string, int> calls;
+  // GoogleTest hands out its tests to shards in turn.
+  const int start =
+      calls[list]++ * number_in_environment("GTEST_TOTAL_SHARDS", 1) + number_in_environment("GTEST_SHARD_INDEX", 0);
   const size_t step = static_cast<size_t>(one_in());
   std::vector<Problem> share;
-  for (size_t i = calls[list]++ % step; i < problems.size(); i += step) share.push_back(problems[i]);
+  for (size_t i = static_cast<size_t>(start) % step; i < problems.size(); i += step) share.push_back(problems[i]);
   return share;
 }
 

@@ -114,7 +114,7 @@ std::vector<Problem> few_taps(int64_t taps) {
       }
     }
   }
-  return problems;
+  return share_of(problems);
 }
 
 // Filters that were transformed ahead are those that a call would have made, whichever length they were packed for.

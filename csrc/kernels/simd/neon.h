@@ -4,8 +4,8 @@
 // A multiply-add takes one lane of a register for all lanes of a factor, so that compilers load a broadcast number like
 // any other, without spreading it. The full tile of the direct sum, 8 rows by 3 vectors, has 24 multiply-adds for 11
 // loads (2 of them one instruction) at each step and holds 24 sums, 3 vectors of a row and at least one weight in
-// registers; the largest tiles of the weight gradient have 24 for 11 and for 10. Loads across cache lines
-// are one in four at most and cheap, so vectors are not cut out of their neighbours in the window tile.
+// registers; the largest tiles of the weight gradient have 24 for 11 and for 10. At most one load in four crosses a
+// cache line, so vectors are not cut out of their neighbours in the window tile.
 #pragma once
 
 #include <arm_neon.h>

@@ -16,85 +16,91 @@ namespace tapconv::kernels {
 namespace {
 
 // Numbers of the type Scalar move between memory and registers: what copying rows needs.
-template <class V>
-concept CopyingVector = requires(typename V::Register a, const typename V::Scalar* from, typename V::Scalar* to,
-                                 int count, int begin, int apart, int vector) {
-  requires V::width * sizeof(typename V::Scalar) == sizeof(typename V::Register);  // `width` lanes fill a register
-  a = V::zero();
-  a = V::load(from);                     // `width` consecutive elements, at any address
-  a = V::load_partial(from, count);      // the first `count` lanes from as many elements, the others zero
-  a = V::load_some(from, begin, count);  // lanes [begin, begin + count) from consecutive elements, the others zero
-  V::store(to, a);
-  V::store_partial(to, a, count);
+template <class Vector>
+concept CopyingVector = requires(typename Vector::Register a, const typename Vector::Scalar* from,
+                                 typename Vector::Scalar* to, int count, int begin, int apart, int vector) {
+  // `width` lanes fill a register.
+  requires Vector::width * sizeof(typename Vector::Scalar) == sizeof(typename Vector::Register);
+  a = Vector::zero();
+  a = Vector::load(from);                     // `width` consecutive elements, at any address
+  a = Vector::load_partial(from, count);      // the first `count` lanes from as many elements, the others zero
+  a = Vector::load_some(from, begin, count);  // lanes [begin, begin + count) from consecutive elements, the others zero
+  Vector::store(to, a);
+  Vector::store_partial(to, a, count);
   // Of every `apart`-th element of consecutive vectors, `merged` puts those that lie in the vector of the number
   // `vector` into the lanes of `a` that they belong to. At most `max_merged_vectors` are worth it.
-  requires V::max_merged_vectors >= 1;
-  typename V::Merge;
-  a = V::merged(a, a, V::merge_of(apart, vector));
+  requires Vector::max_merged_vectors >= 1;
+  typename Vector::Merge;
+  a = Vector::merged(a, a, Vector::merge_of(apart, vector));
 };
 
 // Numbers stored as Storage are widened on their way in and rounded on their way out, as numbers/storage.h does.
-template <class V, class Storage>
-concept ConvertingVector = requires(typename V::Register a, const Storage* from, Storage* to, int count, int begin) {
-  a = V::load(from);
-  a = V::load_partial(from, count);
-  a = V::load_some(from, begin, count);
-  V::store(to, a);
-  V::store_partial(to, a, count);
-  V::store_lanes(to, a, begin, count);  // lanes [begin, begin + count) to consecutive elements
-};
+template <class Vector, class Storage>
+concept ConvertingVector =
+    requires(typename Vector::Register a, const Storage* from, Storage* to, int count, int begin) {
+      a = Vector::load(from);
+      a = Vector::load_partial(from, count);
+      a = Vector::load_some(from, begin, count);
+      Vector::store(to, a);
+      Vector::store_partial(to, a, count);
+      Vector::store_lanes(to, a, begin, count);  // lanes [begin, begin + count) to consecutive elements
+    };
 
 // `width` rows of a square of registers become its columns.
-template <class V>
-concept TransposingVector = requires(typename V::Register (&rows)[V::width]) { V::transpose(rows); };
+template <class Vector>
+concept TransposingVector = requires(typename Vector::Register (&rows)[Vector::width]) { Vector::transpose(rows); };
 
 // The arithmetic. Each function rounds as its scalar counterpart does, but products that are added may be rounded or
 // not, the same for all lanes.
-template <class V>
+template <class Vector>
 concept ArithmeticVector =
-    CopyingVector<V> && TransposingVector<V> && ConvertingVector<V, typename V::Scalar> &&
-    requires(typename V::Register a, typename V::Scalar number, const typename V::Scalar* from, int begin, int count) {
-      a = V::broadcast(number);
-      a = V::broadcast_two(from);                                       // two elements, over and over
-      requires V::width < 4 || requires { V::broadcast_four(from); };   // four, where a vector has as many lanes
-      requires V::width < 8 || requires { V::broadcast_eight(from); };  // eight, likewise
-      a = V::interleave_low(a, a);               // lanes of both in turn: the first vector of two
-      a = V::interleave_high(a, a);              // and the second
-      a = V::add_neighbours(a, a);               // sums of neighbouring lanes, those of the first vector first
-      a = V::load_lanes(a, from, begin, count);  // lanes [begin, begin + count) from elements, the others as in `a`
-      a = V::add(a, a);
-      a = V::subtract(a, a);
-      a = V::multiply(a, a);
-      a = V::multiply_add(a, a, a);       // first * second + third
-      a = V::multiply_subtract(a, a, a);  // first * second - third
-      a = V::subtract_product(a, a, a);   // first - second * third
-      a = V::larger_magnitude(a, a);   // of a magnitude and the second's; by their bits, so that a NaN is the largest
-      a = V::smaller_magnitude(a, a);  // of two magnitudes, likewise
-      number = V::sum(a);              // of all lanes: halves of the vector are added to halves, down to one lane
+    CopyingVector<Vector> && TransposingVector<Vector> && ConvertingVector<Vector, typename Vector::Scalar> &&
+    requires(typename Vector::Register a, typename Vector::Scalar number, const typename Vector::Scalar* from,
+             int begin, int count) {
+      a = Vector::broadcast(number);
+      // Two elements, over and over; four and eight, where a vector has as many lanes.
+      a = Vector::broadcast_two(from);
+      requires Vector::width < 4 || requires { Vector::broadcast_four(from); };
+      requires Vector::width < 8 || requires { Vector::broadcast_eight(from); };
+      a = Vector::interleave_low(a, a);               // lanes of both in turn: the first vector of two
+      a = Vector::interleave_high(a, a);              // and the second
+      a = Vector::add_neighbours(a, a);               // sums of neighbouring lanes, those of the first vector first
+      a = Vector::load_lanes(a, from, begin, count);  // as load_some, but the other lanes as in `a`
+      a = Vector::add(a, a);
+      a = Vector::subtract(a, a);
+      a = Vector::multiply(a, a);
+      a = Vector::multiply_add(a, a, a);       // first * second + third
+      a = Vector::multiply_subtract(a, a, a);  // first * second - third
+      a = Vector::subtract_product(a, a, a);   // first - second * third
+      // Of a magnitude and any number, and of two magnitudes; by their bits, so that a NaN is the largest.
+      a = Vector::larger_magnitude(a, a);
+      a = Vector::smaller_magnitude(a, a);
+      number = Vector::sum(a);  // of all lanes: halves of the vector are added to halves, down to one lane
     };
 
 // Optional: `shifted` cuts a vector out of two neighbours, from lane `count` of the first on, with a count that may
 // change from step to step. Only where that takes less than a load across cache lines.
-template <class V>
-concept ShiftingVector = requires(typename V::Register a, int count) { a = V::shifted(a, a, V::shift_of(count)); };
+template <class Vector>
+concept ShiftingVector =
+    requires(typename Vector::Register a, int count) { a = Vector::shifted(a, a, Vector::shift_of(count)); };
 
 // Optional: the same with a count known to the compiler.
-template <class V>
-concept FixedShiftingVector = requires(typename V::Register a) { a = V::template shifted_by<1>(a, a); };
+template <class Vector>
+concept FixedShiftingVector = requires(typename Vector::Register a) { a = Vector::template shifted_by<1>(a, a); };
 
 // Optional: four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to
 // 4 * width consecutive elements.
-template <class V>
-concept QuadVector = requires(const typename V::Scalar* const* from, ptrdiff_t offset, typename V::Register (&rows)[4],
-                              typename V::Register (&quads)[4]) {
-  V::load_quads(from, offset, rows);
-  V::join_quads(rows, quads);
+template <class Vector>
+concept QuadVector = requires(const typename Vector::Scalar* const* from, ptrdiff_t offset,
+                              typename Vector::Register (&rows)[4], typename Vector::Register (&quads)[4]) {
+  Vector::load_quads(from, offset, rows);
+  Vector::join_quads(rows, quads);
 };
 
 // Optional: each 32-bit lane holds two bfloat16 numbers, and `multiply_add` adds both products. `pair` makes such lanes
 // of two widened numbers.
-template <class V>
-concept PairingVector = requires(typename V::Register a) { a = V::pair(a, a); };
+template <class Vector>
+concept PairingVector = requires(typename Vector::Register a) { a = Vector::pair(a, a); };
 
 // The vectors of an instruction set: of float32, which 16-bit numbers are widened to, and of float64.
 template <class Isa>
@@ -106,13 +112,14 @@ concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which ins
 
 // Vectors of bfloat16 numbers as they are stored, which prepare the operands of matrix products. Squares of 16 by 16
 // lanes of 32 bits are transposed, a lane being a pair.
-template <class V>
+template <class Vector>
 concept HalfWordVector =
-    CopyingVector<V> && requires(uint32_t* lanes, const BFloat16* from, const BFloat16* const (&rows)[16],
-                                 BFloat16* const* to, int count, int channels, ptrdiff_t distance) {
-      V::store_pairs(lanes, from, from);                        // 16 lanes, each of an element of both
-      V::transpose_lanes(rows, count, lanes, distance);         // `count` pairs of each row go to as many rows
-      V::transpose_pairs(from, distance, channels, count, to);  // `count` elements of each of `channels` rows, likewise
+    CopyingVector<Vector> && requires(uint32_t* lanes, const BFloat16* from, const BFloat16* const (&rows)[16],
+                                      BFloat16* const* to, int count, int channels, ptrdiff_t distance) {
+      Vector::store_pairs(lanes, from, from);                 // 16 lanes, each of an element of both
+      Vector::transpose_lanes(rows, count, lanes, distance);  // `count` pairs of each row go to as many rows
+      // `count` elements of each of `channels` rows, likewise.
+      Vector::transpose_pairs(from, distance, channels, count, to);
     };
 
 // Products of bfloat16 matrices: eight registers, each a tile of up to 16 rows of 64 bytes; 0 to 3 hold sums, 4 and 5
