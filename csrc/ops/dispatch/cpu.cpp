@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include "composed/overlap_save/overlap_save.h"
+#include "ops/arguments/memory.h"
 #include "ops/dispatch/delegate.h"
 #include "ops/schema/unboxed.h"
 #include "runtime/launch.h"
@@ -28,6 +29,8 @@ at::Tensor conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& we
   const auto sizes = grad_input_sizes<int64_t>(grad_output, weight, input_length, attributes);
   at::Tensor grad_input = runtime::allocate(shape_of(Role::input, sizes, attributes), weight.scalar_type());
   if (sizes.batch == 0) return grad_input;
+  require_memory(grad_output, "grad_output");
+  require_memory(weight, "weight");
   const kernels::Problem problem = problem_of(sizes, attributes, grad_output, grad_input, weight);
   runtime::explain_if_asked(problem, kernels::Direction::grad_input);
   const auto blocks = composed::overlap_save_for(problem, kernels::Direction::grad_input);
@@ -47,6 +50,8 @@ at::Tensor grad_weight_of(const at::Tensor& grad_output, const at::Tensor& input
     if (grad_bias.defined()) grad_bias.zero_();
     return at::zeros(shape_of(Role::weight, sizes, attributes), input.options());
   }
+  require_memory(grad_output, "grad_output");
+  require_memory(input, "input");
   at::Tensor grad_weight = runtime::allocate(shape_of(Role::weight, sizes, attributes), input.scalar_type());
   const kernels::Problem problem = problem_of(sizes, attributes, grad_output, input, grad_weight);
   runtime::explain_if_asked(problem, kernels::Direction::grad_weight);
@@ -92,6 +97,10 @@ void check_request(const kernels::Problem& p, at::ScalarType type, at::IntArrayR
 void conv1d_into(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                  const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output) {
   if (sizes.batch == 0) return;
+  require_memory(input, "input");
+  require_memory(weight, "weight");
+  if (bias) require_memory(*bias, "bias");
+  require_memory(output, "out");
   const kernels::Problem problem = problem_of(sizes, attributes, output, input, weight);
   check_request(problem, weight.scalar_type(), weight.sizes());
   runtime::explain_if_asked(problem, kernels::Direction::forward);

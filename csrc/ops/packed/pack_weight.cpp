@@ -5,6 +5,7 @@
 
 #include "kernels/packed/packed_weight.h"
 #include "ops/arguments/arguments.h"
+#include "ops/arguments/memory.h"
 #include "ops/dispatch/cpu.h"
 #include "ops/schema/operator.h"
 #include "ops/schema/unboxed.h"
@@ -67,6 +68,7 @@ at::Tensor pack_weight(const at::Tensor& weight, const PackingAttributes& a) {
   const kernels::WeightPacking packing =
       kernels::plan_weight_packing(typical, kernels::current_instruction_set(), slots);
   if (weight.is_meta()) return at::empty({packing.header.bytes}, weight.options().dtype(at::kByte));
+  require_memory(weight, "weight");
   const at::Tensor dense = weight.contiguous();
   at::Tensor packed = runtime::allocate({packing.header.bytes}, at::kByte);
   const at::Tensor workspace = runtime::allocate({static_cast<int64_t>(packing.workspace_bytes)}, at::kByte);

@@ -14,6 +14,7 @@
 
 #include "composed/overlap_save/overlap_save.h"
 #include "ops/arguments/conditions.h"
+#include "ops/arguments/memory.h"
 #include "ops/dispatch/cpu.h"
 #include "ops/dispatch/delegate.h"
 #include "ops/schema/operator.h"
@@ -93,6 +94,7 @@ template SymAttributes check_packed_call(const SymPackedCall& call);
 
 std::variant<OpenedWeight, std::string> try_open_packed(const at::Tensor& packed, kernels::DataType type,
                                                         at::IntArrayRef weight_shape, const Attributes& attributes) {
+  require_memory(packed, "packed");
   OpenedWeight opened{packed.contiguous(), {}};
   // Memory that was mapped from a file may begin anywhere.
   constexpr uintptr_t alignment = 8;
@@ -133,6 +135,9 @@ at::Tensor delegate_packed(const PackedCall& call, const OpenedWeight& opened) {
 void conv1d_packed_into(const PackedCall& call, const OpenedWeight& opened, const Sizes<int64_t>& sizes,
                         const Attributes& attributes, const at::Tensor& output) {
   if (sizes.batch == 0) return;
+  require_memory(call.input, "input");
+  if (call.bias) require_memory(*call.bias, "bias");
+  require_memory(output, "out");
   kernels::Problem problem = problem_of(sizes, attributes, output, call.input);
   if (problem.algorithm == kernels::AlgorithmRequest::automatic) problem.algorithm = opened.weight.algorithm;
   check_request(problem, call.input.scalar_type(), call.weight_shape);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/arguments/memory.h"
 #include "ops/packed/packed.h"
 #include "ops/schema/operator.h"
 #include "ops/schema/unboxed.h"
@@ -38,6 +39,7 @@ bool alike_at_places(int64_t bytes, int64_t count, const Alike& alike) {
 // Is `plain`, which lies contiguously, the weight? Of weights above 16 KiB, a part is compared.
 bool is_copy_of(const at::Tensor& weight, const void* plain_memory) {
   const auto* const plain = static_cast<const char*>(plain_memory);
+  require_memory(weight, "weight");
   const auto* const memory = static_cast<const char*>(weight.const_data_ptr());
   const auto bytes = static_cast<int64_t>(weight.nbytes());
   const int64_t places = std::clamp(weight.size(0), fewest_places, max_places);
