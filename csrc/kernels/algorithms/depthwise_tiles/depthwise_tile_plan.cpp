@@ -63,8 +63,15 @@ bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseT
   return static_cast<int64_t>(plan.slot_bytes) <= max_slot_bytes;
 }
 
-constexpr Declined cannot_be_cut = {
-    "it takes depthwise filters of two taps or more, without stride, and outputs that the dilation leaves"};
+// Why a problem cannot be cut into blocks.
+Declined cannot_be_cut(const Problem& p) {
+  if (has_no_outputs(p)) return {"there is no output"};
+  if (p.in_channels != p.groups) return {"the filters are not depthwise"};
+  if (p.kernel_size < 2) return {"the filters have a single tap"};
+  if (p.stride != 1) return {"there is a stride"};
+  return {"the dilation is longer than the output, or the transform shorter than two vectors"};
+}
+
 constexpr Declined slot_too_large = {"the spectra of a task would not fit in the cache"};
 
 void begin_plan(const Problem& p, const InstructionSet& instruction_set, int slots, TileTransform transform,
@@ -96,7 +103,7 @@ Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& p, const ForwardVa
   plan.variant = variant;
   DepthwiseTiles& cut = plan.depthwise;
   if (!writes_in_order(p, variant)) return Declined{"sums are not written in order"};
-  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut;
+  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut(p);
   cut.ring = cut.filter_parts + depthwise_tiles_together - 1;
   // Every output sees a whole piece, and with several parts a block's outputs are whole pieces.
   const int64_t seen = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>((p.kernel_size + 1) / 2)));
@@ -129,7 +136,7 @@ Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Probl
   GradWeightDepthwiseTilePlan plan{};
   begin_plan(p, instruction_set, slots, transform, plan);
   DepthwiseTiles& cut = plan.depthwise;
-  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut;
+  if (!cut_into_blocks(p, instruction_set, cut)) return cannot_be_cut(p);
   // Taps see as many samples of a block as it has outputs, half of a transform at the least.
   cut.piece = shape_of(transform).size / 4;
   cut.sample_parts = cut.time_parts = 1;
