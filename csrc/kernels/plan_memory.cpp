@@ -8,7 +8,7 @@ namespace {
 // More than most networks have different layers; 77 KB for each thread that calls.
 constexpr uint64_t place_count = 64;
 
-// Of what tells the layers of a network apart.
+// Hashes the numbers in which the layers of one network usually differ.
 uint64_t hash_of(const PlanKey& key) {
   const Problem& p = key.problem;
   uint64_t hash = key.question + (uint64_t(p.data_type) << 8) + (uint64_t(p.algorithm) << 12) +

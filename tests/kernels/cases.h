@@ -87,7 +87,7 @@ std::vector<Problem> long_depthwise_filters();
 // of one block and of several, and such as share a vector.
 std::vector<Problem> whole_vectors_of_out_channels();
 
-// Of real extent, so that blocks over channels and over time have more than one part.
+// Problems so large that blocks over channels and over time have more than one part.
 std::vector<Problem> blocked();
 
 }  // namespace tapconv::kernels::test

@@ -4,7 +4,8 @@
 //
 //   test_kernels_choices path/to/shapes.csv [instruction set] [part of a layer's name]
 //
-// Of layers asked for by name it prints every candidate, with the cost model's estimate in millions of its units.
+// For layers that are asked for by name it prints every candidate, with the cost model's estimate in millions of its
+// units.
 #include <sys/mman.h>
 
 #include <algorithm>

@@ -19,8 +19,8 @@ namespace {
 using kernels::PaddingMode;
 using kernels::Problem;
 
-// Of all combinations of a few sizes that make an output, every `step`-th; with few and many channels, and filters
-// shorter and longer than the strides and dilations.
+// Every `step`-th of all combinations of a few sizes that make an output: few and many channels, and filters shorter
+// and longer than the strides and dilations.
 std::vector<Problem> problems(size_t step) {
   struct Channels {
     int64_t in, out, groups;

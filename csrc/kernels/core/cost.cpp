@@ -10,7 +10,7 @@ namespace {
 
 constexpr double folded_vector = 3;  // a segment of one sample and channel where rows are folded by vectors
 
-// Of a transform whose samples and spectrum outgrow the first-level cache.
+// A transform whose samples and spectrum outgrow the first-level cache takes so many times as long.
 constexpr double large_transform = 1.15;
 constexpr int64_t near_transform_bytes = 32 * 1024;
 

@@ -72,7 +72,8 @@ concept ArithmeticVector =
       a = Vector::multiply_add(a, a, a);       // first * second + third
       a = Vector::multiply_subtract(a, a, a);  // first * second - third
       a = Vector::subtract_product(a, a, a);   // first - second * third
-      // Of a magnitude and any number, and of two magnitudes; by their bits, so that a NaN is the largest.
+      // The first compares a magnitude with any number's, the second two magnitudes; both by bits, so that a NaN is the
+      // largest.
       a = Vector::larger_magnitude(a, a);
       a = Vector::smaller_magnitude(a, a);
       number = Vector::sum(a);  // of all lanes: halves of the vector are added to halves, down to one lane

@@ -37,7 +37,7 @@ std::optional<c10::SymDimVector> in_samples(const at::Tensor& input, const at::T
   const auto reach = reach_of(weight, a.dilation);
   const c10::SymInt zero(0);
   if (a.padding == "causal") return reach ? c10::SymDimVector{*reach, zero} : c10::SymDimVector{zero};
-  // Of two errors in one call, torch finds others first where padding is a word: it has calls with any of these.
+  // Where padding is a word, torch finds the errors of a call in another order: it has calls with any of these.
   const bool is_usual = (input.dim() == 2 || input.dim() == 3) && weight.dim() == 3 &&
                         (!bias || !bias->defined() || bias->scalar_type() == input.scalar_type());
   if (a.padding == "valid" && is_usual) return c10::SymDimVector{zero};

@@ -40,7 +40,7 @@ class DepthwisePeaks {
     for (int64_t i = 0; i <= pieces_; ++i) Vector::store(at(entry) + i * width, Vector::zero());
   }
 
-  // Of all samples, then of one piece, of the lane where an entry begins.
+  // The largest magnitudes of all samples of an entry, and of one of its pieces, a vector of lanes each.
   const Scalar* all(int64_t entry) const { return at(entry) + pieces_ * width; }
   const Scalar* piece(int64_t entry, int64_t i) const { return at(entry) + i * width; }
 

@@ -5,7 +5,7 @@
 
 namespace tapconv::kernels {
 
-// Of a forward problem or a weight gradient: both take the same steps.
+// Serves forward problems and weight gradients, which take the same steps.
 double depthwise_tile_cost(const DepthwiseTilePlan& plan);
 
 }  // namespace tapconv::kernels

@@ -161,7 +161,7 @@ class GradWeightRunner {
   Scalar* gradient_;
   Scalar* sums_;
   Scalar* bias_;
-  // Of the task at hand.
+  // What follows describes the task at hand.
   bool with_bias_ = false;  // one task for each output channel also sums the gradient itself
   int64_t outs_ = 0;
   int64_t pairs_ = 0;

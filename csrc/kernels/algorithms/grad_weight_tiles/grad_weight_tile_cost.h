@@ -5,7 +5,7 @@
 
 namespace tapconv::kernels {
 
-// Of the plan, the tiles and the blocks of channels count.
+// Reads the tiles and the blocks of channels of the plan, and nothing else of it.
 double grad_weight_tile_cost(const Problem& problem, const GradWeightTilePlan& plan,
                              const InstructionSet& instruction_set);
 

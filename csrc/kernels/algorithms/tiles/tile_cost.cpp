@@ -10,7 +10,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// The same of tiles that are multiplied with filters in the lanes: register tiles of a panel over a block of tiles.
+// Tiles that are multiplied with filters in the lanes are swept by register tiles of a panel over a block of tiles.
 int64_t tile_groups(const TilePlan& plan) {
   return ceil_div(ceil_div(plan.tiles.tile_count, plan.tiles.block_count),
                   register_tiles(plan.instruction_set->register_count).rows);
@@ -53,10 +53,10 @@ constexpr double tile_strided_sample = 2;
 constexpr double tile_strided_output = 2;  // put in order, then written one by one
 // A cache line of transformed tiles that are shared, beyond the second-level cache.
 constexpr double shared_tile_line = 5;
-// Of tiles of any block beyond it, for each time that they are read.
+// A line of any block of tiles beyond it, for each time that it is read.
 constexpr double far_tile_line = 3.5;
 constexpr double far_shared_winograd_line = 1;  // prefetched
-// Of sums with filters in the lanes beyond it, for each block of input channels that they are added to.
+// A line of sums beyond it, with filters in the lanes, for each block of input channels that is added to them.
 constexpr double far_sum_line = 6;
 // A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
 // second-level cache, and beyond what one core may expect of the third.

@@ -95,7 +95,7 @@ class FilterReader {
     }
   }
 
-  // Of all taps that were read.
+  // The sum of the squares of all taps that were read.
   Scalar square_sum() const { return Vector::sum(Vector::add(squares_[0], squares_[1])); }
 
  private:

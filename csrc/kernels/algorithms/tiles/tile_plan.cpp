@@ -20,13 +20,13 @@ constexpr int64_t l1_tiles_bytes = 20 * 1024;     // what one register tile read
 constexpr int64_t l2_block_bytes = 640 * 1024;    // transformed tiles and outputs of a block
 constexpr int64_t l2_weight_bytes = 128 * 1024;   // transformed filters of one product and one block of channels
 constexpr int64_t l2_outputs_bytes = 512 * 1024;  // transformed outputs of one block of channels
-// Of tiles that all slots share: at least so much, and at the most as much as transformed filters would take.
+// Tiles that all slots share may take as much as transformed filters would, within these bounds.
 constexpr int64_t min_shared_bytes = 4 * 1024 * 1024;
 constexpr int64_t max_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t max_slot_bytes = 4 * 1024 * 1024;
-// Of a block, unless it is shared and Winograd's: its filters take longest beside their few products, and are
-// transformed anew for each block.
+// A block has no more tiles than this, unless it is shared and Winograd's: those filters are transformed anew for each
+// block, and there are few products to hide that behind.
 constexpr int64_t max_usual_tiles = 256;
 constexpr int64_t max_row_bytes = 256 * 1024;
 // With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
