@@ -3,8 +3,8 @@
 
 #include <cuda_runtime.h>
 
-#include "launchers.h"
-#include "sequence.h"
+#include "cuda/device/launchers.h"
+#include "cuda/plans/sequence.h"
 
 namespace tapconv::cuda {
 namespace {

@@ -4,13 +4,13 @@
 #include <memory>
 #include <vector>
 
-#include "cuda/depthwise.h"
-#include "cuda/direct.h"
-#include "cuda/grad_weight.h"
-#include "cuda/launch_planner.h"
-#include "cuda/matrix.h"
-#include "cuda/select.h"
-#include "cuda/small_kernels.h"
+#include "cuda/kernels/depthwise.h"
+#include "cuda/kernels/direct.h"
+#include "cuda/kernels/grad_weight.h"
+#include "cuda/kernels/matrix.h"
+#include "cuda/kernels/select.h"
+#include "cuda/kernels/small_kernels.h"
+#include "cuda/plans/launch_planner.h"
 #include "host_fragments.h"
 
 namespace tapconv::cuda::test {

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "cuda/runner.h"
+#include "cuda/plans/runner.h"
 #include "kernels/guarded_buffer.h"
 
 namespace tapconv::cuda::test {

@@ -1,7 +1,7 @@
 // Every CUDA kernel's arithmetic of indices, run on the host, against the oracle.
 #include <gtest/gtest.h>
 
-#include "cuda/sequence.h"
+#include "cuda/plans/sequence.h"
 #include "emulation.h"
 #include "exact.h"
 

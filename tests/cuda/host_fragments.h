@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "cuda/elements.h"
+#include "cuda/kernels/elements.h"
 
 namespace tapconv::cuda::test {
 

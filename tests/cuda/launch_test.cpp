@@ -3,8 +3,8 @@
 
 #include <limits>
 
-#include "cuda/launch_planner.h"
-#include "cuda/sequence.h"
+#include "cuda/plans/launch_planner.h"
+#include "cuda/plans/sequence.h"
 #include "kernels/cases.h"
 #include "kernels/core/forward_variant.h"
 

@@ -1,7 +1,7 @@
 // Which algorithm computes what.
 #include <gtest/gtest.h>
 
-#include "cuda/planner.h"
+#include "cuda/plans/planner.h"
 #include "kernels/cases.h"
 
 namespace tapconv::cuda::test {

@@ -1,7 +1,7 @@
-#include "direct.h"
+#include "cuda/kernels/direct.h"
 
 #include "launchers.h"
-#include "select.h"
+#include "cuda/kernels/select.h"
 #include "start.cuh"
 
 namespace tapconv::cuda {

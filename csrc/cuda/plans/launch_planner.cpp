@@ -6,12 +6,12 @@
 #include <limits>
 #include <numeric>
 
-#include "depthwise.h"
-#include "direct.h"
-#include "grad_weight.h"
+#include "cuda/kernels/depthwise.h"
+#include "cuda/kernels/direct.h"
+#include "cuda/kernels/grad_weight.h"
+#include "cuda/kernels/matrix.h"
+#include "cuda/kernels/small_kernels.h"
 #include "kernels/core/blocking.h"
-#include "matrix.h"
-#include "small_kernels.h"
 
 namespace tapconv::cuda {
 namespace {

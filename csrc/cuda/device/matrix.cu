@@ -1,8 +1,8 @@
-#include "matrix.h"
+#include "cuda/kernels/matrix.h"
 
 #include "device_fragments.cuh"
 #include "launchers.h"
-#include "select.h"
+#include "cuda/kernels/select.h"
 #include "start.cuh"
 
 namespace tapconv::cuda {

@@ -1,7 +1,7 @@
-#include "grad_weight.h"
+#include "cuda/kernels/grad_weight.h"
 
 #include "launchers.h"
-#include "select.h"
+#include "cuda/kernels/select.h"
 #include "start.cuh"
 
 namespace tapconv::cuda {

@@ -1,7 +1,7 @@
-#include "depthwise.h"
+#include "cuda/kernels/depthwise.h"
 
 #include "launchers.h"
-#include "select.h"
+#include "cuda/kernels/select.h"
 #include "start.cuh"
 
 namespace tapconv::cuda {

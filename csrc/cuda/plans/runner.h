@@ -1,8 +1,8 @@
 // Who carries launches out: a device (conv1d.cpp), or a test that runs kernels on the host.
 #pragma once
 
-#include "conv1d.h"
-#include "launch.h"
+#include "cuda/conv1d.h"
+#include "cuda/kernels/launch.h"
 
 namespace tapconv::cuda {
 

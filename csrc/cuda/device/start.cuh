@@ -3,8 +3,8 @@
 
 #include <cuda_runtime.h>
 
-#include "device_code.h"
-#include "launch.h"
+#include "cuda/kernels/device_code.h"
+#include "cuda/kernels/launch.h"
 
 namespace tapconv::cuda {
 

@@ -3,7 +3,7 @@
 
 #include <mma.h>
 
-#include "elements.h"
+#include "cuda/kernels/elements.h"
 
 namespace tapconv::cuda {
 

@@ -1,7 +1,7 @@
-#include "small_kernels.h"
+#include "cuda/kernels/small_kernels.h"
 
 #include "launchers.h"
-#include "select.h"
+#include "cuda/kernels/select.h"
 #include "start.cuh"
 
 namespace tapconv::cuda {

@@ -1,7 +1,7 @@
 // Which algorithm computes a problem: plain C++, without a device.
 #pragma once
 
-#include "conv1d.h"
+#include "cuda/conv1d.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::cuda {

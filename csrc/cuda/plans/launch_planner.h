@@ -1,8 +1,8 @@
 // How the work of one kernel is divided into blocks: plain C++, without a device.
 #pragma once
 
-#include "conv1d.h"
-#include "launch.h"
+#include "cuda/conv1d.h"
+#include "cuda/kernels/launch.h"
 
 namespace tapconv::cuda {
 

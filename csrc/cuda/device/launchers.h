@@ -1,7 +1,7 @@
 // Starts kernels on a stream of the current device; each .cu file defines its own. Null, or the text of CUDA's error.
 #pragma once
 
-#include "launch.h"
+#include "cuda/kernels/launch.h"
 
 namespace tapconv::cuda {
 
