@@ -17,10 +17,15 @@
 namespace tapconv::kernels {
 namespace {
 
+Answer<Plan> priced(Plan plan, double cost) {
+  plan.cost = cost;
+  return Planned<Plan>{plan, cost};
+}
+
 template <class OwnPlan>
 Answer<Plan> widened(const Answer<OwnPlan>& answer) {
   if (!answer) return Declined{answer.why_not()};
-  return Planned<Plan>{answer->plan, answer->cost};
+  return priced(answer->plan, answer->cost);
 }
 
 Answer<Plan> ask_channel_lanes(const Question& q) {
@@ -32,7 +37,7 @@ Answer<Plan> ask_dot(const Question& q) { return widened(plan_dot(q.problem, q.v
 Answer<Plan> ask_direct(const Question& q) {
   const DirectPlan plan =
       plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
-  return Planned<Plan>{plan, direct_cost(plan)};
+  return priced(plan, direct_cost(plan));
 }
 
 // Filters that were transformed, or whose taps were brought into the lanes, are used if the request allows it.
@@ -89,8 +94,8 @@ Answer<Plan> ask_grad_weight_columns(const Question& q) {
 }
 
 Answer<Plan> ask_grad_weight(const Question& q) {
-  return Planned<Plan>{plan_direct_grad_weight(q.problem, q.instruction_set, q.slots),
-                       grad_weight_cost(q.problem, q.instruction_set)};
+  return priced(plan_direct_grad_weight(q.problem, q.instruction_set, q.slots),
+                grad_weight_cost(q.problem, q.instruction_set));
 }
 
 // Tiles have channel lanes.
@@ -132,11 +137,12 @@ constexpr GradWeightAlgorithm grad_weight_list[] = {
      }},
 };
 
-template <class Operands, class List>
-void run_by(const List& list, const Plan& plan, const Operands& operands, const Parallel& parallel) {
+// The row of an algorithm, or null: there is none where nothing is to be computed.
+template <class List>
+const auto* row_of(const List& list, Algorithm algorithm) {
   const auto* const found =
-      std::find_if(std::begin(list), std::end(list), [&](const auto& row) { return row.algorithm == plan.algorithm; });
-  if (found != std::end(list)) found->run(plan, operands, parallel);  // else there is nothing to compute
+      std::find_if(std::begin(list), std::end(list), [&](const auto& row) { return row.algorithm == algorithm; });
+  return found != std::end(list) ? found : nullptr;
 }
 
 }  // namespace
@@ -144,12 +150,19 @@ void run_by(const List& list, const Plan& plan, const Operands& operands, const 
 std::span<const ForwardAlgorithm> forward_algorithms() { return forward_list; }
 std::span<const GradWeightAlgorithm> grad_weight_algorithms() { return grad_weight_list; }
 
+bool is_by_transforms(Algorithm algorithm) {
+  const auto* const forward = row_of(forward_list, algorithm);
+  const auto* const grad_weight = row_of(grad_weight_list, algorithm);
+  return (forward != nullptr && forward->rule == Rule::by_cost) ||
+         (grad_weight != nullptr && grad_weight->rule == Rule::by_cost);
+}
+
 void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel) {
-  run_by(forward_list, plan, operands, parallel);
+  if (const auto* const row = row_of(forward_list, plan.algorithm)) row->run(plan, operands, parallel);
 }
 
 void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
-  run_by(grad_weight_list, plan, operands, parallel);
+  if (const auto* const row = row_of(grad_weight_list, plan.algorithm)) row->run(plan, operands, parallel);
 }
 
 }  // namespace tapconv::kernels

@@ -55,6 +55,9 @@ struct GradWeightAlgorithm {
 std::span<const ForwardAlgorithm> forward_algorithms();
 std::span<const GradWeightAlgorithm> grad_weight_algorithms();
 
+// Is it one of the ways by transforms, which are taken by cost?
+bool is_by_transforms(Algorithm algorithm);
+
 // A whole call. Where the plan was made for weights packed ahead, operands.packed_weight has them.
 void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
 void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel);

@@ -162,8 +162,7 @@ void describe(std::ostream& out, const Plan& plan) {
     case Algorithm::grad_input_columns:
       out << "blocks of " << plan.grad_input.columns.channel_block << " input channels";
       return;
-    case Algorithm::grad_input:
-    case Algorithm::empty:
+    default:
       return;
   }
 }

@@ -4,11 +4,6 @@
 
 #include "choose.h"
 #include "conv1d.h"
-#include "kernels/algorithms/depthwise_tiles/depthwise_tile_cost.h"
-#include "kernels/algorithms/direct/direct_cost.h"
-#include "kernels/algorithms/grad_weight/grad_weight_cost.h"
-#include "kernels/algorithms/grad_weight_tiles/grad_weight_tile_cost.h"
-#include "kernels/algorithms/tiles/tile_cost.h"
 #include "kernels/core/blocking.h"
 #include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/lowering/input_gradient.h"
@@ -56,47 +51,20 @@ void for_each_part(const Problem& p, const InstructionSet& set, const Body& body
   }
 }
 
-bool is_by_tiles(const Plan& plan) {
-  return plan.algorithm == Algorithm::tiles || plan.algorithm == Algorithm::depthwise_tiles ||
-         plan.algorithm == Algorithm::grad_weight_tiles || plan.algorithm == Algorithm::grad_weight_depthwise_tiles;
-}
-
-bool is_by_tiles(const Problem& p, Direction direction, const Plan& plan) {
-  if (direction != Direction::grad_input) return is_by_tiles(plan);
+bool is_by_transforms(const Problem& p, Direction direction, const Plan& plan) {
+  if (direction != Direction::grad_input) return is_by_transforms(plan.algorithm);
   bool all = true;
-  for_each_part(p, *plan.call().instruction_set, [&](const Plan& part) { all = all && is_by_tiles(part); });
+  for_each_part(p, *plan.call().instruction_set,
+                [&](const Plan& part) { all = all && is_by_transforms(part.algorithm); });
   return all;
 }
 
-// What the kernels' plan costs. Short sums have nothing to transform.
-double kernel_cost(const Problem& p, const Plan& plan) {
-  const InstructionSet& set = *plan.call().instruction_set;
+// What the kernels' plan costs.
+double kernel_cost(const Problem& p, Direction direction, const Plan& plan) {
+  if (direction != Direction::grad_input) return plan.cost;
   double cost = 0;
-  switch (plan.algorithm) {
-    case Algorithm::direct:
-      return direct_cost(plan.direct);
-    case Algorithm::tiles:
-      return tile_cost(plan.tiles);
-    case Algorithm::depthwise_tiles:
-      return depthwise_tile_cost(plan.depthwise_tiles);
-    case Algorithm::grad_weight_tiles:
-      return grad_weight_tile_cost(p, plan.grad_weight_tiles, set);
-    case Algorithm::grad_weight_depthwise_tiles:
-      return depthwise_tile_cost(plan.grad_weight_depthwise_tiles);
-    case Algorithm::grad_weight:
-    case Algorithm::grad_weight_columns:
-      return grad_weight_cost(p, set);
-    case Algorithm::grad_input:
-    case Algorithm::grad_input_columns:
-      for_each_part(p, set, [&](const Plan& part) { cost += kernel_cost(p, part); });
-      return cost;
-    case Algorithm::dot:
-    case Algorithm::channel_lanes:
-    case Algorithm::out_lanes:
-    case Algorithm::empty:
-      break;
-  }
-  return 0;
+  for_each_part(p, *plan.call().instruction_set, [&](const Plan& part) { cost += part.cost; });
+  return cost;
 }
 
 Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
@@ -151,8 +119,8 @@ std::optional<OverlapSave> choose_overlap_save(const Problem& p, Direction direc
   const Plan plan = plan_of(p, direction, set);
   const OverlapSave blocks = cheapest_overlap_save(p, direction);
   // The one way by transforms that is always there.
-  if (asked && !is_by_tiles(p, direction, plan)) return blocks;
-  return blocks.cost < kernel_cost(p, plan) ? std::optional(blocks) : std::nullopt;
+  if (asked && !is_by_transforms(p, direction, plan)) return blocks;
+  return blocks.cost < kernel_cost(p, direction, plan) ? std::optional(blocks) : std::nullopt;
 }
 
 }  // namespace tapconv::kernels

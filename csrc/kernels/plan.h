@@ -76,6 +76,7 @@ struct GradInputPlan : Call {
 // instruction sets that not every machine has.
 struct Plan {
   Algorithm algorithm;
+  double cost = 0;  // in the units of core/cost.h; zero for ways that are taken without being compared
   union {
     Call nothing;  // no output, or no weight to have a gradient
     DirectPlan direct;

@@ -13,6 +13,7 @@
 
 #include "cases.h"
 #include "harness.h"
+#include "kernels/overlap_save.h"
 #include "layers.h"
 #include "numbers.h"
 
@@ -90,6 +91,38 @@ void print_all(const char* list, const std::vector<Problem>& problems, bool runs
   }
 }
 
+// Which of these long filters are for large transforms, and of which size.
+void print_large_transforms(const InstructionSet& set) {
+  Hash sizes;
+  int64_t taken = 0;
+  for (const int64_t kernel_size : {16, 128, 300, 1000, 10000}) {
+    for (const int64_t outputs : {1, 5, 40, 5000, 60000}) {
+      for (const int64_t channels : {1, 8, 64}) {
+        for (const int64_t groups : {1, 4}) {
+          Problem problem = plain_problem();
+          problem.batch = 1 + outputs % 2;
+          problem.groups = groups;
+          problem.in_channels = problem.out_channels = groups * channels;
+          problem.kernel_size = kernel_size;
+          problem.stride = 1 + channels % 3;
+          problem = with_output_length(problem, outputs);
+          for (const AlgorithmRequest request : {AlgorithmRequest::automatic, AlgorithmRequest::fft}) {
+            problem.algorithm = request;
+            for (const kernels::Direction direction :
+                 {kernels::Direction::forward, kernels::Direction::grad_input, kernels::Direction::grad_weight}) {
+              const auto blocks = choose_overlap_save(problem, direction, set);
+              taken += blocks ? 1 : 0;
+              sizes.add(static_cast<uint64_t>(blocks ? blocks->size : 0));
+            }
+          }
+        }
+      }
+    }
+  }
+  std::printf("%s large transforms: %lld taken, sizes %016llx\n", set.name, static_cast<long long>(taken),
+              sizes.value());
+}
+
 void print_fingerprints(const std::string& shapes) {
   print_all("tails", time_and_out_channel_tails(), true);
   print_all("channels_and_taps", in_channel_and_kernel_sizes(), true);
@@ -110,6 +143,7 @@ void print_fingerprints(const std::string& shapes) {
   std::vector<Problem> problems;
   for (const Layer& layer : layers_of(shapes)) problems.push_back(layer.problem);
   print_all("layers", problems, false);
+  for (const InstructionSet* set : instruction_sets_under_test()) print_large_transforms(*set);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "kernels/algorithms/grad_weight/grad_weight_cost.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/workspace.h"
 #include "kernels/instruction_sets/instruction_set.h"
@@ -123,7 +124,8 @@ Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionS
   slot.reserve(outputs_of(p) * plan->column_stride * element);
   plan->slot_gradient_at = slot.reserve(outputs_of(p) * largest_tile_rows * element);
   lay_out_slots(workspace, slot.end(), *plan);
-  return Planned<ColumnPlan>{*plan, 0};
+  // Large transforms are compared with this. Columns were never priced: like time lanes, they load for each product.
+  return Planned<ColumnPlan>{*plan, time_lane_cost(p, instruction_set)};
 }
 
 }  // namespace tapconv::kernels

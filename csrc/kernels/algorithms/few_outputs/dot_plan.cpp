@@ -1,6 +1,5 @@
 #include "dot_plan.h"
 
-#include "few_outputs_cost.h"
 #include "kernels/core/blocking.h"
 #include "kernels/core/workspace.h"
 #include "kernels/instruction_sets/instruction_set.h"
@@ -132,7 +131,7 @@ Answer<DotPlan> plan_dot(const Problem& p, const ForwardVariant& variant, const 
   plan.out_block_count = ceil_div(group_out, plan.out_block);
   plan.task_count = others * plan.out_block_count;
   lay_out((plan.column_block * plan.column_stride + width) * element, plan);
-  return Planned<DotPlan>{plan, dot_cost(plan)};
+  return Planned<DotPlan>{plan, 0};
 }
 
 }  // namespace tapconv::kernels

@@ -32,13 +32,13 @@ double channel_lane_cost(const Problem& p, const InstructionSet& instruction_set
          grad_weight_sweep_cost(p, pairs, instruction_set);
 }
 
+}  // namespace
+
 double time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t vectors = ceil_div(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
   return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
          static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
 }
-
-}  // namespace
 
 double grad_weight_cost(const Problem& p, const InstructionSet& instruction_set) {
   return has_channel_lanes(p, instruction_set) ? channel_lane_cost(p, instruction_set)

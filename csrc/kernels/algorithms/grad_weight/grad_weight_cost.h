@@ -10,6 +10,9 @@ struct InstructionSet;
 // Register tiles of `pairs` by the output channels of a group, for one step of the sum.
 double grad_weight_sweep_cost(const Problem& problem, int64_t pairs, const InstructionSet& instruction_set);
 
+// With lanes over times, which groups of few output channels take.
+double time_lane_cost(const Problem& problem, const InstructionSet& instruction_set);
+
 // Without transforms.
 double grad_weight_cost(const Problem& problem, const InstructionSet& instruction_set);
 
