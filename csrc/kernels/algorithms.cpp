@@ -42,18 +42,15 @@ Answer<Plan> ask_direct(const Question& q) {
 
 // Filters that were transformed, or whose taps were brought into the lanes, are used if the request allows it.
 Answer<Plan> ask_tiles(const Question& q) {
-  const Prepared& prepared = q.prepared;
-  if (prepared.filters && is_allowed(prepared.filters->transform, q.problem)) {
-    return widened(plan_tiles_by_filters(q.problem, q.variant, q.instruction_set, q.slots, *prepared.filters));
+  if (has_allowed_filters(q)) {
+    return widened(plan_tiles_by_filters(q.problem, q.variant, q.instruction_set, q.slots, *q.prepared.filters));
   }
   return widened(plan_cheapest_tiles(q.problem, q.variant, q.instruction_set, q.slots,
-                                     prepared.taps ? FiltersAhead::in_lanes : FiltersAhead::nothing));
+                                     q.prepared.taps ? FiltersAhead::in_lanes : FiltersAhead::nothing));
 }
 
 Answer<Plan> ask_depthwise_tiles(const Question& q) {
-  if (q.prepared.taps || (q.prepared.filters && is_allowed(q.prepared.filters->transform, q.problem))) {
-    return Declined{"the weights were packed for tiles"};
-  }
+  if (has_prepared_tiles(q)) return Declined{"the weights were packed for tiles"};
   return widened(plan_cheapest_depthwise_tiles(q.problem, q.variant, q.instruction_set, q.slots));
 }
 
@@ -146,6 +143,12 @@ const auto* row_of(const List& list, Algorithm algorithm) {
 }
 
 }  // namespace
+
+bool has_allowed_filters(const Question& q) {
+  return q.prepared.filters && is_allowed(q.prepared.filters->transform, q.problem);
+}
+
+bool has_prepared_tiles(const Question& q) { return q.prepared.taps || has_allowed_filters(q); }
 
 std::span<const ForwardAlgorithm> forward_algorithms() { return forward_list; }
 std::span<const GradWeightAlgorithm> grad_weight_algorithms() { return grad_weight_list; }

@@ -30,6 +30,10 @@ struct Question {
   const Prepared& prepared;
 };
 
+// Were filters packed under a transform that the request allows? Were they, or taps in the lanes? Then tiles use them.
+bool has_allowed_filters(const Question& question);
+bool has_prepared_tiles(const Question& question);
+
 enum class Rule : uint8_t {
   takes_precedence,  // is taken wherever it answers with a plan
   direct,            // is always there, and what others are compared with

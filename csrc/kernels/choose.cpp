@@ -27,12 +27,6 @@ Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const 
   return call;
 }
 
-// Were filters or taps packed that the request allows to be used? Then tiles are asked at once: little is to be
-// planned.
-bool has_prepared_tiles(const Question& q) {
-  return q.prepared.taps || (q.prepared.filters && is_allowed(q.prepared.filters->transform, q.problem));
-}
-
 // The first way that takes precedence, else the direct sum or transforms, whichever cost less.
 Plan choose_without_out_lanes(const Question& q) {
   Answer<Plan> best = Declined{nullptr};
@@ -47,6 +41,7 @@ Plan choose_without_out_lanes(const Question& q) {
     }
   }
   if (q.problem.algorithm == AlgorithmRequest::direct) return best->plan;
+  // Prepared tiles are asked at once, because planning them takes little.
   if (best->cost < worth_planning_tiles && !has_prepared_tiles(q)) return best->plan;
   const Answer<Plan> transformed = cheapest_transforms(q);
   return transformed && transformed->cost < best->cost ? transformed->plan : best->plan;

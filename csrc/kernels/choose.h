@@ -17,7 +17,7 @@ Plan choose_grad_weight(const Problem& problem, const InstructionSet& instructio
 // The cheapest plan with transforms, of those that the question's request allows.
 Answer<Plan> cheapest_transforms(const Question& question);
 
-// May direct sums of a request be left for transforms, whatever these cost?
+// Does a request name a family of transforms, which is then used whatever it costs?
 constexpr bool asks_for_transforms(AlgorithmRequest request) {
   return request == AlgorithmRequest::fft || request == AlgorithmRequest::winograd;
 }

@@ -13,8 +13,7 @@ void run_depthwise_tiles(const DepthwiseTilePlan& plan, const ForwardOperands& o
   char* const memory = static_cast<char*>(operands.workspace);
   find_filter_kinds(plan.problem, plan.variant, operands.weight,
                     reinterpret_cast<FilterKind*>(memory + plan.depthwise.kinds_at));
-  run_tasks(parallel, plan.slots, plan.task_count, memory,
-            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  run_all(kernels.run_tasks, plan, operands, parallel);
 }
 
 void run_grad_weight_depthwise_tiles(const GradWeightDepthwiseTilePlan& plan, const GradWeightOperands& operands,

@@ -3,7 +3,6 @@
 #include "kernels/core/blocking.h"
 #include "kernels/core/tasks.h"
 #include "kernels/instruction_sets/instruction_set.h"
-#include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/offset_table.h"
 
 namespace tapconv::kernels {
@@ -24,9 +23,7 @@ void run_channel_lanes(const ChannelLanePlan& plan, const ForwardOperands& opera
 
 void run_out_lanes(const OutLanePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {
   fill_offset_table(plan, reinterpret_cast<int32_t*>(static_cast<char*>(operands.workspace) + plan.offset_table_at));
-  const OutLaneKernels& kernels = table_of(plan).out_lanes[type_of(plan)];
-  run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
-            [&](int64_t first, int64_t last, int slot) { kernels.run_tasks(plan, operands, first, last, slot); });
+  run_all(table_of(plan).out_lanes[type_of(plan)].run_tasks, plan, operands, parallel);
 }
 
 void pack_out_lanes(const OutLanePlan& plan, const ForwardOperands& operands, const Parallel& parallel) {

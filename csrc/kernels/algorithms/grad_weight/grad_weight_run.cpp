@@ -20,9 +20,7 @@ void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands&
 void run_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& operands, const Parallel& parallel) {
   char* const memory = static_cast<char*>(operands.workspace);
   fill_offset_table(plan, reinterpret_cast<int32_t*>(memory + plan.offset_table_at));
-  run_tasks(parallel, plan.slots, plan.task_count, memory, [&](int64_t first, int64_t last, int slot) {
-    grad_weight_kernels_of(plan).run_tasks(plan, operands, first, last, slot);
-  });
+  run_all(grad_weight_kernels_of(plan).run_tasks, plan, operands, parallel);
   add_grad_weight_parts(plan, operands, parallel);
 }
 
