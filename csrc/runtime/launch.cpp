@@ -17,6 +17,11 @@ void run_slots(int slots, void (*body)(void* argument, int slot), void* argument
   });
 }
 
+int slots_for_work(double work) {
+  const int threads = at::get_num_threads();
+  return threads == 1 || at::in_parallel_region() || work < worthwhile_work ? 1 : threads;
+}
+
 }  // namespace
 
 at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
@@ -26,12 +31,16 @@ at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type) {
 }
 
 int slots_for(const kernels::Problem& problem) {
-  const int threads = at::get_num_threads();
-  if (threads == 1 || at::in_parallel_region()) return 1;
   const double outputs = double(problem.batch) * double(problem.out_channels) * double(problem.output_length);
   const double taps = double(problem.in_channels / problem.groups) * double(problem.kernel_size);
   const double inputs = double(problem.batch) * double(problem.in_channels) * double(problem.input_length);
-  return outputs * (taps + 1) + inputs < worthwhile_work ? 1 : threads;
+  return slots_for_work(outputs * (taps + 1) + inputs);
+}
+
+int slots_for(const kernels::CausalCall& call) {
+  const double samples = double(call.batch) * double(call.channels) * double(call.length);
+  // An activation takes as long as a dozen multiply-adds.
+  return slots_for_work(samples * double(call.width + 2 + (call.silu ? 12 : 0)));
 }
 
 kernels::Parallel parallel(int slots) {

@@ -4,6 +4,7 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/Tensor.h>
 
+#include "kernels/causal/causal_call.h"
 #include "kernels/conv1d.h"
 #include "kernels/explain.h"
 
@@ -14,6 +15,7 @@ at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type);
 
 // How many threads may share the work.
 int slots_for(const kernels::Problem& problem);
+int slots_for(const kernels::CausalCall& call);
 
 // torch's threads. An exception thrown in any slot reaches the caller.
 kernels::Parallel parallel(int slots);

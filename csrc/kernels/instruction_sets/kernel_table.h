@@ -6,6 +6,8 @@
 
 namespace tapconv::kernels {
 
+struct CausalOperands;
+struct CausalPlan;
 struct ChannelLanePlan;
 struct ColumnPlan;
 struct DepthwiseTilePlan;
@@ -82,6 +84,9 @@ struct GradWeightKernels {
   void (*add_parts)(const GradWeightPlan&, const GradWeightOperands&, int64_t first, int64_t last);
 };
 
+using CausalKernel = void (*)(const CausalPlan&, const CausalOperands&, int64_t first_task, int64_t last_task,
+                              int slot);
+
 struct KernelTable {  // by DataType
   DirectKernels direct[4];
   DirectKernels bfloat16_pairs;     // where InstructionSet says so
@@ -92,6 +97,7 @@ struct KernelTable {  // by DataType
   TaskKernels<ChannelLanePlan> channel_lanes[4];
   TaskKernels<DepthwiseTilePlan> depthwise_tiles[4];
   OutLaneKernels out_lanes[4];
+  CausalKernel causal[4];
   TaskKernels<ColumnPlan> grad_input_columns[4];  // their input is grad_output, their output grad_input
 };
 

@@ -7,7 +7,15 @@
 #include <cstddef>
 
 #include "kernels/numbers/storage.h"
+#include "exponential.h"
 #include "vector.h"
+
+#if TAPCONV_HAVE_LIBMVEC
+extern "C" {
+__m256 _ZGVdN8v_expf(__m256);
+__m256d _ZGVdN4v_exp(__m256d);
+}
+#endif
 
 namespace tapconv::kernels {
 namespace {
@@ -50,6 +58,14 @@ struct Avx2Float {
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_ps(a, b, c); }
+  static Register divide(Register a, Register b) { return _mm256_div_ps(a, b); }
+  static Register exponential(Register a) {
+#if TAPCONV_HAVE_LIBMVEC
+    return _ZGVdN8v_expf(a);
+#else
+    return exponential_of_lanes<Avx2Float>(a);
+#endif
+  }
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m256i bits = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7fffffff));
     return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(magnitude), bits));
@@ -236,6 +252,14 @@ struct Avx2Double {
   static Register multiply_add(Register a, Register b, Register c) { return _mm256_fmadd_pd(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm256_fmsub_pd(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm256_fnmadd_pd(a, b, c); }
+  static Register divide(Register a, Register b) { return _mm256_div_pd(a, b); }
+  static Register exponential(Register a) {
+#if TAPCONV_HAVE_LIBMVEC
+    return _ZGVdN4v_exp(a);
+#else
+    return exponential_of_lanes<Avx2Double>(a);
+#endif
+  }
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m256d bits = _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
     return _mm256_blendv_pd(magnitude, bits, is_larger(bits, magnitude));

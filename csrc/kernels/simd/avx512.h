@@ -6,7 +6,15 @@
 #include <cstddef>
 
 #include "kernels/numbers/storage.h"
+#include "exponential.h"
 #include "vector.h"
+
+#if TAPCONV_HAVE_LIBMVEC
+extern "C" {
+__m512 _ZGVeN16v_expf(__m512);
+__m512d _ZGVeN8v_exp(__m512d);
+}
+#endif
 
 namespace tapconv::kernels {
 namespace {
@@ -47,6 +55,14 @@ struct Avx512Float {
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_ps(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_ps(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_ps(a, b, c); }
+  static Register divide(Register a, Register b) { return _mm512_div_ps(a, b); }
+  static Register exponential(Register a) {
+#if TAPCONV_HAVE_LIBMVEC
+    return _ZGVeN16v_expf(a);
+#else
+    return exponential_of_lanes<Avx512Float>(a);
+#endif
+  }
   static float sum(Register a) { return _mm512_reduce_add_ps(a); }
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m512i bits = _mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff));
@@ -247,6 +263,14 @@ struct Avx512Double {
   static Register multiply_add(Register a, Register b, Register c) { return _mm512_fmadd_pd(a, b, c); }
   static Register multiply_subtract(Register a, Register b, Register c) { return _mm512_fmsub_pd(a, b, c); }
   static Register subtract_product(Register c, Register a, Register b) { return _mm512_fnmadd_pd(a, b, c); }
+  static Register divide(Register a, Register b) { return _mm512_div_pd(a, b); }
+  static Register exponential(Register a) {
+#if TAPCONV_HAVE_LIBMVEC
+    return _ZGVeN8v_exp(a);
+#else
+    return exponential_of_lanes<Avx512Double>(a);
+#endif
+  }
   static double sum(Register a) { return _mm512_reduce_add_pd(a); }
   static Register larger_magnitude(Register magnitude, Register a) {
     const __m512i bits = _mm512_and_si512(_mm512_castpd_si512(a), _mm512_set1_epi64(0x7fffffffffffffff));

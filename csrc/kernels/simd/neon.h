@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "kernels/numbers/storage.h"
+#include "exponential.h"
 #include "vector.h"
 
 namespace tapconv::kernels {
@@ -51,6 +52,8 @@ struct NeonFloat {
   static Register multiply_add(Register a, Register b, Register c) { return vfmaq_f32(c, a, b); }
   static Register multiply_subtract(Register a, Register b, Register c) { return vfmaq_f32(vnegq_f32(c), a, b); }
   static Register subtract_product(Register c, Register a, Register b) { return vfmsq_f32(c, a, b); }
+  static Register divide(Register a, Register b) { return vdivq_f32(a, b); }
+  static Register exponential(Register a) { return exponential_of_lanes<NeonFloat>(a); }
   static Register larger_magnitude(Register magnitude, Register a) {
     const int32x4_t bits = vandq_s32(vreinterpretq_s32_f32(a), vdupq_n_s32(0x7fffffff));
     return vreinterpretq_f32_s32(vmaxq_s32(vreinterpretq_s32_f32(magnitude), bits));
@@ -197,6 +200,8 @@ struct NeonDouble {
   static Register multiply_add(Register a, Register b, Register c) { return vfmaq_f64(c, a, b); }
   static Register multiply_subtract(Register a, Register b, Register c) { return vfmaq_f64(vnegq_f64(c), a, b); }
   static Register subtract_product(Register c, Register a, Register b) { return vfmsq_f64(c, a, b); }
+  static Register divide(Register a, Register b) { return vdivq_f64(a, b); }
+  static Register exponential(Register a) { return exponential_of_lanes<NeonDouble>(a); }
   static Register larger_magnitude(Register magnitude, Register a) {
     const Register other = vabsq_f64(a);
     return vbslq_f64(is_larger(other, magnitude), other, magnitude);

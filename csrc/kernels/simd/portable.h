@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/numbers/storage.h"
+#include "exponential.h"
 #include "vector.h"
 
 namespace tapconv::kernels {
@@ -46,6 +47,8 @@ struct PortableVector {
   static Register multiply_add(Register a, Register b, Register c) { return a * b + c; }
   static Register multiply_subtract(Register a, Register b, Register c) { return a * b - c; }
   static Register subtract_product(Register c, Register a, Register b) { return c - a * b; }
+  static Register divide(Register a, Register b) { return a / b; }
+  static Register exponential(Register a) { return exponential_of_lanes<PortableVector>(a); }
   static Register larger_magnitude(Register magnitude, Register a) {
     const Bits bits = std::bit_cast<Bits>(a) & largest_bits;
     const Bits other = std::bit_cast<Bits>(magnitude);

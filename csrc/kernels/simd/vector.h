@@ -79,6 +79,14 @@ concept ArithmeticVector =
       number = Vector::sum(a);  // of all lanes: halves of the vector are added to halves, down to one lane
     };
 
+// What activations need beside it. `exponential` is right to four units in the last place, and overflows and vanishes as
+// std::exp does; the same number gives the same bits in every lane.
+template <class Vector>
+concept ActivatingVector = requires(typename Vector::Register a) {
+  a = Vector::divide(a, a);
+  a = Vector::exponential(a);
+};
+
 // Optional: `shifted` cuts a vector out of two neighbours, from lane `count` of the first on, with a count that may
 // change from step to step. Only where that takes less than a load across cache lines.
 template <class Vector>
@@ -109,7 +117,9 @@ concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which ins
                     ArithmeticVector<typename Isa::template VectorOf<float>::type> &&
                     ConvertingVector<typename Isa::template VectorOf<float>::type, BFloat16> &&
                     ConvertingVector<typename Isa::template VectorOf<float>::type, Float16> &&
-                    ArithmeticVector<typename Isa::template VectorOf<double>::type>;
+                    ArithmeticVector<typename Isa::template VectorOf<double>::type> &&
+                    ActivatingVector<typename Isa::template VectorOf<float>::type> &&
+                    ActivatingVector<typename Isa::template VectorOf<double>::type>;
 
 // Vectors of bfloat16 numbers as they are stored, which prepare the operands of matrix products. Squares of 16 by 16
 // lanes of 32 bits are transposed, a lane being a pair.

@@ -12,6 +12,7 @@
 #include "kernels/algorithms/grad_weight/grad_weight.h"
 #include "kernels/algorithms/grad_weight_tiles/grad_weight_tiles.h"
 #include "kernels/algorithms/tiles/tile_kernels.h"
+#include "kernels/causal/causal_tasks.h"
 #include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
@@ -47,6 +48,8 @@ inline constexpr KernelTable kernel_table_of{
                         {&run_depthwise_tiles<Isa, Float16>}},
     .out_lanes = {out_lane_kernels<Isa, float>(), out_lane_kernels<Isa, double>(), out_lane_kernels<Isa, BFloat16>(),
                   out_lane_kernels<Isa, Float16>()},
+    .causal = {&run_causal<Isa, float>, &run_causal<Isa, double>, &run_causal<Isa, BFloat16>,
+               &run_causal<Isa, Float16>},
     .grad_input_columns = {{&run_grad_input_columns<Isa, float>},
                            {&run_grad_input_columns<Isa, double>},
                            {&run_grad_input_columns<Isa, BFloat16>},

@@ -8,53 +8,11 @@
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
-#include "kernels/rows/rows.h"
+#include "kernels/rows/channel_lanes.h"
+#include "kernels/rows/row_segments.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// to[i][lane] = from[lane * lane_stride + i * stride] for i in [0, count); lanes past `lanes` become zero.
-template <class Vector, class Storage>
-void transpose_in(const Storage* from, int64_t lane_stride, int64_t stride, int lanes, int64_t count,
-                  typename Vector::Scalar* to) {
-  constexpr int width = Vector::width;
-  if (stride != 1) {
-    for (int64_t i = 0; i < count; ++i) {
-      for (int lane = 0; lane < width; ++lane) {
-        to[i * width + lane] = lane < lanes ? widen(from[lane * lane_stride + i * stride]) : typename Vector::Scalar(0);
-      }
-    }
-    return;
-  }
-  for (int64_t i = 0; i < count; i += width) {
-    const int here = count - i < width ? static_cast<int>(count - i) : width;
-    typename Vector::Register block[width];
-    for (int lane = 0; lane < width; ++lane) {
-      block[lane] = lane < lanes ? Vector::load_partial(from + lane * lane_stride + i, here) : Vector::zero();
-    }
-    Vector::transpose(block);
-    for (int j = 0; j < here; ++j) Vector::store(to + (i + j) * width, block[j]);
-  }
-}
-
-template <class Vector, class Storage>
-void transpose_out(const typename Vector::Scalar* from, int lanes, int64_t count, Storage* to, int64_t lane_stride,
-                   int64_t stride) {
-  constexpr int width = Vector::width;
-  if (stride != 1) {
-    for (int lane = 0; lane < lanes; ++lane) {
-      for (int64_t i = 0; i < count; ++i) narrow(from[i * width + lane], &to[lane * lane_stride + i * stride]);
-    }
-    return;
-  }
-  for (int64_t i = 0; i < count; i += width) {
-    const int here = count - i < width ? static_cast<int>(count - i) : width;
-    typename Vector::Register block[width];
-    for (int j = 0; j < width; ++j) block[j] = j < here ? Vector::load(from + (i + j) * width) : Vector::zero();
-    Vector::transpose(block);
-    for (int lane = 0; lane < lanes; ++lane) Vector::store_partial(to + lane * lane_stride + i, block[lane], here);
-  }
-}
 
 // A task is one sample and one vector of channels.
 template <class Isa, class Storage>
