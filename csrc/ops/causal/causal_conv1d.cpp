@@ -2,6 +2,7 @@
 // which are samples of its arguments.
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/functorch/DynamicLayer.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
@@ -125,7 +126,9 @@ at::Tensor autograd(const at::Tensor& x, const at::Tensor& weight, const MaybeTe
   const auto has_tangent = [](const MaybeTensor& tensor) {
     return is_given(tensor) && torch::autograd::isFwGradDefined(*tensor);
   };
-  if (has_tangent(x) || has_tangent(weight) || has_tangent(bias) || has_tangent(initial_states)) {
+  // torch.func's transforms take no function of this kind, and have rules for the operators that it is made of.
+  if (at::functorch::maybeCurrentDynamicLayer() || has_tangent(x) || has_tangent(weight) || has_tangent(bias) ||
+      has_tangent(initial_states)) {
     check(arguments);
     return causal_composed(arguments);
   }
