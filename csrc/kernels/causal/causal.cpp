@@ -30,7 +30,7 @@ CausalPlan plan_causal(const CausalCall& call, int slots) {
   plan.task_count = plan.time_block_count * plan.channel_block_count * (call.updates_state ? 1 : call.batch);
   plan.slots = static_cast<int>(std::min<int64_t>(slots, plan.task_count));
   plan.slots_at = cache_line_bytes;
-  const int64_t numbers = plan.channel_block * (call.width + 1) + (call.width + times_together) * widest_vector;
+  const int64_t numbers = plan.channel_block * (call.width + 1) + (1 + call.width + times_together) * widest_vector;
   plan.slot_bytes = static_cast<size_t>(rounded_up(numbers * int64_t(sizeof(double)), cache_line_bytes));
   plan.workspace_bytes = plan.slots_at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
   return plan;

@@ -40,7 +40,7 @@ class CausalRows {
         operands_(operands),
         bias_(scratch),
         weights_(bias_ + plan.channel_block),
-        window_(weights_ + plan.channel_block * plan.call.width),
+        window_(weights_ + plan.channel_block * plan.call.width + lanes_of_vector),
         channels_side_by_side_(call_.input_strides.channel == 1 && call_.output_strides.channel == 1),
         times_side_by_side_(call_.input_strides.time == 1 && call_.output_strides.time == 1) {}
 
@@ -96,7 +96,7 @@ class CausalRows {
   const CausalOperands& operands_;
   Scalar* bias_;     // [channel]
   Scalar* weights_;  // [vector of channels][tap][lane]
-  Scalar* window_;   // [position][lane]
+  Scalar* window_;   // [position][lane], with room for a position ahead
   bool channels_side_by_side_;
   bool times_side_by_side_;
   int64_t first_channel_ = -1;
@@ -276,6 +276,12 @@ class CausalRows {
     at = (at + call_.state_length - (call_.width - 1)) % call_.state_length;
     // Of the width - 1 newest samples, the first ones lie before the window that begins inside the signal.
     at = (at + (call_.width - 1) - before) % call_.state_length;
+    if (before == 3 && at + before == call_.state_length && at > 0) {
+      // The usual state of four taps has a place more: four samples of each channel are loaded at once.
+      transpose_in<Vector>(state + (at - 1) * strides.time, strides.channel, strides.time, lanes, 4,
+                           window_ - lanes_of_vector);
+      return;
+    }
     const int64_t to_end = call_.state_length - at;
     const int64_t here = before < to_end ? before : to_end;
     transpose_in<Vector>(state + at * strides.time, strides.channel, strides.time, lanes, here, window_);

@@ -1,6 +1,8 @@
 // Samples of a vector of channels, [position][channel]: for what is summed with channels in the lanes.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/numbers/storage.h"
 #include "kernels/simd/vector.h"
 
@@ -23,6 +25,16 @@ void transpose_in(const Storage* from, int64_t lane_stride, int64_t stride, int 
       }
     }
     return;
+  }
+  if constexpr (QuadVector<Vector> && std::is_same_v<Storage, typename Vector::Scalar>) {
+    if (count == 4 && lanes == width) {
+      const Storage* rows[width];
+      for (int lane = 0; lane < width; ++lane) rows[lane] = from + lane * lane_stride;
+      typename Vector::Register quads[4];
+      Vector::load_quads(rows, 0, quads);
+      for (int i = 0; i < 4; ++i) Vector::store(to + i * width, quads[i]);
+      return;
+    }
   }
   for (int64_t i = 0; i < count; i += width) {
     const int here = count - i < width ? static_cast<int>(count - i) : width;

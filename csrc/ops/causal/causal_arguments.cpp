@@ -1,12 +1,14 @@
 #include "ops/causal/causal_arguments.h"
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 
 #include "ops/arguments/arguments.h"
 #include "ops/arguments/conditions.h"
 #include "ops/arguments/memory.h"
+#include "runtime/launch.h"
 
 namespace tapconv::ops {
 namespace {
@@ -141,6 +143,17 @@ void check_values(const UpdateArguments& a) {
 bool is_channels_last(const at::Tensor& x) {
   const auto is_one = [](const c10::SymInt& stride) { return TORCH_GUARD_OR_FALSE(c10::sym_eq(stride, c10::SymInt(1))); };
   return is_one(x.sym_stride(1)) && !is_one(x.sym_stride(2));
+}
+
+at::Tensor allocated_output(const at::Tensor& x) {
+  if (!is_channels_last(x)) return runtime::allocate(x.sizes(), x.scalar_type());
+  return runtime::allocate({x.size(0), x.size(2), x.size(1)}, x.scalar_type()).transpose(1, 2);
+}
+
+at::Tensor empty_output(const at::Tensor& x) {
+  const auto sizes = x.sym_sizes();
+  if (!is_channels_last(x)) return at::empty_symint(sizes, x.options());
+  return at::empty_symint({sizes[0], sizes[2], sizes[1]}, x.options()).transpose(1, 2);
 }
 
 at::Tensor side_by_side(const at::Tensor& x) { return x.stride(1) == 1 || x.stride(2) == 1 ? x : x.contiguous(); }

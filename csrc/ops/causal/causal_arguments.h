@@ -47,6 +47,10 @@ void check_values(const UpdateArguments& arguments);
 // Do the channels of each time lie side by side, and not the times? Outputs are laid out as x is.
 bool is_channels_last(const at::Tensor& x);
 
+// An output for x: on the CPU, and of any tensor, data or not.
+at::Tensor allocated_output(const at::Tensor& x);
+at::Tensor empty_output(const at::Tensor& x);
+
 // A signal with channels or times side by side: itself if it is one, else a copy with times side by side.
 at::Tensor side_by_side(const at::Tensor& x);
 

@@ -30,12 +30,6 @@ at::Tensor call(const CausalArguments& a) {
   return op.call(a.x, a.weight, a.bias, a.seq_idx, a.initial_states, a.activation);
 }
 
-at::Tensor like(const at::Tensor& x) {
-  const auto sizes = x.sym_sizes();
-  if (is_channels_last(x)) return at::empty_symint({sizes[0], sizes[2], sizes[1]}, x.options()).transpose(1, 2);
-  return at::empty_symint(sizes, x.options());
-}
-
 at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias, const MaybeTensor& seq_idx,
                   const MaybeTensor& initial_states, MaybeName activation) {
   const CausalArguments arguments{x, weight, bias, seq_idx, initial_states, activation};
@@ -48,7 +42,7 @@ at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& weight, const MaybeTens
     return on_cpu(x.to(at::kDouble), weight.to(at::kDouble), wide(bias), seq_idx, wide(initial_states), activation)
         .to(x.scalar_type());
   }
-  at::Tensor output = like(x);
+  const at::Tensor output = allocated_output(x);
   if (output.numel() == 0) return output;
   for (const auto& [tensor, name] : {std::pair(x, "x"), std::pair(weight, "weight")}) require_memory(tensor, name);
   if (is_given(initial_states)) require_memory(*initial_states, "initial_states");
@@ -88,7 +82,7 @@ at::Tensor elsewhere(const at::Tensor& x, const at::Tensor& weight, const MaybeT
 at::Tensor meta(const at::Tensor& x, const at::Tensor& weight, const MaybeTensor& bias, const MaybeTensor& seq_idx,
                 const MaybeTensor& initial_states, MaybeName activation) {
   check(CausalArguments{x, weight, bias, seq_idx, initial_states, activation});
-  return like(x);
+  return empty_output(x);
 }
 
 class CausalConv1d : public torch::autograd::Function<CausalConv1d> {

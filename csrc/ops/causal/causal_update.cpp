@@ -70,12 +70,7 @@ at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& conv_state, const at::T
     return output.to(x.scalar_type());
   }
   const at::Tensor signal = side_by_side(input);
-  at::Tensor output;
-  if (is_channels_last(signal)) {
-    output = runtime::allocate({signal.size(0), signal.size(2), signal.size(1)}, x.scalar_type()).transpose(1, 2);
-  } else {
-    output = runtime::allocate(signal.sizes(), x.scalar_type());
-  }
+  const at::Tensor output = allocated_output(signal);
   update(a, signal, conv_state, output);
   return is_step ? output.squeeze(2) : output;
 }
@@ -83,11 +78,7 @@ at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& conv_state, const at::T
 at::Tensor meta(const at::Tensor& x, const at::Tensor& conv_state, const at::Tensor& weight, const MaybeTensor& bias,
                 MaybeName activation, const MaybeTensor& cache_seqlens, const MaybeTensor& conv_state_indices) {
   check(UpdateArguments{x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices});
-  const auto sizes = x.sym_sizes();
-  if (x.dim() == 3 && is_channels_last(x)) {
-    return at::empty_symint({sizes[0], sizes[2], sizes[1]}, x.options()).transpose(1, 2);
-  }
-  return at::empty_symint(sizes, x.options());
+  return x.dim() == 2 ? at::empty_symint(x.sym_sizes(), x.options()) : empty_output(x);
 }
 
 at::Tensor elsewhere(const at::Tensor& x, const at::Tensor&, const at::Tensor&, const MaybeTensor&, MaybeName,
