@@ -12,6 +12,7 @@ import torch
 from tapconv import flop_formulas as flop_formulas  # registers them
 from tapconv import inductor_fallbacks, onnx_export
 from tapconv._library import PACKAGE_FOLDER
+from tapconv.causal_conv1d import causal_conv1d_fn, causal_conv1d_update, causal_conv1d_varlen_states
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
 from tapconv.explanation import explain
@@ -56,6 +57,9 @@ __all__ = [
     "LazyConv1d",
     "Report",
     "__version__",
+    "causal_conv1d_fn",
+    "causal_conv1d_update",
+    "causal_conv1d_varlen_states",
     "cmake_prefix_path",
     "conv1d",
     "conv1d_packed",

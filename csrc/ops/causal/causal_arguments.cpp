@@ -93,7 +93,6 @@ void check(const UpdateArguments& a) {
                     ": expected x of shape (batch, channels) or (batch, channels, length), but got ", a.x.sym_sizes());
   const c10::SymInt batch = a.x.sym_size(0);
   const c10::SymInt channels = a.x.sym_size(1);
-  const c10::SymInt length = a.x.dim() == 3 ? a.x.sym_size(2) : c10::SymInt(1);
   check_weight_and_bias(function, a.x, channels, a.weight, a.bias);
   const at::Tensor& state = a.conv_state;
   TORCH_CHECK_VALUE(state.dim() == 3, function, ": expected conv_state of shape (",
@@ -108,9 +107,6 @@ void check(const UpdateArguments& a) {
                     " samples of each channel, but its state_len is ", state.sym_size(2));
   check_integers(function, "cache_seqlens", a.cache_seqlens, "(batch)", {batch}, a.x);
   check_integers(function, "conv_state_indices", a.conv_state_indices, "(batch)", {batch}, a.x);
-  TORCH_CHECK_VALUE(!is_given(a.cache_seqlens) || holds(c10::sym_le(length, state.sym_size(2))), function,
-                    ": with cache_seqlens, conv_state is a ring of ", state.sym_size(2),
-                    " samples, and takes no more at once, but x has ", length, ". Pass x in pieces");
 }
 
 void check_values(const UpdateArguments& a) {
