@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tapconv import converted_modules, devices, script_graphs
+from tapconv.causal_conv1d import installation
 from tapconv.converted_modules import TWINS, torch_base
 from tapconv.reporting.tables import markdown_table
 
@@ -112,7 +113,37 @@ def revert(model: Model) -> Model:
 def report(model: nn.Module) -> Report:
     """Says for each convolution of a model whether tapconv computes it, and if not, why; changes nothing."""
     _require_module(model, "report")
-    return Report(tuple(entry for name, module in _parts(model) for entry in _entries(name, module)))
+    parts = _parts(model)
+    by_function = {id(child): by_tapconv for _, module in parts for child, by_tapconv in _causal_children(module)}
+    return Report(
+        tuple(
+            entry
+            for name, module in parts
+            for entry in (
+                [_causal_entry(name, module, by_function[id(module)])]
+                if id(module) in by_function
+                else _entries(name, module)
+            )
+        )
+    )
+
+
+def _causal_children(module: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
+    """The convolutions whose weights a state-space model hands to `causal_conv1d_fn`, never calling them, and whether
+    tapconv computes that."""
+    by_tapconv = installation.computes_for(type(module))
+    if by_tapconv is None or isinstance(module, torch.jit.ScriptModule):
+        return
+    for child in module._modules.values():
+        if isinstance(child, nn.Conv1d) and child.groups == child.in_channels == child.out_channels:
+            yield child, by_tapconv
+
+
+def _causal_entry(name: str, module: nn.Module, by_tapconv: bool) -> Entry:
+    remark = "its model calls causal_conv1d_fn with its weight"
+    if not by_tapconv:
+        remark += ": call tapconv.causal_conv1d.install()"
+    return Entry(name, _describe(module), by_tapconv, remark)
 
 
 def _parts(model: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -16,7 +16,11 @@ _varlen_states = torch.ops.tapconv.causal_conv1d_varlen_states.default
 def _final_states(x: Tensor, initial_states: Tensor | None, count: int) -> Tensor:
     """The newest `count` samples of the states followed by x; channels lie side by side."""
     length = x.shape[2]
-    if length >= count:
+    if torch.compiler.is_compiling():
+        # Without a question about the length, which may be unknown. Compilers leave out what is sliced away.
+        states = x.new_zeros(*x.shape[:2], count) if initial_states is None else initial_states
+        newest = torch.cat([states, x], dim=2).narrow(2, length, count)
+    elif length >= count:
         newest = x[:, :, length - count :]
     elif initial_states is None:
         newest = torch.nn.functional.pad(x, (count - length, 0))

@@ -75,6 +75,15 @@ def is_installed() -> bool:
     return bool(_replaced or _added_modules)
 
 
+def computes_for(model_class: type) -> bool | None:
+    """Whether tapconv computes the causal convolutions of a class of models, if its module has the function for them."""
+    module = sys.modules.get(model_class.__module__)
+    function = getattr(module, "causal_conv1d_fn", None)
+    if not callable(function):
+        return None
+    return _is_bound(function)
+
+
 def _import_package() -> ModuleType | None:
     """The package itself. Whatever its import raises without a GPU means that there is none to use."""
     try:
@@ -141,9 +150,13 @@ def _wrap_package(package: ModuleType) -> None:
 def _rebind_model(module: ModuleType) -> None:
     for name in _REBOUND:
         function = module.__dict__.get(name)
-        is_bound = hasattr(function, "__tapconv_original__") or function is _OURS[name] or _encloses_ours(function)
-        if isinstance(function, FunctionType) and not is_bound:
+        if isinstance(function, FunctionType) and not _is_bound(function):
             _replace(module, name, _OURS[name])
+
+
+def _is_bound(function: object) -> bool:
+    is_ours = hasattr(function, "__tapconv_original__") or any(function is ours for ours in _OURS.values())
+    return is_ours or _encloses_ours(function)
 
 
 def _encloses_ours(function: object) -> bool:

@@ -1,6 +1,7 @@
 // tapconv::causal_conv1d_update: causal_conv1d_update of the package causal-conv1d (Dao-AILab, 1.6), the step of a
 // decoder. It changes conv_state and allocates nothing but its output.
 #include <ATen/Functions.h>
+#include <ATen/MemoryOverlap.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/library.h>
 
@@ -69,7 +70,9 @@ at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& conv_state, const at::T
     conv_state.copy_(state);
     return output.to(x.scalar_type());
   }
-  const at::Tensor signal = side_by_side(input);
+  at::Tensor signal = side_by_side(input);
+  // Samples between those of the state: whether some are both is too much to ask, so the samples are kept.
+  if (at::get_overlap_status(conv_state, signal) == at::MemOverlapStatus::TooHard) signal = signal.clone();
   const at::Tensor output = allocated_output(signal);
   update(a, signal, conv_state, output);
   return is_step ? output.squeeze(2) : output;
