@@ -76,7 +76,7 @@ def is_installed() -> bool:
 
 
 def computes_for(model_class: type) -> bool | None:
-    """Whether tapconv computes the causal convolutions of a class of models, if its module has the function for them."""
+    """Whether tapconv computes the causal convolutions of a class of models; None if its module does not call them."""
     module = sys.modules.get(model_class.__module__)
     function = getattr(module, "causal_conv1d_fn", None)
     if not callable(function):
@@ -178,5 +178,5 @@ def _release_model(module: ModuleType) -> None:
         function = module.__dict__.get(name)
         if function is _OURS[name]:
             delattr(module, name)
-        elif _encloses_ours(function) and hasattr(function, "__wrapped__"):
-            setattr(module, name, function.__wrapped__)
+        elif _encloses_ours(function) and (own := getattr(function, "__wrapped__", None)) is not None:
+            setattr(module, name, own)

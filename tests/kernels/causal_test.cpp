@@ -24,7 +24,9 @@ class Signal {
  public:
   // `order`: 0 times are neighbours, 1 channels are, 2 neither.
   Signal(DataType type, int64_t rows, int64_t channels, int64_t times, int order)
-      : type_(type), strides_(strides_of(channels, times, order)), buffer_(bytes(rows, channels, times), Guard::after) {}
+      : type_(type),
+        strides_(strides_of(channels, times, order)),
+        buffer_(bytes(rows, channels, times), Guard::after) {}
 
   ActivationStrides strides() const { return strides_; }
   void* data() { return buffer_.data(); }
@@ -80,8 +82,8 @@ std::string describe(const Case& c) {
          ") width " + std::to_string(call.width) + ", order " + std::to_string(c.order) + ", state of " +
          std::to_string(call.state_length) + " in order " + std::to_string(c.state_order) +
          (call.silu ? ", silu" : "") + (c.has_bias ? ", bias" : "") + (c.has_state ? ", state" : "") +
-         (call.updates_state ? " updated" : "") + (c.has_sequences ? ", sequences" : "") +
-         (c.is_ring ? ", ring" : "") + (c.has_indices ? ", indices" : "");
+         (call.updates_state ? " updated" : "") + (c.has_sequences ? ", sequences" : "") + (c.is_ring ? ", ring" : "") +
+         (c.has_indices ? ", indices" : "");
 }
 
 class Problems {
@@ -169,8 +171,8 @@ class Trial {
         // Written here at once, as rows that share a state meet in order. The kernel gets a copy of what was before.
         for (int64_t i = 0; i < call_.state_length; ++i) {
           const int64_t from = i + call_.length;
-          const double value = from < call_.state_length ? past[static_cast<size_t>(from)]
-                                                         : input_.get(n, c, from - call_.state_length);
+          const double value =
+              from < call_.state_length ? past[static_cast<size_t>(from)] : input_.get(n, c, from - call_.state_length);
           if (!case_.is_ring) state_.set(row, c, i, value);
         }
         for (int64_t t = 0; case_.is_ring && t < call_.length; ++t) {
@@ -301,9 +303,10 @@ INSTANTIATE_TEST_SUITE_P(Kernels, Causal,
 // What overflows, vanishes or is no number, as torch's silu has it.
 TEST(CausalSilu, takes_every_number) {
   const float infinity = std::numeric_limits<float>::infinity();
-  const std::vector<float> values = {0,     1,        -1,        20,   -20,   88,   -88,
-                                     -89.5, -104,   -1000,    1000,      3e38f, -3e38f, 1e-40f, -1e-40f,
-                                     infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), 0.5f};
+  const std::vector<float> values = {
+      0,     1,    -1,    20,     -20,    88,      -88,      -89.5,     -104,
+      -1000, 1000, 3e38f, -3e38f, 1e-40f, -1e-40f, infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
+      0.5f};
   for (const InstructionSet* set : instruction_sets_under_test(DataType::float32)) {
     SCOPED_TRACE(set->name);
     const float weight = 1;

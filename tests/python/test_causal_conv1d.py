@@ -281,7 +281,7 @@ def test_errors(error, message, change):
     [
         (NotImplementedError, "silu", {"activation": "relu"}),
         (ValueError, "expected x of shape", {"x": torch.zeros(4)}),
-        (ValueError, r"expected conv_state of shape \(batch, channels, state_len\)", {"conv_state": torch.zeros(3, 4, 5)}),
+        (ValueError, r"conv_state of shape \(batch, channels, state_len\)", {"conv_state": torch.zeros(3, 4, 5)}),
         (ValueError, "at least width - 1 = 2", {"conv_state": torch.zeros(2, 4, 1)}),
         (TypeError, "conv_state to have the type of x", {"conv_state": torch.zeros(2, 4, 5).half()}),
         (TypeError, "cache_seqlens to be int32", {"cache_seqlens": torch.zeros(2, dtype=torch.int64)}),

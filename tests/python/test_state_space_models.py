@@ -29,7 +29,14 @@ FAMILIES = {
     },
     "Lfm2": ATTENTION | {"layer_types": ["conv", "full_attention"], "block_multiple_of": 8},
     "FalconH1": ATTENTION
-    | {"head_dim": 8, "mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8, "mamba_chunk_size": 8},
+    | {
+        "head_dim": 8,
+        "mamba_d_ssm": 32,
+        "mamba_n_heads": 4,
+        "mamba_d_head": 8,
+        "mamba_d_state": 8,
+        "mamba_chunk_size": 8,
+    },
     "Qwen3Next": ATTENTION
     | {
         "head_dim": 8,

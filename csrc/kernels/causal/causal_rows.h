@@ -254,8 +254,8 @@ class CausalRows {
     const int64_t first = time - (call_.width - 1);
     const int64_t before = first < 0 ? -first : 0;
     if (before > 0) gather_state(channel, lanes, before);
-    transpose_in<Vector>(input_at(channel, first + before), call_.input_strides.channel, call_.input_strides.time, lanes,
-                         time + count - (first + before), window_ + before * lanes_of_vector);
+    transpose_in<Vector>(input_at(channel, first + before), call_.input_strides.channel, call_.input_strides.time,
+                         lanes, time + count - (first + before), window_ + before * lanes_of_vector);
     const int32_t* const all = sequences();
     for (int64_t i = first + before; all && i < time; ++i) {
       if (all[i] != all[time]) Vector::store(window_ + (i - first) * lanes_of_vector, Vector::zero());

@@ -6,8 +6,8 @@
 
 #include <cstddef>
 
-#include "kernels/numbers/storage.h"
 #include "exponential.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 #if TAPCONV_HAVE_LIBMVEC

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/numbers/storage.h"
 #include "exponential.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 namespace tapconv::kernels {

@@ -3,8 +3,8 @@
 
 #include <type_traits>
 
-#include "kernels/numbers/storage.h"
 #include "exponential.h"
+#include "kernels/numbers/storage.h"
 #include "vector.h"
 
 namespace tapconv::kernels {

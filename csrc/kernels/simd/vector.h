@@ -79,8 +79,8 @@ concept ArithmeticVector =
       number = Vector::sum(a);  // of all lanes: halves of the vector are added to halves, down to one lane
     };
 
-// What activations need beside it. `exponential` is right to four units in the last place, and overflows and vanishes as
-// std::exp does; the same number gives the same bits in every lane.
+// What activations need beside it. `exponential` is right to four units in the last place, and overflows and vanishes
+// as std::exp does; the same number gives the same bits in every lane.
 template <class Vector>
 concept ActivatingVector = requires(typename Vector::Register a) {
   a = Vector::divide(a, a);

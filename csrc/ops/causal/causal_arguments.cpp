@@ -38,8 +38,8 @@ void check_shape(const char* function, const char* name, const at::Tensor& tenso
 }
 
 // An int32 tensor of a given shape, such as lengths and indices.
-void check_integers(const char* function, const char* name, const std::optional<at::Tensor>& tensor,
-                    const char* wanted, at::ArrayRef<c10::SymInt> shape, const at::Tensor& x) {
+void check_integers(const char* function, const char* name, const std::optional<at::Tensor>& tensor, const char* wanted,
+                    at::ArrayRef<c10::SymInt> shape, const at::Tensor& x) {
   if (!is_given(tensor)) return;
   TORCH_CHECK_TYPE(tensor->scalar_type() == at::kInt, function, ": expected ", name, " to be int32, but got ",
                    tensor->scalar_type());
@@ -118,8 +118,8 @@ void check_values(const UpdateArguments& a) {
     TORCH_CHECK_VALUE(a.conv_state.size(2) > 0 || lengths.numel() == 0, function,
                       ": with cache_seqlens, expected conv_state to hold at least one sample, but its state_len is 0");
     for (int64_t i = 0; i < lengths.numel(); ++i) {
-      TORCH_CHECK_VALUE(all[i] >= 0, function, ": expected cache_seqlens of at least 0, but cache_seqlens[", i,
-                        "] is ", all[i]);
+      TORCH_CHECK_VALUE(all[i] >= 0, function, ": expected cache_seqlens of at least 0, but cache_seqlens[", i, "] is ",
+                        all[i]);
     }
   }
   if (is_given(a.conv_state_indices)) {
@@ -137,7 +137,9 @@ void check_values(const UpdateArguments& a) {
 }
 
 bool is_channels_last(const at::Tensor& x) {
-  const auto is_one = [](const c10::SymInt& stride) { return TORCH_GUARD_OR_FALSE(c10::sym_eq(stride, c10::SymInt(1))); };
+  const auto is_one = [](const c10::SymInt& stride) {
+    return TORCH_GUARD_OR_FALSE(c10::sym_eq(stride, c10::SymInt(1)));
+  };
   return is_one(x.sym_stride(1)) && !is_one(x.sym_stride(2));
 }
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 #include "kernels/causal/causal_call.h"
 
@@ -18,6 +19,14 @@ struct CausalArguments {
   const std::optional<at::Tensor>& seq_idx;
   const std::optional<at::Tensor>& initial_states;
   std::optional<std::string_view> activation;
+
+  static CausalArguments from_arguments(const at::Tensor& x, const at::Tensor& weight,
+                                        const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& seq_idx,
+                                        const std::optional<at::Tensor>& initial_states,
+                                        std::optional<std::string_view> activation) {
+    return {x, weight, bias, seq_idx, initial_states, activation};
+  }
+  auto arguments() const { return std::tie(x, weight, bias, seq_idx, initial_states, activation); }
 };
 
 // The arguments of tapconv::causal_conv1d_update, in the schema's order.
@@ -29,6 +38,17 @@ struct UpdateArguments {
   std::optional<std::string_view> activation;
   const std::optional<at::Tensor>& cache_seqlens;
   const std::optional<at::Tensor>& conv_state_indices;
+
+  static UpdateArguments from_arguments(const at::Tensor& x, const at::Tensor& conv_state, const at::Tensor& weight,
+                                        const std::optional<at::Tensor>& bias,
+                                        std::optional<std::string_view> activation,
+                                        const std::optional<at::Tensor>& cache_seqlens,
+                                        const std::optional<at::Tensor>& conv_state_indices) {
+    return {x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices};
+  }
+  auto arguments() const {
+    return std::tie(x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices);
+  }
 };
 
 inline bool is_given(const std::optional<at::Tensor>& tensor) { return tensor && tensor->defined(); }

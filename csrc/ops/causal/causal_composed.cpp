@@ -36,8 +36,7 @@ at::Tensor advanced(const at::Tensor& x, const c10::SymInt& sooner) {
 at::Tensor same_sequence(const at::Tensor& seq_idx, const c10::SymInt& later) {
   const at::Tensor now = seq_idx.unsqueeze(1);
   // Before the first sample there is no sequence.
-  const at::Tensor then =
-      at::constant_pad_nd_symint(now, {later, 0}, -1).slice_symint(2, 0, now.sym_size(2));
+  const at::Tensor then = at::constant_pad_nd_symint(now, {later, 0}, -1).slice_symint(2, 0, now.sym_size(2));
   return at::logical_and(now.eq(then), now.ge(0));
 }
 
@@ -100,8 +99,7 @@ class Composed {
     }
     const SymAttributes attributes = this->attributes();
     const Spelled spelled(attributes);
-    const at::Tensor by_signal =
-        call_conv1d_grad_input(grad, weight_.unsqueeze(1), signal_.sym_size(2), spelled.raw());
+    const at::Tensor by_signal = call_conv1d_grad_input(grad, weight_.unsqueeze(1), signal_.sym_size(2), spelled.raw());
     const c10::SymInt states = signal_.sym_size(2) - x_.sym_size(2);
     result.x = by_signal.slice_symint(2, states);
     if (wants_initial_states) result.initial_states = by_signal.slice_symint(2, 0, states);

@@ -5,117 +5,80 @@
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/library.h>
 
-#include "kernels/causal/causal.h"
 #include "ops/arguments/memory.h"
-#include "ops/causal/causal_composed.h"
-#include "runtime/launch.h"
+#include "ops/causal/causal_arguments.h"
+#include "ops/causal/causal_launch.h"
+#include "ops/causal/causal_operators.h"
+#include "ops/schema/unboxed.h"
 
 namespace tapconv::ops {
 namespace {
 
-using MaybeTensor = std::optional<at::Tensor>;
-using MaybeName = std::optional<std::string_view>;
-
-at::Tensor call(const UpdateArguments& a) {
-  static const auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("tapconv::causal_conv1d_update", "")
-          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&, const MaybeTensor&, MaybeName,
-                            const MaybeTensor&, const MaybeTensor&)>();
-  return op.call(a.x, a.conv_state, a.weight, a.bias, a.activation, a.cache_seqlens, a.conv_state_indices);
-}
-
-// What the kernels compute together: x, a state and a weight, all checked.
-void update(const UpdateArguments& a, const at::Tensor& x, const at::Tensor& state, const at::Tensor& output) {
-  const at::Tensor bias = is_given(a.bias) ? a.bias->contiguous() : at::Tensor();
-  const at::Tensor lengths = is_given(a.cache_seqlens) ? a.cache_seqlens->contiguous() : at::Tensor();
-  const at::Tensor indices = is_given(a.conv_state_indices) ? a.conv_state_indices->contiguous() : at::Tensor();
-  kernels::CausalCall call = causal_call(x, a.weight, state, output);
+at::Tensor on_cpu(const UpdateArguments& a) {
+  check(a);
+  require_memory(a.x, "x");
+  require_memory(a.conv_state, "conv_state");
+  require_memory(a.weight, "weight");
+  if (is_given(a.bias)) require_memory(*a.bias, "bias");
+  check_values(a);
+  if (a.x.numel() == 0) return at::empty_like(a.x, at::MemoryFormat::Contiguous);
+  if (are_of_two_widths(a.x, a.weight)) {
+    // Every number of the state is one in float64 too, and comes back as it was.
+    const at::Tensor x = a.x.to(at::kDouble), state = a.conv_state.to(at::kDouble), weight = a.weight.to(at::kDouble);
+    const std::optional<at::Tensor> bias = as_double(a.bias);
+    const at::Tensor output = on_cpu({x, state, weight, bias, a.activation, a.cache_seqlens, a.conv_state_indices});
+    a.conv_state.copy_(state);
+    return output.to(a.x.scalar_type());
+  }
+  at::Tensor input = side_by_side(a.x.dim() == 2 ? a.x.unsqueeze(2) : a.x);
+  // Samples between those of the state: whether some are both is too much to ask, so the samples are kept.
+  if (at::get_overlap_status(a.conv_state, input) == at::MemOverlapStatus::TooHard) input = input.clone();
+  const at::Tensor bias = dense(a.bias);
+  const at::Tensor lengths = dense(a.cache_seqlens);
+  const at::Tensor indices = dense(a.conv_state_indices);
+  const at::Tensor output = allocated_output(input);
+  kernels::CausalCall call = causal_call(input, a.weight, a.conv_state, output);
   call.silu = is_silu(a.activation);
   call.updates_state = true;
-  const kernels::CausalPlan plan = kernels::plan_causal(call, runtime::slots_for(call));
-  const at::Tensor workspace = runtime::allocate({static_cast<int64_t>(plan.workspace_bytes)}, at::kByte);
-  const auto data_of = [](const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; };
-  kernels::causal(plan,
-                  {.input = x.const_data_ptr(),
-                   .weight = a.weight.const_data_ptr(),
-                   .bias = data_of(bias),
-                   .output = output.mutable_data_ptr(),
-                   .state = state.mutable_data_ptr(),
-                   .sequences = nullptr,
-                   .cache_lengths = static_cast<const int32_t*>(data_of(lengths)),
-                   .state_indices = static_cast<const int32_t*>(data_of(indices)),
-                   .workspace = workspace.mutable_data_ptr()},
-                  kernels::current_instruction_set(), runtime::parallel(plan.slots));
+  launch_causal(call, {.input = input.const_data_ptr(),
+                       .weight = a.weight.const_data_ptr(),
+                       .bias = data_of(bias),
+                       .output = output.mutable_data_ptr(),
+                       .state = a.conv_state.mutable_data_ptr(),
+                       .sequences = nullptr,
+                       .cache_lengths = static_cast<const int32_t*>(data_of(lengths)),
+                       .state_indices = static_cast<const int32_t*>(data_of(indices)),
+                       .workspace = nullptr});
+  return a.x.dim() == 2 ? output.squeeze(2) : output;
 }
 
-at::Tensor on_cpu(const at::Tensor& x, const at::Tensor& conv_state, const at::Tensor& weight, const MaybeTensor& bias,
-                  MaybeName activation, const MaybeTensor& cache_seqlens, const MaybeTensor& conv_state_indices) {
-  const UpdateArguments a{x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices};
+at::Tensor meta(const UpdateArguments& a) {
   check(a);
-  require_memory(x, "x");
-  require_memory(conv_state, "conv_state");
-  require_memory(weight, "weight");
-  if (is_given(bias)) require_memory(*bias, "bias");
-  check_values(a);
-  const bool is_step = x.dim() == 2;
-  const at::Tensor input = is_step ? x.unsqueeze(2) : x;
-  if (input.numel() == 0) return at::empty_like(x, at::MemoryFormat::Contiguous);
-  if ((x.scalar_type() == at::kDouble) != (weight.scalar_type() == at::kDouble)) {
-    // Every number of the state is one in float64 too, and comes back as it was.
-    at::Tensor state = conv_state.to(at::kDouble);
-    const MaybeTensor wide_bias = is_given(bias) ? MaybeTensor(bias->to(at::kDouble)) : std::nullopt;
-    const at::Tensor output = on_cpu(x.to(at::kDouble), state, weight.to(at::kDouble), wide_bias, activation,
-                                     cache_seqlens, conv_state_indices);
-    conv_state.copy_(state);
-    return output.to(x.scalar_type());
-  }
-  at::Tensor signal = side_by_side(input);
-  // Samples between those of the state: whether some are both is too much to ask, so the samples are kept.
-  if (at::get_overlap_status(conv_state, signal) == at::MemOverlapStatus::TooHard) signal = signal.clone();
-  const at::Tensor output = allocated_output(signal);
-  update(a, signal, conv_state, output);
-  return is_step ? output.squeeze(2) : output;
+  return a.x.dim() == 2 ? at::empty_symint(a.x.sym_sizes(), a.x.options()) : empty_output(a.x);
 }
 
-at::Tensor meta(const at::Tensor& x, const at::Tensor& conv_state, const at::Tensor& weight, const MaybeTensor& bias,
-                MaybeName activation, const MaybeTensor& cache_seqlens, const MaybeTensor& conv_state_indices) {
-  check(UpdateArguments{x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices});
-  return x.dim() == 2 ? at::empty_symint(x.sym_sizes(), x.options()) : empty_output(x);
-}
-
-at::Tensor elsewhere(const at::Tensor& x, const at::Tensor&, const at::Tensor&, const MaybeTensor&, MaybeName,
-                     const MaybeTensor&, const MaybeTensor&) {
-  TORCH_CHECK_NOT_IMPLEMENTED(false, "tapconv::causal_conv1d_update is for the CPU alone, and x is on ", x.device(),
+at::Tensor elsewhere(const UpdateArguments& a) {
+  TORCH_CHECK_NOT_IMPLEMENTED(false, "tapconv::causal_conv1d_update is for the CPU alone, and x is on ", a.x.device(),
                               ". There, call the function of this name of the package causal-conv1d.");
 }
 
 // A step is not differentiable, as in the original: the state that it changed is gone.
-at::Tensor autograd(const at::Tensor& x, const at::Tensor& conv_state, const at::Tensor& weight,
-                    const MaybeTensor& bias, MaybeName activation, const MaybeTensor& cache_seqlens,
-                    const MaybeTensor& conv_state_indices) {
-  torch::autograd::check_inplace(conv_state, at::GradMode::is_enabled() && conv_state.requires_grad());
+at::Tensor autograd(const UpdateArguments& a) {
+  torch::autograd::check_inplace(a.conv_state, at::GradMode::is_enabled() && a.conv_state.requires_grad());
   at::Tensor output;
   {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    output = call({x, conv_state, weight, bias, activation, cache_seqlens, conv_state_indices});
+    output = call_causal_conv1d_update(a);
   }
-  torch::autograd::increment_version(conv_state);
+  torch::autograd::increment_version(a.conv_state);
   return output;
 }
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(tapconv, m) {
-  m.def(
-      "causal_conv1d_update(Tensor x, Tensor(a!) conv_state, Tensor weight, Tensor? bias=None, str? activation=None, "
-      "Tensor? cache_seqlens=None, Tensor? conv_state_indices=None) -> Tensor",
-      {at::Tag::pt2_compliant_tag});
-}
-
-TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("causal_conv1d_update", &on_cpu); }
-TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("causal_conv1d_update", &meta); }
-TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("causal_conv1d_update", &autograd); }
-TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("causal_conv1d_update", &elsewhere); }
+TORCH_LIBRARY_IMPL(tapconv, CPU, m) { m.impl("causal_conv1d_update", unboxed<&on_cpu>); }
+TORCH_LIBRARY_IMPL(tapconv, Meta, m) { m.impl("causal_conv1d_update", unboxed<&meta>); }
+TORCH_LIBRARY_IMPL(tapconv, Autograd, m) { m.impl("causal_conv1d_update", unboxed<&autograd>); }
+TORCH_LIBRARY_IMPL(tapconv, CompositeExplicitAutograd, m) { m.impl("causal_conv1d_update", unboxed<&elsewhere>); }
 
 }  // namespace tapconv::ops
