@@ -1,7 +1,6 @@
-// Causal depthwise convolutions with a state, as C++ programs and TorchScript call them.
+// Causal depthwise convolutions with a state, as C++ programs call them.
 #include <gtest/gtest.h>
 #include <tapconv/causal_conv1d.h>
-#include <torch/script.h>
 #include <torch/torch.h>
 
 #include "support.h"
@@ -38,18 +37,6 @@ TEST(CausalConv1d, is_differentiable) {
   const auto right =
       torch::autograd::grad({by_torch(x, weight, bias, states).square().sum()}, {x, weight, bias, states});
   for (size_t i = 0; i < ours.size(); ++i) EXPECT_TRUE(ours[i].allclose(right[i])) << i;
-}
-
-TEST(CausalConv1d, runs_in_torchscript) {
-  const auto unit = torch::jit::compile(R"(
-    def step(x, state, weight):
-        return ops.tapconv.causal_conv1d_update(x, state, weight, None, "silu")
-    def whole(x, weight):
-        return ops.tapconv.causal_conv1d(x, weight, activation="silu")
-  )");
-  const at::Tensor x = torch::randn({1, 6, 1}), weight = torch::randn({6, 4}), state = torch::zeros({1, 6, 4});
-  EXPECT_TRUE(
-      unit->run_method("step", x, state, weight).toTensor().equal(unit->run_method("whole", x, weight).toTensor()));
 }
 
 TEST(CausalConv1d, names_what_does_not_fit) {

@@ -48,6 +48,20 @@ TEST(TorchScript, RunsTheOperator) {
   EXPECT_TRUE(at::allclose(outputs->elements()[1].toTensor(), same, 1e-4, 1e-5));
 }
 
+TEST(TorchScript, RunsTheStepOfADecoder) {
+  torch::jit::Module module("Decoder");
+  module.define(R"(
+    def forward(self, x, state, weight):
+        step = tapconv.causal_conv1d_update(x, state, weight, None, "silu")
+        return step, tapconv.causal_conv1d(x, weight, activation="silu")
+  )",
+                std::make_shared<TapconvResolver>());
+  const at::Tensor x = at::randn({1, 6, 1}), state = at::zeros({1, 6, 4});
+  const auto outputs = module.forward({x, state, at::randn({6, 4})}).toTuple();
+  EXPECT_TRUE(outputs->elements()[0].toTensor().equal(outputs->elements()[1].toTensor()));
+  EXPECT_TRUE(state.select(2, 3).equal(x.select(2, 0)));
+}
+
 TEST(TorchScript, SurvivesAnArchive) {
   torch::jit::Module module = make_module();
   std::stringstream archive;
