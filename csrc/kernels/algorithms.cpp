@@ -17,15 +17,10 @@
 namespace tapconv::kernels {
 namespace {
 
-Answer<Plan> priced(Plan plan, double cost) {
-  plan.cost = cost;
-  return Planned<Plan>{plan, cost};
-}
-
 template <class OwnPlan>
 Answer<Plan> widened(const Answer<OwnPlan>& answer) {
   if (!answer) return Declined{answer.why_not()};
-  return priced(answer->plan, answer->cost);
+  return Plan(*answer);
 }
 
 Answer<Plan> ask_channel_lanes(const Question& q) {
@@ -35,9 +30,9 @@ Answer<Plan> ask_channel_lanes(const Question& q) {
 Answer<Plan> ask_dot(const Question& q) { return widened(plan_dot(q.problem, q.variant, q.instruction_set, q.slots)); }
 
 Answer<Plan> ask_direct(const Question& q) {
-  const DirectPlan plan =
-      plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
-  return priced(plan, direct_cost(plan));
+  DirectPlan plan = plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
+  plan.cost = direct_cost(plan);
+  return Plan(plan);
 }
 
 // Filters that were transformed, or whose taps were brought into the lanes, are used if the request allows it.
@@ -91,8 +86,9 @@ Answer<Plan> ask_grad_weight_columns(const Question& q) {
 }
 
 Answer<Plan> ask_grad_weight(const Question& q) {
-  return priced(plan_direct_grad_weight(q.problem, q.instruction_set, q.slots),
-                grad_weight_cost(q.problem, q.instruction_set));
+  GradWeightPlan plan = plan_direct_grad_weight(q.problem, q.instruction_set, q.slots);
+  plan.cost = grad_weight_cost(q.problem, q.instruction_set);
+  return Plan(plan);
 }
 
 // Tiles have channel lanes.

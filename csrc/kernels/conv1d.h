@@ -1,12 +1,12 @@
-// The kernels' front door: the only header that the layers above include. Plain structs and raw pointers in, numbers
-// out. Nothing here allocates, starts threads or knows a tensor library: the caller hands in a workspace of the size
-// that the plan states, and a way to run tasks side by side.
+// The kernels' front door: how a call is planned and computed, with all that a caller needs for it. Plain structs and
+// raw pointers go in, and numbers come out. Nothing here allocates, starts threads or knows a tensor library: the
+// caller hands in a workspace of the size that the plan states, and a way to run tasks side by side.
 #pragma once
 
 #include "kernels/core/parallel.h"
 #include "kernels/instruction_sets/instruction_set.h"
-#include "plan.h"
-#include "problem.h"
+#include "kernels/plan.h"
+#include "kernels/problem.h"
 
 namespace tapconv::kernels {
 

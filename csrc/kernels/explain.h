@@ -4,7 +4,6 @@
 #include <string>
 
 #include "algorithms.h"
-#include "overlap_save.h"
 
 namespace tapconv::kernels {
 

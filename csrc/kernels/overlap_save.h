@@ -10,11 +10,11 @@
 
 #include <optional>
 
-#include "plan.h"
+#include "problem.h"
 
 namespace tapconv::kernels {
 
-enum class Direction : uint8_t { forward, grad_input, grad_weight };
+struct InstructionSet;
 
 struct OverlapSave {
   int64_t size;      // samples of a block

@@ -76,7 +76,6 @@ struct GradInputPlan : Call {
 // instruction sets that not every machine has.
 struct Plan {
   Algorithm algorithm;
-  double cost = 0;  // in the units of core/cost.h; zero for ways that are taken without being compared
   union {
     Call nothing;  // no output, or no weight to have a gradient
     DirectPlan direct;
@@ -140,6 +139,7 @@ struct Plan {
   }
 
   const char* algorithm_name() const { return name_of(algorithm); }
+  double cost() const { return call().cost; }
   size_t workspace_bytes() const { return call().workspace_bytes; }
 };
 static_assert(std::is_trivially_copyable_v<Plan>);

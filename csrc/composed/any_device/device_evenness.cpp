@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "composed/any_device/padding.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {
@@ -45,7 +46,7 @@ at::Tensor windows(at::Tensor x, int64_t taps, int64_t apart) {
 // block and its neighbours.
 at::Tensor are_even(const at::Tensor& seen, int64_t block) {
   const int64_t length = seen.size(-1);
-  const int64_t blocks = (length + block - 1) / block;
+  const int64_t blocks = kernels::ceil_div(length, block);
   const auto in_blocks = [&](double missing) {
     const at::Tensor filled = at::constant_pad_nd(seen, {0, blocks * block - length}, missing);
     return filled.view({seen.size(0), seen.size(1), blocks, block});

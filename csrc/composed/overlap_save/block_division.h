@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "composed/spectra.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 #include "runtime/each_task.h"
 

@@ -8,7 +8,7 @@
 #include "composed/overlap_save/row_blocks.h"
 #include "composed/overlap_save/sliding_sums.h"
 #include "composed/overlap_save/storage_types.h"
-#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/conv1d.h"
 #include "runtime/each_task.h"
 
 namespace tapconv::composed {

@@ -8,8 +8,9 @@
 #include <cstdint>
 
 #include "composed/overlap_save/block_division.h"
+#include "kernels/core/integers.h"
 #include "kernels/problem.h"
-#include "kernels/rows/rows.h"
+#include "kernels/rows/padding.h"
 
 namespace tapconv::composed {
 
@@ -26,8 +27,8 @@ struct Part {
   int64_t to;
 };
 inline Part part_inside(const Positions& p, int64_t length) {
-  const int64_t from = p.first >= 0 ? 0 : (-p.first + p.step - 1) / p.step;
-  const int64_t to = length > p.first ? (length - p.first + p.step - 1) / p.step : 0;
+  const int64_t from = p.first >= 0 ? 0 : kernels::ceil_div(-p.first, p.step);
+  const int64_t to = length > p.first ? kernels::ceil_div(length - p.first, p.step) : 0;
   const int64_t end = std::min(to, p.count);
   return {std::min(from, end), end};
 }

@@ -8,7 +8,7 @@
 #include "composed/accuracy/magnitudes.h"
 #include "composed/accuracy/special_block.h"
 #include "composed/spectra.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {

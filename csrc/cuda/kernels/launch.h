@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/core/forward_variant.h"
+#include "kernels/lowering/input_gradient.h"
 
 namespace tapconv::cuda {
 

@@ -11,7 +11,8 @@
 #include "cuda/kernels/grad_weight.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/small_kernels.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::cuda {
 namespace {
@@ -57,7 +58,7 @@ RowTile rows_of(const Problem& p, int64_t tap_block, int64_t time_block, bool sh
   rows.tap_distance = phases ? static_cast<int>(taps.step) : 0;
   const int64_t span = phases ? (ceil_div(tap_block, taps.period) - 1) * taps.step : 0;
   rows.segment_length = static_cast<int>(time_block + span);
-  const int size = vector_bytes / element_bytes(p.data_type);
+  const int size = vector_bytes / kernels::storage_bytes(p.data_type);
   rows.vectors = rows.segments == 1 && p.stride == 1 && p.input_strides.time == 1;
   const int length = rows.segments * rows.segment_length + (rows.vectors ? size - 1 : 0);
   rows.row_length = static_cast<int>(rounded_up(length, std::max(size, 4)));
@@ -81,7 +82,7 @@ bool needs_wide_index(const Problem& p, int64_t time_block) {
 }
 
 bool fits(int64_t wide_elements, const Problem& p) {
-  return wide_elements * wide_bytes(p.data_type) <= shared_memory_budget;
+  return wide_elements * kernels::compute_bytes(p.data_type) <= shared_memory_budget;
 }
 
 // Sharing pays while taps of a phase lie closer than the outputs of a block.
@@ -129,7 +130,7 @@ void plan_depthwise(ForwardLaunch& launch) {
   launch.time_block = static_cast<int>(times);
   // With a single tap in each segment nothing slides.
   launch.spacing = launch.rows.tap_distance > 0 ? launch.rows.tap_distance : 1;
-  finish_forward(launch, p.out_channels, p.batch, depthwise_threads, elements() * wide_bytes(p.data_type));
+  finish_forward(launch, p.out_channels, p.batch, depthwise_threads, elements() * kernels::compute_bytes(p.data_type));
 }
 
 void plan_direct(ForwardLaunch& launch) {
@@ -163,14 +164,14 @@ void plan_direct(ForwardLaunch& launch) {
   launch.channel_block = static_cast<int>(channels);
   const int64_t sums = int64_t{launch.out_block} * launch.time_block;
   finish_forward(launch, out_per_group, p.batch * p.groups, direct_threads,
-                 std::max(elements(), sums) * wide_bytes(p.data_type));
+                 std::max(elements(), sums) * kernels::compute_bytes(p.data_type));
 }
 
 void plan_matrix(ForwardLaunch& launch) {
   const Problem& p = launch.problem;
   launch.out_block = matrix_outs;
   launch.time_block = matrix_times;
-  launch.channel_block = matrix_steps * 32 / element_bytes(p.data_type);
+  launch.channel_block = matrix_steps * 32 / kernels::storage_bytes(p.data_type);
   const bool share = share_rows(p, launch.time_block);
   int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, max_taps);
   const auto bytes = [&] {
@@ -249,14 +250,14 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
   const int64_t tiles = p.groups * launch.out_blocks * launch.channel_blocks * launch.tap_blocks;
   const int64_t steps = p.batch * launch.time_blocks;
   const int64_t weights = std::max<int64_t>(p.out_channels * in_per_group * p.kernel_size, 1);
-  const int64_t affordable = std::max<int64_t>(parts_bytes / (weights * wide_bytes(p.data_type)), 1);
+  const int64_t affordable = std::max<int64_t>(parts_bytes / (weights * kernels::compute_bytes(p.data_type)), 1);
   if (tiles > 0 && steps > 0) {
     const int64_t parts = std::min({ceil_div(grad_weight_blocks, tiles), steps, affordable});
     launch.steps_per_part = ceil_div(steps, parts);
     launch.parts = ceil_div(steps, launch.steps_per_part);
   }
   launch.grid = {tiles * launch.parts, grad_weight_threads,
-                 static_cast<int>(std::max(staged(), spilled) * wide_bytes(p.data_type))};
+                 static_cast<int>(std::max(staged(), spilled) * kernels::compute_bytes(p.data_type))};
   return launch;
 }
 
@@ -269,7 +270,8 @@ SumPartsLaunch plan_sum(const GradWeightLaunch& launch, int64_t outer, int64_t m
 }
 
 size_t parts_bytes_of(const GradWeightLaunch& launch, int64_t elements) {
-  return static_cast<size_t>(rounded_up(launch.parts * elements * wide_bytes(launch.problem.data_type), 256));
+  return static_cast<size_t>(
+      rounded_up(launch.parts * elements * kernels::compute_bytes(launch.problem.data_type), 256));
 }
 
 }  // namespace

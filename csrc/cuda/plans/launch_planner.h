@@ -10,12 +10,6 @@ namespace tapconv::cuda {
 // side, which hide each other's loads.
 inline constexpr int shared_memory_budget = 48 * 1024;
 
-inline int wide_bytes(kernels::DataType type) { return type == kernels::DataType::float64 ? 8 : 4; }
-inline int element_bytes(kernels::DataType type) {
-  if (type == kernels::DataType::float64) return 8;
-  return type == kernels::DataType::float32 ? 4 : 2;
-}
-
 // The algorithm is depthwise, direct or matrix. All sizes but kernel_size are at least 1.
 ForwardLaunch plan_launch(const kernels::Problem& problem, const kernels::ForwardVariant& variant, Algorithm algorithm);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/core/blocking.h"
 #include "sequence.h"
 
 namespace tapconv::cuda {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "cuda/conv1d.h"
-#include "kernels/overlap_save.h"
 
 namespace tapconv::cuda {
 

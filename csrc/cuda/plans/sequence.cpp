@@ -3,10 +3,9 @@
 // wide type; the kernels then add them to the samples that they are copies of, before the one rounding.
 #include "sequence.h"
 
-#include "kernels/algorithms.h"
-#include "kernels/core/blocking.h"
-#include "kernels/core/forward_variant.h"
+#include "kernels/core/integers.h"
 #include "kernels/lowering/input_gradient.h"
+#include "kernels/numbers/storage.h"
 #include "launch_planner.h"
 
 namespace tapconv::cuda {
@@ -34,7 +33,7 @@ InputRange right_border(const Problem& p) { return packed_range(p, p.input_lengt
 
 int64_t range_bytes(const Problem& p, const InputRange& range) {
   const int64_t elements = p.batch * p.in_channels * (range.end - range.begin);
-  return kernels::rounded_up(elements * wide_bytes(p.data_type), alignment);
+  return kernels::rounded_up(elements * kernels::compute_bytes(p.data_type), alignment);
 }
 
 Borders no_borders() { return {PaddingMode::zeros, 0, 0, 0, 0, 1, nullptr, nullptr}; }
@@ -61,13 +60,13 @@ struct InputGradient {
       // No outputs: a residue or a set of phases that lies outside the range altogether.
       if (lowered.problem.output_length <= 0) continue;
       const Algorithm algorithm = choose_kernel(lowered.problem, plan.device, plan.settings);
-      const int64_t bytes = element_bytes(p.data_type);
+      const int64_t bytes = kernels::storage_bytes(p.data_type);
       // A problem for one residue modulo the stride writes every stride-th sample.
       borders.apart = range.strides.time != 0 ? lowered.problem.output_strides.time / range.strides.time : 1;
       borders.first = range.strides.time != 0 ? lowered.output_offset / range.strides.time : lowered.output_offset;
-      const ForwardArguments arguments{grad_output, weight + lowered.weight_offset * bytes, nullptr,
-                                       to + lowered.output_offset * (range.wide ? wide_bytes(p.data_type) : bytes),
-                                       borders};
+      const ForwardArguments arguments{
+          grad_output, weight + lowered.weight_offset * bytes, nullptr,
+          to + lowered.output_offset * (range.wide ? kernels::compute_bytes(p.data_type) : bytes), borders};
       const ForwardLaunch launch = plan_launch(lowered.problem, lowered.variant, algorithm);
       if (const char* error = runner.forward(algorithm, launch, arguments)) return error;
     }
@@ -104,7 +103,6 @@ const char* run_grad_input(const Plan& plan, const void* grad_output, const void
                            void* workspace, Runner& runner) {
   const Problem& p = plan.problem;
   const InputGradient gradient{plan, static_cast<const char*>(grad_output), static_cast<const char*>(weight), runner};
-  const InputRange all{0, p.input_length, p.batch, p.input_strides, false};
   Borders borders = no_borders();
   if (has_borders(p)) {
     char* const left = static_cast<char*>(workspace);
@@ -113,7 +111,7 @@ const char* run_grad_input(const Plan& plan, const void* grad_output, const void
     if (const char* error = gradient.compute(right_border(p), no_borders(), right)) return error;
     borders = {p.padding_mode, p.input_length, p.padding_left, p.padding_right, 0, 1, left, right};
   }
-  return gradient.compute(all, borders, static_cast<char*>(grad_input));
+  return gradient.compute(kernels::whole_input(p), borders, static_cast<char*>(grad_input));
 }
 
 const char* run_grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight,

@@ -1,16 +1,10 @@
-// What an algorithm answers when it is asked for a plan: the plan with its cost, or why it has none.
+// What an algorithm answers when it is asked for a plan: the plan, which knows its cost, or why it has none.
 #pragma once
 
 #include <optional>
 #include <utility>
 
 namespace tapconv::kernels {
-
-template <class Plan>
-struct Planned {
-  Plan plan;
-  double cost;  // in the units of core/cost.h
-};
 
 // Why an algorithm does not take a problem: a clause that goes with its name, such as "the stride is not 1".
 struct Declined {
@@ -20,18 +14,20 @@ struct Declined {
 template <class Plan>
 class Answer {
  public:
-  Answer(Planned<Plan> planned) : planned_(std::move(planned)) {}
+  Answer(Plan plan) : plan_(std::move(plan)) {}
   Answer(Declined declined) : why_not_(declined.reason) {}
 
-  explicit operator bool() const { return planned_.has_value(); }
-  Planned<Plan>* operator->() { return &*planned_; }
-  const Planned<Plan>* operator->() const { return &*planned_; }
+  explicit operator bool() const { return plan_.has_value(); }
+  Plan& operator*() { return *plan_; }
+  const Plan& operator*() const { return *plan_; }
+  Plan* operator->() { return &*plan_; }
+  const Plan* operator->() const { return &*plan_; }
 
   // Null if there is a plan.
   const char* why_not() const { return why_not_; }
 
  private:
-  std::optional<Planned<Plan>> planned_;
+  std::optional<Plan> plan_;
   const char* why_not_ = nullptr;
 };
 

@@ -14,6 +14,7 @@ struct Call {
   Problem problem;
   ForwardVariant variant;
   const InstructionSet* instruction_set;
+  double cost;  // in the units of cost.h; zero for ways that are taken without being compared
 
   int slots;  // parts that may run side by side, each with its own piece of the workspace
   int64_t task_count;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "integers.h"
+
 namespace tapconv::kernels {
 namespace {
 
@@ -14,9 +16,9 @@ struct Share {
 
 // Share number `index` when `total` things are split evenly into `count` parts; index == count gives the end.
 inline Share share_of(int64_t index, int64_t count, int64_t total) {
-  const int64_t small = total / count;
-  const int64_t larger = total % count;  // the first `larger` parts have one more
-  return {index * small + (index < larger ? index : larger), static_cast<int>(small + (index < larger ? 1 : 0))};
+  const int64_t size = total / count;
+  const int64_t longer = total % count;  // the first `longer` parts have one more
+  return {index * size + min(index, longer), static_cast<int>(size + (index < longer ? 1 : 0))};
 }
 
 // Register tile `index` of `count` over the output channels of a group in whole vectors of `width`.
@@ -24,8 +26,6 @@ inline Share panel_of(int64_t index, int64_t count, int64_t total, int width) {
   const Share vectors = share_of(index, count, total / width);
   return {vectors.first * width, vectors.size * width};
 }
-
-inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace
 }  // namespace tapconv::kernels

@@ -131,7 +131,7 @@ ForwardProblem one_residue(const Problem& p, const InputRange& range, int64_t re
   set_taps(p, periods.period, taps, f);
   f.problem.dilation = periods.step;
   f.problem.padding_left = taps > 0 ? -(first + p.padding_left - last_tap * p.dilation) / p.stride : 0;
-  f.problem.output_length = (range.end - first + p.stride - 1) / p.stride;
+  f.problem.output_length = ceil_div(range.end - first, p.stride);
   f.problem.output_strides.time *= p.stride;
   set_plain_variant(p, f);
   f.variant.wide_output = range.wide;

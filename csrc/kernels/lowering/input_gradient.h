@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "kernels/plan.h"
+#include "kernels/core/forward_variant.h"
 
 namespace tapconv::kernels {
 
@@ -22,6 +22,9 @@ struct InputRange {
   ActivationStrides strides;
   bool wide;  // written in the compute type
 };
+
+// All samples of the input, in its own type.
+inline InputRange whole_input(const Problem& p) { return {0, p.input_length, p.batch, p.input_strides, false}; }
 
 struct ForwardProblem {
   Problem problem;

@@ -1,11 +1,26 @@
-// Element types as they lie in memory, and their conversion to and from the type that the arithmetic uses.
+// Element types as they lie in memory, what they take there, and their conversion to and from the type that they are
+// summed in.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/problem.h"
+
 namespace tapconv::kernels {
+
+constexpr int64_t storage_bytes(DataType data_type) {
+  return data_type == DataType::float32 ? 4 : data_type == DataType::float64 ? 8 : 2;
+}
+
+// float64 is summed in its own type, every other type in float32.
+constexpr int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
+
+constexpr bool computes_in_own_type(DataType data_type) {
+  return data_type == DataType::float32 || data_type == DataType::float64;
+}
+
 // Internal linkage on purpose, here and in every header that targets/*.cpp include: each instruction set has its own
 // copy of every function, so a linker can never hand one compiled for AVX-512 to the portable path.
 namespace {

@@ -53,7 +53,7 @@ Answer<TilePlan> choose_filters(const Problem& p, const DirectPlan& direct, cons
   const Answer<TilePlan> in_call = plan_cheapest_tiles(p, variant, instruction_set, slots, FiltersAhead::in_lanes);
   if (in_call && (!best || in_call->cost <= best->cost)) best = in_call;
   if (!best) return best;
-  if (best->plan.tiles.ahead == FiltersAhead::nothing) return Declined{"transforming filters in the call costs less"};
+  if (best->tiles.ahead == FiltersAhead::nothing) return Declined{"transforming filters in the call costs less"};
   if (!asks_for_transforms(p.algorithm) && best->cost >= direct_cost(direct)) return Declined{"direct sums cost less"};
   const Answer<DepthwiseTilePlan> depthwise = plan_cheapest_depthwise_tiles(p, variant, instruction_set, slots);
   if (depthwise && depthwise->cost <= best->cost) return Declined{"depthwise tiles cost less"};
@@ -76,7 +76,7 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
   if (automatic && p.algorithm == AlgorithmRequest::automatic) {
     const Answer<OutLanePlan> lanes = plan_out_lanes(p, instruction_set, slots);
     if (lanes && lanes->cost < direct_cost(packing.direct)) {
-      packing.out_lanes = lanes->plan;
+      packing.out_lanes = *lanes;
       lay_out_lanes(p, instruction_set, packing.header);
       return packing;
     }
@@ -86,12 +86,12 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
                                 : taps_in_lanes ? plan_cheapest_tiles_by_taps(p, variant, instruction_set, slots)
                                                 : choose_filters(p, packing.direct, instruction_set, slots);
   if (!best) return packing;
-  const TileBlocks& tiles = best->plan.tiles;
+  const TileBlocks& tiles = best->tiles;
   if (tiles.ahead == FiltersAhead::in_lanes
           ? lay_out_taps(p, instruction_set, packing.header)
           : lay_out_filters(p, instruction_set, {tiles.transform, has_filter_lanes(tiles)}, packing.header)) {
-    packing.tiles = best->plan;
-    packing.workspace_bytes = best->plan.workspace_bytes;
+    packing.tiles = *best;
+    packing.workspace_bytes = best->workspace_bytes;
   }
   return packing;
 }

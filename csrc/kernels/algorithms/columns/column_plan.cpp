@@ -108,7 +108,7 @@ Answer<ColumnPlan> plan_grad_input_columns(const Problem& p, const InstructionSe
   plan->slot_sums_at = slot.reserve(outputs_of(p) * plan->column_stride * element);
   plan->slot_span_at = slot.reserve(span * element);
   lay_out_slots(workspace, slot.end(), *plan);
-  return Planned<ColumnPlan>{*plan, 0};
+  return *plan;
 }
 
 Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
@@ -125,7 +125,8 @@ Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionS
   plan->slot_gradient_at = slot.reserve(outputs_of(p) * largest_tile_rows * element);
   lay_out_slots(workspace, slot.end(), *plan);
   // Large transforms are compared with this. Columns were never priced: like time lanes, they load for each product.
-  return Planned<ColumnPlan>{*plan, time_lane_cost(p, instruction_set)};
+  plan->cost = time_lane_cost(p, instruction_set);
+  return *plan;
 }
 
 }  // namespace tapconv::kernels

@@ -15,6 +15,7 @@
 
 #include "column_plan.h"
 #include "kernels/algorithms/few_outputs/lane_tile.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/value_range.h"
@@ -50,7 +51,7 @@ class GradInputColumns {
     const Share channels = share_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
     const int64_t columns = channels.size * plan_.problem.kernel_size;
     for (int64_t o = 0; o < group_out_; o += plan_.out_block) {
-      const int64_t count = group_out_ - o < plan_.out_block ? group_out_ - o : plan_.out_block;
+      const int64_t count = min(group_out_ - o, plan_.out_block);
       gather_samples(group * group_out_ + o, count);
       sweep(group * group_out_ + o, count, channels.first, columns, o > 0);
     }

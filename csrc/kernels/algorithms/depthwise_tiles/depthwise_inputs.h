@@ -9,6 +9,7 @@
 #include "depthwise_peaks.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/rows.h"
 #include "spectrum.h"
@@ -123,7 +124,7 @@ class DepthwiseInputs {
   // The next blocks of the one row, as many as there are lanes.
   void transform_one_row() {
     const int64_t left = cut_.blocks + cut_.filter_parts - 1 - next_block_;
-    const int count = static_cast<int>(left < width ? left : width);
+    const int count = static_cast<int>(min(left, width));
     const Storage* const channel =
         input_ + sample_ * problem_.input_strides.batch + group_of(first_channel_) * problem_.input_strides.channel;
     const int64_t position = next_block_ * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
@@ -168,7 +169,7 @@ class DepthwiseInputs {
 
   // Elements [first, first + count) of the rows of all lanes to [element][lane].
   void gather(int64_t first, int64_t count, Scalar* to) {
-    const int64_t row = round_up(count, width) + width;
+    const int64_t row = rounded_up(count, width) + width;
     const Storage* const input = input_ + sample_ * problem_.input_strides.batch;
     const int64_t position = first * problem_.dilation + phase_ - problem_.padding_left;
     for (int l = 0; l < lanes_; ++l) {
@@ -176,7 +177,7 @@ class DepthwiseInputs {
                            position, count, rows_ + l * row);
     }
     for (int64_t i = 0; i < count; i += width) {
-      const int64_t here = count - i < width ? count - i : width;
+      const int64_t here = min(count - i, width);
       Register r[width];
       for (int l = 0; l < width; ++l) r[l] = l < lanes_ ? Vector::load(rows_ + l * row + i) : Vector::zero();
       Vector::transpose(r);

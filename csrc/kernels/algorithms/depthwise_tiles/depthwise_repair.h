@@ -6,6 +6,7 @@
 
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/filter_kinds.h"
 #include "kernels/numbers/lane_sums.h"
@@ -123,7 +124,7 @@ class DepthwiseRepair {
   void rewrite(bool finite, const Wanted& wanted, To* output) {
     bool have_taps = false;
     for (int64_t first = 0; first < outputs_.count; first += outputs_together) {
-      const int64_t count = outputs_.count - first < outputs_together ? outputs_.count - first : outputs_together;
+      const int64_t count = min(outputs_.count - first, outputs_together);
       if (!wanted(smallest_of<Vector>(windows_ + first, count))) continue;
       // Mostly there are no others than these, or not many.
       if (!have_taps) gather_taps(taps_of(first, outputs_.count - first, finite), finite);
@@ -132,7 +133,7 @@ class DepthwiseRepair {
         int64_t end = j;
         while (end < first + count && end - j < sums_together && wanted(windows_[end])) ++end;
         if (end > j) add_up(j, end - j, finite, output);
-        j = end > j ? end : j + 1;
+        j = max(end, j + 1);
       }
     }
   }
@@ -147,7 +148,7 @@ class DepthwiseRepair {
     if (!finite) return {skipped_, problem_.kernel_size - skipped_behind_};
     const int64_t first = real_.from - (output + count - 1);
     const int64_t last = real_.to - output;
-    return {first > 0 ? first : 0, last < problem_.kernel_size ? last : problem_.kernel_size};
+    return {max(first, 0), min(last, problem_.kernel_size)};
   }
 
   void gather_taps(const Taps& taps, bool finite) {
@@ -167,8 +168,8 @@ class DepthwiseRepair {
   template <class To>
   void add_up(int64_t j, int64_t count, bool finite, To* output) {
     const Taps taps = taps_of(j, count, finite);
-    const int64_t first = taps.first > others_than_zero_.first ? taps.first : others_than_zero_.first;
-    const int64_t last = taps.last < others_than_zero_.last ? taps.last : others_than_zero_.last;
+    const int64_t first = max(taps.first, others_than_zero_.first);
+    const int64_t last = min(taps.last, others_than_zero_.last);
     sum_products<Vector>(taps_ + first, row_ + j + first - skipped_, last > first ? last - first : 0, count, sums_);
     const Scalar bias =
         operands_.bias == nullptr ? Scalar(0) : widen(static_cast<const Storage*>(operands_.bias)[outputs_.channel]);

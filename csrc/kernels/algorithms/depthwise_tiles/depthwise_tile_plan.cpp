@@ -120,7 +120,8 @@ Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& p, const ForwardVa
   Workspace workspace = workspace_with_counter();
   cut.kinds_at = workspace.reserve(filter_kind_bytes(p));
   lay_out_slots(workspace, plan.slot_bytes, plan);
-  return Planned<DepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
+  plan.cost = depthwise_tile_cost(plan);
+  return plan;
 }
 
 Answer<DepthwiseTilePlan> plan_cheapest_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
@@ -152,7 +153,8 @@ Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Probl
   lay_out_slots(workspace, plan.slot_bytes, plan);
   plan.fallback = plan_direct_grad_weight(p, instruction_set, plan.slots);
   plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + plan.fallback.workspace_bytes);
-  return Planned<GradWeightDepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
+  plan.cost = depthwise_tile_cost(plan);
+  return plan;
 }
 
 Answer<GradWeightDepthwiseTilePlan> plan_cheapest_grad_weight_depthwise_tiles(const Problem& problem,

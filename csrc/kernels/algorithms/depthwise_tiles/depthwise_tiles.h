@@ -9,6 +9,7 @@
 #include "depthwise_repair.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/filter_kinds.h"
 
@@ -44,7 +45,7 @@ class DepthwiseTileRunner {
     const int64_t time_part = task % cut_.time_parts;
     const int64_t sample_part = task / cut_.time_parts;
     first_channel_ = lane_group_ * width;
-    lanes_ = static_cast<int>(smaller(width, problem_.out_channels - first_channel_));
+    lanes_ = static_cast<int>(min(width, problem_.out_channels - first_channel_));
     inputs_.select_channels(first_channel_, lanes_);
     transform_filters();
     const int64_t first_block = time_part * cut_.blocks / cut_.time_parts;
@@ -60,7 +61,7 @@ class DepthwiseTileRunner {
     Register squares = Vector::zero();
     for (int64_t part = 0; part < cut_.filter_parts; ++part) {
       const int64_t first = part * cut_.part_taps;
-      const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
+      const int64_t taps = min(cut_.part_taps, problem_.kernel_size - first);
       gather_taps(first, taps);
       squares = Vector::add(squares, square_sums<Vector>(lanes_samples_, taps * width));
       fill_zeros<Vector>(lanes_samples_ + taps * width, (size_ - taps) * width);
@@ -88,7 +89,7 @@ class DepthwiseTileRunner {
       return;
     }
     for (int64_t k = 0; k < taps; k += width) {
-      const int count = static_cast<int>(smaller(width, taps - k));
+      const int count = static_cast<int>(min(width, taps - k));
       Register r[width];
       for (int l = 0; l < width; ++l) {
         r[l] = Vector::load_partial(filters[l] + (distance == 1 ? k : -(k + count - 1)), count);
@@ -103,7 +104,7 @@ class DepthwiseTileRunner {
   void run_row(int64_t sample, int64_t phase, int64_t first_block, int64_t last_block) {
     inputs_.select_row(sample, phase, first_block);
     for (int64_t block = first_block; block < last_block; block += depthwise_tiles_together) {
-      const int count = static_cast<int>(smaller(depthwise_tiles_together, last_block - block));
+      const int count = static_cast<int>(min(depthwise_tiles_together, last_block - block));
       inputs_.transform_up_to(block + count + cut_.filter_parts - 1);
       inputs_.multiply(block, filters_, cut_.filter_parts, sums_, count, false);
       for (int r = 0; r < count; ++r) write_block(sample, phase, block + r, sums_ + r * inputs_.spectrum());
@@ -118,8 +119,8 @@ class DepthwiseTileRunner {
     }
     functions_.inverse(spectrum, lanes_samples_);
     const int64_t first = block * cut_.outputs;
-    const int64_t row_length = (problem_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
-    const int64_t count = smaller(cut_.outputs, row_length - first);
+    const int64_t row_length = ceil_div(problem_.output_length - phase, cut_.dilation_phases);
+    const int64_t count = min(cut_.outputs, row_length - first);
     if (count <= 0) return;
     if (plan_.variant.wide_output) {
       scatter(sample, phase, first, count, static_cast<Scalar*>(operands_.output));
@@ -193,7 +194,6 @@ class DepthwiseTileRunner {
   }
 
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const DepthwiseTilePlan& plan_;
   const Problem& problem_;

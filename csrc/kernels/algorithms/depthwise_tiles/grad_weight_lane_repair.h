@@ -8,6 +8,7 @@
 #include "depthwise_inputs.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/lane_sums.h"
 #include "kernels/rows/rows.h"
@@ -81,7 +82,7 @@ class GradWeightLaneRepair {
 
   int64_t taps_of(int64_t part) const {
     const int64_t left = p_.kernel_size - part * cut_.part_taps;
-    return left < cut_.part_taps ? left : cut_.part_taps;
+    return min(left, cut_.part_taps);
   }
 
   void rewrite_lane(int64_t part, int64_t channel, int64_t at, Scalar* to) {
@@ -97,7 +98,7 @@ class GradWeightLaneRepair {
         int64_t end = k;
         while (end < taps && end - k < sums_together && is_wanted(end)) ++end;
         if (end > k) add_products(k, end - k, count, finite ? real : RealSamples{0, count + taps - 1});
-        k = end > k ? end : k + 1;
+        k = max(end, k + 1);
       }
     });
     for (int64_t k = 0; k < taps; ++k) {
@@ -118,7 +119,7 @@ class GradWeightLaneRepair {
       const Storage* const gradient =
           static_cast<const Storage*>(operands_.grad_output) + n * out.batch + channel * out.channel;
       for (int64_t phase = 0; phase < cut_.dilation_phases; ++phase) {
-        const int64_t row_length = (p_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
+        const int64_t row_length = ceil_div(p_.output_length - phase, cut_.dilation_phases);
         for (int64_t block = 0; block * cut_.outputs < row_length; ++block) {
           const int64_t first = block * cut_.outputs;
           const int64_t count = cut_.outputs < row_length - first ? cut_.outputs : row_length - first;
@@ -151,8 +152,8 @@ class GradWeightLaneRepair {
 
   // Taps [k, k + count) share the outputs for which some of them meet real samples.
   void add_products(int64_t k, int64_t taps, int64_t count, const RealSamples& real) {
-    const int64_t from = real.from - (k + taps - 1) > 0 ? real.from - (k + taps - 1) : 0;
-    const int64_t to = real.to - k < count ? real.to - k : count;
+    const int64_t from = max(real.from - (k + taps - 1), 0);
+    const int64_t to = min(real.to - k, count);
     if (from >= to) return;
     Scalar sums[sums_together];
     sum_products<Vector>(gradients_ + from, samples_ + k + from, to - from, taps, sums);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/rows.h"
@@ -119,11 +120,11 @@ class DepthwiseRows {
 
     // Outputs [inner, outer) read real samples only; those before are whole vectors, for the sake of alignment.
     const int64_t begin = time_block * plan_.time_block;
-    const int64_t end = smaller(begin + plan_.time_block, p.output_length);
+    const int64_t end = min(begin + plan_.time_block, p.output_length);
     const int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding_left;
-    const int64_t outer = larger(begin, smaller(end, p.input_length - reach));
-    const int64_t padded = (larger(p.padding_left, 0) + Vector::width - 1) / Vector::width * Vector::width;
-    const int64_t inner = smaller(outer, larger(begin, padded));
+    const int64_t outer = max(begin, min(end, p.input_length - reach));
+    const int64_t padded = rounded_up(max(p.padding_left, 0), Vector::width);
+    const int64_t inner = min(outer, max(begin, padded));
 
     sum_border(input, weight, bias, output, begin, inner);
     if (inner < outer) {
@@ -134,8 +135,6 @@ class DepthwiseRows {
 
  private:
   static auto all_taps() { return std::make_integer_sequence<int, max_depthwise_row_taps>(); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-  static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
   void sum_border(const Storage* input, const Scalar* weight, Scalar bias, Output* output, int64_t begin, int64_t end) {
     if (begin >= end) return;

@@ -12,6 +12,7 @@
 #include "depthwise_rows.h"
 #include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -75,10 +76,10 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   const Problem& p = plan.problem;
   const int64_t group_out = p.out_channels / p.groups;
-  const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
-  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t group_rows = ceil_div(p.in_channels / p.groups, plan.row_channels);
+  const int64_t vectors = ceil_div(block.count, Vector::width);
   const int64_t max_columns = tiles.columns[plan.tile_rows];
-  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+  const int64_t column_tiles = ceil_div(vectors, max_columns);
   const int64_t block_out = share_of(block.first_tile, plan.tile_row_count, group_out).first;
 
   TileCall<typename Vector::Scalar> call;
@@ -126,8 +127,8 @@ void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Sc
                    const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
   constexpr int max_columns = register_tiles(Isa::register_count).columns[1];
   const Problem& p = plan.problem;
-  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
-  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+  const int64_t vectors = ceil_div(block.count, Vector::width);
+  const int64_t column_tiles = ceil_div(vectors, max_columns);
   WindowCall<typename Vector::Scalar> call;
   call.row_length = plan.rows.row_length;
   call.channels = channels;
@@ -176,7 +177,7 @@ void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector
     call.output = block.sums + (part.first - block_out) * block.sums_stride;
     for (int64_t pair = 0; pair < pair_count; pair += max_pairs) {
       call.rows = rows + pair / Pairs * 2 * Vector::width;
-      call.pair_count = pair_count - pair < max_pairs ? pair_count - pair : max_pairs;
+      call.pair_count = min(pair_count - pair, max_pairs);
       call.weight = weight + pair;
       call.accumulate = channel + pair > 0;
       short_tile_of<Isa, Vector, Pairs>(part.size)(call);
@@ -194,7 +195,7 @@ class DirectRunner {
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups),
-        group_rows_((group_in_ + plan.row_channels - 1) / plan.row_channels) {
+        group_rows_(ceil_div(group_in_, plan.row_channels)) {
     char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
@@ -212,7 +213,7 @@ class DirectRunner {
 
     DirectBlock<Scalar> block;
     block.first_tile = task.out_block * plan_.out_block;
-    block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
+    block.last_tile = min(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = share_of(block.first_tile, plan_.tile_row_count, group_out_).first;
     const int64_t last_out = share_of(block.last_tile, plan_.tile_row_count, group_out_).first;
     block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_rows_ * p.kernel_size
@@ -232,7 +233,7 @@ class DirectRunner {
     }
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
-      const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
+      const int64_t channels = min(plan_.channel_block, group_rows_ - c);
       if (plan_.short_tile_pairs > 0) {
         if constexpr (!PairingVector<Vector> && std::is_same_v<Storage, Scalar>) {
           add_by_short_tiles<2>(block, input, c, channels);
@@ -277,14 +278,13 @@ class DirectRunner {
     input += channel * plan_.problem.input_strides.channel;
     if constexpr (PairingVector<Vector>) {
       Scalar* const spare = rows_ + plan_.channel_block * plan_.rows.row_length;
-      copy_pairs<Vector>(plan_, input, smaller(2 * count, group_in_ - channel), time, times, rows_, spare);
+      copy_pairs<Vector>(plan_, input, min(2 * count, group_in_ - channel), time, times, rows_, spare);
     } else {
       copy_rows<Vector>(plan_, input, count, time, times, rows_);
     }
   }
 
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const DirectPlan& plan_;
   const ForwardOperands& operands_;

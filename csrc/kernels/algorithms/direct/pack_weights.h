@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -59,7 +60,7 @@ struct PackedTile {
     const Problem& p = plan.problem;
     const ForwardVariant& variant = plan.variant;
     const int64_t group_out = p.out_channels / p.groups;
-    const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
+    const int64_t group_rows = ceil_div(p.in_channels / p.groups, plan.row_channels);
     const int64_t group = tile / plan.tile_row_count;
     const Share part = share_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
     const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;

@@ -10,6 +10,7 @@
 // the next tile are fetched while this one runs.
 #pragma once
 
+#include "kernels/core/integers.h"
 #include "register_tile.h"
 
 namespace tapconv::kernels {
@@ -80,7 +81,7 @@ void interleave_channels(const Problem& p, const typename Vector::Scalar* input,
     for (int64_t k = 0; k < p.kernel_size; ++k) {
       const int64_t shift = k * p.dilation - p.padding_left;
       const int64_t begin = shift < 0 ? -shift : 0;
-      const int64_t end = p.input_length - shift < p.output_length ? p.input_length - shift : p.output_length;
+      const int64_t end = min(p.input_length - shift, p.output_length);
       if (begin < end) {
         interleaving.add(Vector::load_lanes(Vector::zero(), channel + shift + begin, static_cast<int>(begin),
                                             static_cast<int>(end - begin)));

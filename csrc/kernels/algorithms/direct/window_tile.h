@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/integers.h"
 #include "kernels/numbers/storage.h"
 #include "kernels/simd/vector.h"
 
@@ -85,7 +86,7 @@ inline void add_window(const typename Vector::Scalar* row, const typename Vector
                        int64_t dilation, int64_t left, typename Vector::Register (&sum)[Columns]) {
   LoadedRow<Vector, Columns + Taps - 1> loaded(row);
   const int64_t last = left - (Taps - 1) * period;  // taps [0, last) of the first period have Taps taps in the window
-  const int64_t full = last < period ? last : period;
+  const int64_t full = min(last, period);
   for (int64_t first = 0; first < full; ++first) {
     loaded.shift_to(first * dilation);
     add_taps<Vector, Columns, Taps>(loaded, weight + first, period, sum);

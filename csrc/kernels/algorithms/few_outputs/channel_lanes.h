@@ -8,6 +8,7 @@
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/rows/padding.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

@@ -7,6 +7,7 @@
 #include "grad_weight_plan.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -41,7 +42,7 @@ class GradWeightRunner {
     outs_ = task.outs;
     pairs_ = task.pairs;
     with_bias_ = task.with_bias;
-    if (with_bias_) zero_sums<Vector>(bias_, round_up(outs_, width) * width);
+    if (with_bias_) zero_sums<Vector>(bias_, rounded_up(outs_, width) * width);
     const int64_t lanes_per_out = blocks_.channel_lanes ? 1 : width;
     sums_stride_ = blocks_.out_lanes * lanes_per_out;
     zero_sums<Vector>(sums_, pairs_ * sums_stride_);
@@ -54,7 +55,7 @@ class GradWeightRunner {
     for (int64_t step = task.steps.first; step < task.steps.first + task.steps.size; ++step) {
       const int64_t sample = step / plan_.time_block_count;
       const int64_t time = step % plan_.time_block_count * plan_.time_block;
-      const int64_t count = smaller(plan_.time_block, p_.output_length - time);
+      const int64_t count = min(plan_.time_block, p_.output_length - time);
       copy_rows<Vector>(plan_, input + sample * p_.input_strides.batch, task.channels, time, count, rows_);
       const Storage* const block = grad_output + sample * p_.output_strides.batch + time * p_.output_strides.time;
       if (blocks_.channel_lanes) {
@@ -74,21 +75,21 @@ class GradWeightRunner {
 
  private:
   void add_with_channel_lanes(const Storage* grad_output, int64_t count) {
-    const int64_t vectors = (outs_ + width - 1) / width;
-    const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
+    const int64_t vectors = ceil_div(outs_, width);
+    const int64_t panels = ceil_div(vectors, tiles.columns);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const Share columns = share_of(panel, panels, vectors);
       const int64_t max_pairs = tiles.pairs_of_columns[columns.size];
-      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
+      const int64_t pair_tiles = ceil_div(pairs_, max_pairs);
       const int64_t first_lane = columns.first * width;
       const int64_t stride = columns.size * width;
       for (int64_t time = 0; time < count; time += blocks_.gradient_block) {
-        const int64_t times = smaller(blocks_.gradient_block, count - time);
+        const int64_t times = min(blocks_.gradient_block, count - time);
         for (int column = 0; column < columns.size; ++column) {
           const int64_t lane = first_lane + column * width;
           transpose_gradient<Vector>(
               p_.output_strides, grad_output + lane * p_.output_strides.channel + time * p_.output_strides.time,
-              static_cast<int>(smaller(width, outs_ - lane)), times, gradient_ + column * width, stride);
+              static_cast<int>(min(width, outs_ - lane)), times, gradient_ + column * width, stride);
         }
         for (int64_t lane = 0; with_bias_ && lane < stride; lane += width) {
           add_times<Vector>(gradient_ + lane, stride, times, bias_ + first_lane + lane);
@@ -105,7 +106,7 @@ class GradWeightRunner {
 
   void add_with_time_lanes(const Storage* grad_output, int64_t count) {
     const Scalar* gradient = gradient_;
-    int64_t gradient_stride = round_up(plan_.time_block, width);
+    int64_t gradient_stride = rounded_up(plan_.time_block, width);
     if constexpr (same_type) {
       if (p_.output_strides.time == 1) {
         gradient = grad_output;
@@ -120,11 +121,11 @@ class GradWeightRunner {
     if (with_bias_) {
       for (int64_t o = 0; o < outs_; ++o) add_row_to_bias(gradient + o * gradient_stride, count, bias_ + o * width);
     }
-    const int64_t out_tiles = (outs_ + tiles.rows - 1) / tiles.rows;
+    const int64_t out_tiles = ceil_div(outs_, tiles.rows);
     for (int64_t out_tile = 0; out_tile < out_tiles; ++out_tile) {
       const Share outs = share_of(out_tile, out_tiles, outs_);
       const int64_t max_pairs = tiles.pairs_of_rows[outs.size];
-      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
+      const int64_t pair_tiles = ceil_div(pairs_, max_pairs);
       for (int64_t tile = 0; tile < pair_tiles; ++tile) {
         const Share pairs = share_of(tile, pair_tiles, pairs_);
         time_lane_tile_of<Isa, Vector>(outs.size, pairs.size)(

@@ -83,8 +83,8 @@ Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSe
             block_channels * tiles.block_tiles + tiles.block_tiles * lanes + block_channels * lanes;
         if (shape.products * elements * element > max_task_bytes) continue;
         if (block_row_elements(p, tiles, tiles.block_tiles) * width * element > max_row_bytes) continue;
-        const double cost = grad_weight_tile_cost(p, plan, instruction_set);
-        if (!best || cost < best->cost) best = Planned<GradWeightTilePlan>{plan, cost};
+        plan.cost = grad_weight_tile_cost(p, plan, instruction_set);
+        if (!best || plan.cost < best->cost) best = plan;
       }
     }
   }
@@ -100,7 +100,7 @@ Answer<GradWeightTilePlan> plan_grad_weight_tiles(const Problem& problem, const 
   }
   Answer<GradWeightTilePlan> answer = cheapest_blocks(problem, instruction_set);
   if (!answer) return answer;
-  GradWeightTilePlan& plan = answer->plan;
+  GradWeightTilePlan& plan = *answer;
   plan.problem = problem;
   plan.instruction_set = &instruction_set;
   plan.slots = slots_worth(problem, std::max(slots, 1));

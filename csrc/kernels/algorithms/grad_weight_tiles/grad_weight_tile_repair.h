@@ -8,6 +8,7 @@
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 
@@ -91,11 +92,9 @@ class GradWeightTileRepair {
  private:
   static constexpr Scalar ratio = largest_ratio<Storage>(TileTransform::fourier8);
 
-  int64_t taps_of(int64_t segment) const {
-    return (p_.kernel_size - segment + plan_.rows.segment_count - 1) / plan_.rows.segment_count;
-  }
+  int64_t taps_of(int64_t segment) const { return ceil_div(p_.kernel_size - segment, plan_.rows.segment_count); }
   int64_t times_of(const TileLanes& lanes, int lane) const {
-    return smaller(cut_.outputs, (lanes.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
+    return min(cut_.outputs, ceil_div(lanes.left[lane], cut_.dilation_phases));
   }
 
   // For each lane the largest magnitude, and one no larger than the largest that any tap sees.
@@ -134,7 +133,7 @@ class GradWeightTileRepair {
     const Scalar* const row = row_ + lanes.row_at[lane];
     const Scalar* const gradient = gradients + int64_t(lanes.row_at[lane]) * width;
     for (int64_t k = 0; k < taps; k += taps_together) {
-      const int64_t count = smaller(taps_together, taps - k);
+      const int64_t count = min(taps_together, taps - k);
       Register sums[taps_together];
       for (Register& sum : sums) sum = Vector::zero();
       for (int64_t t = 0; t < times; ++t) {

@@ -15,6 +15,7 @@
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/numbers/value_range.h"
@@ -111,8 +112,7 @@ class GradWeightTileRunner {
       transpose_gradients(task, o);
       for (int64_t i = cut_.outputs; i < size_; ++i) Vector::store(samples_ + i * width, Vector::zero());
       for (int lane = 0; lane < lanes_.count; ++lane) {
-        const int64_t times =
-            smaller(cut_.outputs, (lanes_.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
+        const int64_t times = min(cut_.outputs, ceil_div(lanes_.left[lane], cut_.dilation_phases));
         const Scalar* from = rows_ + int64_t(lanes_.row_at[lane]) * width;
         for (int64_t i = 0; i < cut_.outputs; ++i) {
           Vector::store(samples_ + i * width,
@@ -129,10 +129,10 @@ class GradWeightTileRunner {
     const ActivationStrides& strides = p_.output_strides;
     const Storage* const grad_output =
         static_cast<const Storage*>(operands_.grad_output) + (task.out_channel + o) * strides.channel;
-    const int outs = static_cast<int>(smaller(width, task.outs - o));
+    const int outs = static_cast<int>(min(width, task.outs - o));
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
-      const int64_t times = smaller(run.count, p_.output_length - run.first);
+      const int64_t times = min(run.count, p_.output_length - run.first);
       transpose_gradient<Vector>(strides, grad_output + run.sample * strides.batch + run.first * strides.time, outs,
                                  times, rows_ + run.at * width, width);
       if (!is_ordinary<Vector>(rows_ + run.at * width, times * width)) raise_flag(flag_);
@@ -147,13 +147,13 @@ class GradWeightTileRunner {
   }
 
   void multiply(int64_t channels, int64_t outs) {
-    const int64_t vectors = (outs + width - 1) / width;
-    const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
+    const int64_t vectors = ceil_div(outs, width);
+    const int64_t panels = ceil_div(vectors, tiles.columns);
     for (int q = 0; q < products_; ++q) {
       for (int64_t panel = 0; panel < panels; ++panel) {
         const Share columns = share_of(panel, panels, vectors);
         const int64_t most = tiles.pairs_of_columns[columns.size];
-        const int64_t channel_tiles = (channels + most - 1) / most;
+        const int64_t channel_tiles = ceil_div(channels, most);
         const int64_t lane = columns.first * width;
         for (int64_t tile = 0; tile < channel_tiles; ++tile) {
           const Share part = share_of(tile, channel_tiles, channels);

@@ -5,6 +5,8 @@
 #include <cstdint>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
+#include "kernels/rows/padding.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
 
@@ -78,7 +80,7 @@ class MatrixRows {
     const RowLayout& layout = plan_.rows;
     const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;
     for (int64_t c = 0; c < group_in_; c += together) {
-      const int64_t channels = group_in_ - c < together ? group_in_ - c : together;
+      const int64_t channels = min(group_in_ - c, together);
       const int pairs = static_cast<int>((channels + 1) / 2);
       for (int64_t s = 0; s < layout.segment_count; ++s) {
         const int64_t first = time * p.stride + s * p.dilation - p.padding_left;
@@ -86,7 +88,7 @@ class MatrixRows {
           alignas(64) BFloat16 borders[matrix_tile_size][together];
           const BFloat16* from[matrix_tile_size];
           for (int64_t i = 0; i < matrix_tile_size; ++i) {
-            const int64_t source = source_of(first + (t + i < used ? t + i : used - 1) * p.stride, p);
+            const int64_t source = source_of(first + min(t + i, used - 1) * p.stride, p);
             from[i] = input + c + source * p.input_strides.time;
             if (source >= 0 && channels % 2 == 0) continue;
             for (int64_t j = 0; j < 2 * pairs; ++j) {
@@ -107,13 +109,13 @@ class MatrixRows {
     constexpr int64_t together = 2 * matrix_tile_size;
     const Problem& p = plan_.problem;
     for (int64_t k = 0; k < p.kernel_size; k += together) {
-      const int64_t taps = p.kernel_size - k < together ? p.kernel_size - k : together;
+      const int64_t taps = min(p.kernel_size - k, together);
       const int pairs = static_cast<int>((taps + 1) / 2);
       for (int64_t t = 0; t < count; t += matrix_tile_size) {
         alignas(64) BFloat16 borders[matrix_tile_size][together];
         const BFloat16* from[matrix_tile_size];
         for (int64_t i = 0; i < matrix_tile_size; ++i) {
-          const int64_t last = t + i < count ? t + i : count - 1;
+          const int64_t last = min(t + i, count - 1);
           const int64_t first = (time + last) * p.stride + k - p.padding_left;
           from[i] = channel + first;
           if (first >= 0 && first + 2 * pairs <= p.input_length && taps % 2 == 0) continue;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
@@ -23,7 +24,7 @@ class MatrixWeights {
         together_(2 * plan.matrix.depth),
         first_out_(tile % plan.tile_row_count * plan.tile_rows) {
     const int64_t left = p_.out_channels / p_.groups - first_out_;
-    outs_ = left < plan.tile_rows ? left : plan.tile_rows;
+    outs_ = min(left, plan.tile_rows);
     weight_ = static_cast<const BFloat16*>(operands.weight) + tile / plan.tile_row_count * variant_.weight_group_stride;
     end_ = past_the_last(operands);
     to_ = static_cast<BFloat16*>(operands.packed_weight) + tile * plan.matrix.steps * step_elements;
@@ -40,7 +41,7 @@ class MatrixWeights {
       const BFloat16* const from = weight_ + offset_of(o, 0);
       BFloat16* const to = to_ + o * row_elements;
       for (int64_t i = 0; i < pairs; i += together_) {
-        const int64_t count = smaller(together_, pairs - i);
+        const int64_t count = min(together_, pairs - i);
         BFloat16* const step = to + i / together_ * step_elements;
         if (in_order) {
           copy_strided_weights<HalfWords>(from + i, 1, count, step);
@@ -72,7 +73,7 @@ class MatrixWeights {
         for (int64_t c = 0; c < group_in_; c += together_) {
           for (int64_t k = 0; k < p_.kernel_size; ++k) {
             copy_strided_weights<HalfWords>(weight_ + offset_of(o, k) + c * s.in_channel, s.in_channel,
-                                            smaller(together_, group_in_ - c), row_of(o, c, k));
+                                            min(together_, group_in_ - c), row_of(o, c, k));
           }
         }
       }
@@ -86,8 +87,6 @@ class MatrixWeights {
   static constexpr int64_t min_transposed_taps = 3;
   static constexpr int transposed = 16;  // at a time
   static constexpr int64_t max_dense_elements = 256;
-
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   // Element of output channel `o` of the tile and tap `k`, of the first input channel, from the group's first weight.
   int64_t offset_of(int64_t o, int64_t k) const {
@@ -123,11 +122,11 @@ class MatrixWeights {
     const WeightStrides& s = p_.weight_strides;
     for (int64_t c = 0; c < group_in_; c += together_) {
       for (int64_t k = 0; k < p_.kernel_size; k += transposed) {
-        const int count = static_cast<int>(smaller(transposed, p_.kernel_size - k));
+        const int count = static_cast<int>(min(transposed, p_.kernel_size - k));
         BFloat16* to[transposed];
         for (int i = 0; i < count; ++i) to[i] = row_of(o, c, k + (s.tap == 1 ? i : count - 1 - i));
         HalfWords::transpose_pairs(weight_ + offset_of(o, s.tap == 1 ? k : k + count - 1) + c * s.in_channel,
-                                   s.in_channel, static_cast<int>(smaller(together_, group_in_ - c)), count, to);
+                                   s.in_channel, static_cast<int>(min(together_, group_in_ - c)), count, to);
       }
     }
   }
@@ -168,9 +167,9 @@ class MatrixWeights {
   void transpose_dense(const Places& places) const {
     const int64_t apart = p_.weight_strides.in_channel;
     for (int64_t c = 0; c < group_in_; c += together_) {
-      const int channels = static_cast<int>(smaller(together_, group_in_ - c));
+      const int channels = static_cast<int>(min(together_, group_in_ - c));
       for (int64_t i = 0; i < places.count; i += transposed) {
-        const int count = static_cast<int>(smaller(transposed, places.count - i));
+        const int count = static_cast<int>(min(transposed, places.count - i));
         BFloat16* to[transposed];
         for (int j = 0; j < count; ++j) {
           to[j] = places.to[i + j] == nowhere ? nullptr : row_of(0, c, 0) + places.to[i + j];

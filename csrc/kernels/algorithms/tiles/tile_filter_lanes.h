@@ -13,6 +13,7 @@
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "tile_filters.h"
@@ -42,7 +43,7 @@ class FilterLanes {
   // `first`.
   void multiply(const Share& panel, int64_t first, int64_t last, const Scalar* inputs, const Scalar* filters) const {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
-    const int64_t tile_groups = (lanes_.count + tiles.rows - 1) / tiles.rows;
+    const int64_t tile_groups = ceil_div(lanes_.count, tiles.rows);
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.pair_count = last - first;

@@ -9,6 +9,7 @@
 
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/value_range.h"
@@ -69,9 +70,9 @@ class FilterReader {
         first_phase_(first_out % plan.variant.output_phases),
         rows_(rows) {
     constexpr int64_t step = has_quads ? 4 : width;
-    const int64_t beyond = (span_ + step - 1) / step * step - span_;
+    const int64_t beyond = rounded_up(span_, step) - span_;
     const int64_t distance = strides_.in_channel;
-    vector_channels_ = channels_ - (distance > 0 ? (beyond + distance - 1) / distance : channels_);
+    vector_channels_ = channels_ - (distance > 0 ? ceil_div(beyond, distance) : channels_);
     begin_channel();
   }
 
@@ -287,7 +288,7 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
   const int64_t size = shape_of(plan.tiles.transform).size;
   const int64_t segments = plan.rows.segment_count;
   for (int64_t s = 0; s < segments; ++s) {
-    for (int64_t i = (p.kernel_size - s + segments - 1) / segments; i < size; ++i) {
+    for (int64_t i = ceil_div(p.kernel_size - s, segments); i < size; ++i) {
       Vector::store(taps + (s * size + i) * width, Vector::zero());
     }
   }
@@ -305,11 +306,9 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
       const int64_t place = i / width * step;
       for (int64_t s = 0; s < segments; s += together) {
         if (together > 1) {
-          join_segments<Vector>(segments - s < together ? segments - s : together, static_cast<int>(filters), size,
-                                taps + s * size * width);
+          join_segments<Vector>(min(segments - s, together), static_cast<int>(filters), size, taps + s * size * width);
         }
-        transform.weight(taps + s * size * width, at + s * filters + (place < last ? place : last),
-                         plan.tiles.weight_plane);
+        transform.weight(taps + s * size * width, at + s * filters + min(place, last), plan.tiles.weight_plane);
       }
     }
     return reader.square_sum();

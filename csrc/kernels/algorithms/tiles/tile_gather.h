@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/core/call.h"
+#include "kernels/core/integers.h"
 #include "kernels/numbers/storage.h"
 #include "kernels/rows/rows.h"
 #include "tile_blocks.h"
@@ -33,7 +34,7 @@ struct TileLanes {
   void locate(const Call& call, const TileBlocks& blocks, int64_t block, int width) {
     const Problem& p = call.problem;
     const int64_t first = block * blocks.block_tiles;
-    const int64_t end = first + blocks.block_tiles < blocks.tile_count ? first + blocks.block_tiles : blocks.tile_count;
+    const int64_t end = min(first + blocks.block_tiles, blocks.tile_count);
     const int64_t size = blocks.outputs + blocks.taps - 1;
     const bool in_order = writes_in_order(p, call.variant);
     count = static_cast<int>(end - first);
@@ -53,8 +54,7 @@ struct TileLanes {
       output_at[lane] = in_order ? sample * p.output_strides.batch + element * p.output_strides.time : row_at[lane];
       left[lane] = p.output_length - element;
       const int64_t in_vector = width - lane % width;
-      piece[lane] =
-          static_cast<int32_t>(blocks.dilation_phases - phase < in_vector ? blocks.dilation_phases - phase : in_vector);
+      piece[lane] = static_cast<int32_t>(min(blocks.dilation_phases - phase, in_vector));
       if (piece[lane] > count - lane) piece[lane] = count - lane;
       run->count = element - phase + size * blocks.dilation_phases - run->first;
       row_length = run->at + run->count;
@@ -164,7 +164,7 @@ template <class Vector>
 void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int64_t phases, int size,
                    typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   for (int l = 0; l < end; l += lanes.piece[lane + l]) {
     const typename Vector::Scalar* from = rows + lanes.row_at[lane + l];
     const int piece = lanes.piece[lane + l];
@@ -184,7 +184,7 @@ template <class Storage>
 void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outputs, int64_t phases,
                       const Storage* output) {
   constexpr int64_t line = 64 / sizeof(Storage);
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   const int tiles_per_line = static_cast<int>(outputs < line ? line / outputs : 1);
   for (int l = 0; l < end; l += phases == 1 ? tiles_per_line : lanes.piece[lane + l]) {
     const Storage* const to = output + lanes.output_at[lane + l];
@@ -242,7 +242,7 @@ void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scal
   if constexpr (QuadVector<Vector>) {
     if (outputs <= 4) return scatter_quads<Vector>(lanes, lane, samples, outputs, distance, output);
   }
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   for (int64_t i = 0; i < outputs; i += width) {
     typename Vector::Register r[width];
 #pragma GCC unroll 16

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/numbers/filter_kinds.h"
 #include "tile_gather.h"
 #include "tile_plan.h"
@@ -117,7 +118,7 @@ class TilePeaks {
     const int64_t distance = blocks_.outputs * blocks_.dilation_phases;
     const int64_t last = run.first + outputs_of(run);
     for (int64_t begin = run.first; begin < last; begin += distance) {
-      body(begin / distance, begin, begin + distance < last ? begin + distance : last);
+      body(begin / distance, begin, min(begin + distance, last));
     }
   }
 
@@ -132,7 +133,7 @@ class TilePeaks {
       if (largest == largest && !(other <= largest)) largest = other;
     }
     const int64_t length = plan_.problem.output_length;
-    const int64_t outputs = (end < length ? end : length) - begin;
+    const int64_t outputs = min(end, length) - begin;
     if (outputs <= 0 || largest == 0) return true;
     return !is_uneven(largest, smallest_of<Vector>(seen + at, outputs), largest_ratio<Storage>(blocks_.transform));
   }
@@ -143,7 +144,7 @@ class TilePeaks {
       const TileRun& run = lanes.runs[r];
       for_each_tile(run, [&](int64_t tile, int64_t begin, int64_t end) {
         const int64_t length = plan_.problem.output_length;
-        const int64_t outputs = (end < length ? end : length) - begin;
+        const int64_t outputs = min(end, length) - begin;
         if (outputs <= 0 || smallest_of<Vector>(seen + run.at + begin - run.first, outputs) != 0) return;
         raise_flag(flags + run.sample * blocks_.tiles_per_phase + tile, whole_tile);
       });

@@ -58,7 +58,8 @@ class TilePlanner {
     tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
   }
 
-  Answer<TilePlan> plan() {
+  // What the blocks cost, or why there are none. The number of slots has no part in it, nor then in choices made by it.
+  Answer<double> price() {
     if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) {
       return Declined{shape_.taps > 0 ? "each phase of the stride would need two or three taps, as many as the tile has"
                                       : "taps are single, longer than the tile, or longer than the outputs"};
@@ -69,11 +70,18 @@ class TilePlanner {
     }
     if (!choose_register_tiles()) return Declined{"output channels do not fill whole vectors"};
     if (!choose_blocks()) return Declined{"a block of tiles would not fit in the cache"};
-    const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
+    plan_.cost = tile_cost(plan_);
+    return plan_.cost;
+  }
+
+  // The plan of blocks that have a price.
+  const TilePlan& plan() {
     if (!shares_tiles(tiles_)) divide_blocks_among_slots();
     plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
     lay_out_workspace();
-    return Planned<TilePlan>{plan_, cost};
+    plan_.fallback = plan_fallback(plan_);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + plan_.fallback.workspace_bytes);
+    return plan_;
   }
 
  private:
@@ -314,9 +322,6 @@ class TilePlanner {
     tiles_.slot_peaks_at =
         slot.reserve((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
     lay_out_slots(workspace, slot.end() + cache_line_bytes, plan_);
-
-    plan_.fallback = plan_fallback(plan_);
-    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + plan_.fallback.workspace_bytes);
   }
 
   const Problem& p_;
@@ -336,7 +341,15 @@ class TilePlanner {
 Answer<TilePlan> plan_tiles(const Problem& problem, const ForwardVariant& variant,
                             const InstructionSet& instruction_set, int slots, TileTransform transform,
                             TileBlocking blocking, FiltersAhead ahead) {
-  return TilePlanner(problem, variant, instruction_set, slots, transform, blocking, ahead).plan();
+  TilePlanner planner(problem, variant, instruction_set, slots, transform, blocking, ahead);
+  const Answer<double> cost = planner.price();
+  if (!cost) return Declined{cost.why_not()};
+  return planner.plan();
+}
+
+Answer<double> tiles_price(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                           int slots, TileTransform transform, TileBlocking blocking, FiltersAhead ahead) {
+  return TilePlanner(problem, variant, instruction_set, slots, transform, blocking, ahead).price();
 }
 
 }  // namespace tapconv::kernels

@@ -32,6 +32,10 @@ Answer<TilePlan> plan_tiles(const Problem& problem, const ForwardVariant& varian
                             const InstructionSet& instruction_set, int slots, TileTransform transform,
                             TileBlocking blocking, FiltersAhead ahead = FiltersAhead::nothing);
 
+// What that plan costs, without making it.
+Answer<double> tiles_price(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                           int slots, TileTransform transform, TileBlocking blocking, FiltersAhead ahead);
+
 // The cheapest of all transforms that the problem's request allows. Filters may be in lanes, not transformed.
 Answer<TilePlan> plan_cheapest_tiles(const Problem& problem, const ForwardVariant& variant,
                                      const InstructionSet& instruction_set, int slots,

@@ -10,6 +10,7 @@
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "kernels/rows/write_output.h"
@@ -71,7 +72,7 @@ class TileRunner {
     Peaks peaks = peaks_of(slot_, group);
     peaks.clear(lanes_);
     for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
-      const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
+      const int64_t last = min(first + blocks_.channels_at_a_time, group_in_);
       transform_inputs(group, first, last, {inputs_, first, last - first}, peaks);
       // Where the direct sum computes every tile of the block, products would be thrown away.
       if (last == group_in_ && !peaks.flag_tiles(lanes_, flags_of(group), spare_rows())) return;
@@ -88,7 +89,7 @@ class TileRunner {
     last *= blocks_.channels_together;
     while (first < last) {
       const int64_t group = first / group_in_;
-      const int64_t end = smaller((group + 1) * group_in_, last);
+      const int64_t end = min((group + 1) * group_in_, last);
       const int64_t channel = first - group * group_in_;
       Peaks peaks = peaks_of(slot_, group);
       char& has_peaks = has_peaks_of(slot_, group);
@@ -127,7 +128,7 @@ class TileRunner {
     }
     const Scalar* const filters = plan_.packed_ahead ? filters_from(group, first) : weight_;
     for (int64_t channel = 0; channel < group_in_; channel += blocks_.channels_at_a_time) {
-      const int64_t end = smaller(channel + blocks_.channels_at_a_time, group_in_);
+      const int64_t end = min(channel + blocks_.channels_at_a_time, group_in_);
       multiply(out_block, channel, end, shared_inputs(group), filters);
     }
     transform_outputs(group, out_block);
@@ -139,7 +140,7 @@ class TileRunner {
     const Share panel = panel_of(number, plan_.tile_row_count, group_out_, width);
     const FilterLanes<Isa, Vector> lanes(plan_, lanes_, offsets_, outputs_, samples_);
     for (int64_t channel = 0; channel < group_in_; channel += plan_.channel_block) {
-      const int64_t end = smaller(channel + plan_.channel_block, group_in_);
+      const int64_t end = min(channel + plan_.channel_block, group_in_);
       Scalar* const filters = plan_.packed_ahead ? filters_from(group, number) + channel * plan_.tile_rows : weight_;
       if (!plan_.packed_ahead) {
         transform_filters<Vector, Storage>(plan_, operands_, group, number, {channel, end}, filters, samples_);
@@ -207,8 +208,8 @@ class TileRunner {
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
       const int64_t position = run.first * problem_.stride - problem_.padding_left;
-      const int64_t begin = position > 0 ? position : 0;
-      const int64_t end = smaller(position + run.count * problem_.stride, problem_.input_length);
+      const int64_t begin = max(position, 0);
+      const int64_t end = min(position + run.count * problem_.stride, problem_.input_length);
       const Storage* const samples = channel + run.sample * problem_.input_strides.batch;
       for (int64_t i = begin; i < end; i += line) __builtin_prefetch(samples + i);
     }
@@ -218,9 +219,9 @@ class TileRunner {
   void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Inputs& inputs,
                 const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
-    const int64_t vectors = (lanes_.count + width - 1) / width;
+    const int64_t vectors = ceil_div(lanes_.count, width);
     const int64_t max_columns = tiles.columns[plan_.tile_rows];
-    const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+    const int64_t column_tiles = ceil_div(vectors, max_columns);
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
@@ -243,7 +244,7 @@ class TileRunner {
         for (int64_t s = 0; s < runs; ++s) {
           for (int64_t channel = first_channel; channel < end; channel += plan_.channel_block) {
             call.rows = product_inputs + (s * inputs.count + channel - inputs.first) * blocks_.block_tiles + lane;
-            call.pair_count = smaller(plan_.channel_block, end - channel);
+            call.pair_count = min(plan_.channel_block, end - channel);
             call.accumulate = s > 0 || channel > 0;
             const bool ends = channel + plan_.channel_block >= end;
             const Scalar* const next = !ends ? call.rows + plan_.channel_block * blocks_.block_tiles
@@ -323,12 +324,12 @@ class TileRunner {
     }
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
-      const int64_t count = smaller(run.count - (blocks_.taps - 1), problem_.output_length - run.first);
+      const int64_t count = min(run.count - (blocks_.taps - 1), problem_.output_length - run.first);
       write_sums<Vector>(plan_, {rows_ + run.at, 0, channel, 1, run.first, count}, run.sample, output);
     }
   }
 
-  int64_t first_tile(int64_t out_block) const { return smaller(out_block * plan_.out_block, plan_.tile_row_count); }
+  int64_t first_tile(int64_t out_block) const { return min(out_block * plan_.out_block, plan_.tile_row_count); }
   int64_t first_out(int64_t tile) const { return share_of(tile, plan_.tile_row_count, group_out_).first; }
   // Filters of all register tiles of a group, from this one on.
   Scalar* filters_from(int64_t group, int64_t tile) const {
@@ -360,7 +361,6 @@ class TileRunner {
   }
   const FilterKind* filter_kinds() const { return reinterpret_cast<const FilterKind*>(workspace() + blocks_.kinds_at); }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const TilePlan& plan_;
   const Problem& problem_;
