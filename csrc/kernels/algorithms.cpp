@@ -91,16 +91,17 @@ Answer<Plan> ask_grad_weight(const Question& q) {
   return Plan(plan);
 }
 
-// Tiles have channel lanes.
+// The lanes of tiles are output channels, so they need enough of them.
 Answer<Plan> ask_grad_weight_tiles(const Question& q) {
   if (!has_channel_lanes(q.problem, q.instruction_set)) return Declined{"most lanes of output channels would be empty"};
   return widened(plan_grad_weight_tiles(q.problem, q.instruction_set, q.slots));
 }
 
-// Depthwise filters of some 80 taps would win a fifth by transforms, at 1.6 times the rounding of a direct sum.
+// Transforms would be a fifth faster from some 80 taps on, but round 1.6 times as much as a direct sum.
 constexpr int64_t min_depthwise_taps = 128;
 
-// Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
+// These tiles serve groups of few output channels, whose weight gradient otherwise has times in its lanes. Here the
+// channels of many groups share the lanes.
 Answer<Plan> ask_grad_weight_depthwise_tiles(const Question& q) {
   const Problem& p = q.problem;
   if (has_channel_lanes(p, q.instruction_set)) return Declined{"output channels fill the lanes"};
@@ -130,7 +131,7 @@ constexpr GradWeightAlgorithm grad_weight_list[] = {
      }},
 };
 
-// The row of an algorithm, or null: there is none where nothing is to be computed.
+// Returns the row of an algorithm, or null where nothing is to be computed, which no row stands for.
 template <class List>
 const auto* row_of(const List& list, Algorithm algorithm) {
   const auto* const found =

@@ -11,9 +11,10 @@
 namespace tapconv::kernels {
 namespace {
 
-// Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
+// Planning tiles takes microseconds, which a problem cannot win back whose direct sum takes hardly longer.
 constexpr double worth_planning_tiles = 30000;
-// What vectors of output channels have to save over dot products, by estimates that are only so good.
+// Vectors of output channels are taken if they cost less than this part of what dot products cost. The estimates are no
+// better than that.
 constexpr double worth_out_lanes = 0.95;
 
 Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
@@ -26,7 +27,7 @@ Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const 
   return call;
 }
 
-// The first way that takes precedence, else the direct sum or transforms, whichever cost less.
+// Takes the first way that has precedence, else the direct sum or transforms, whichever cost less.
 Plan choose_without_out_lanes(const Question& q) {
   Answer<Plan> best = Declined{nullptr};
   for (const ForwardAlgorithm& way : forward_algorithms()) {
@@ -46,14 +47,14 @@ Plan choose_without_out_lanes(const Question& q) {
   return transformed && transformed->cost() < best->cost() ? *transformed : *best;
 }
 
-// Vectors of output channels, where they were packed and beat the way chosen without them. They are compared with dot
-// products by what reading the weights costs, which other costs leave out.
+// Takes vectors of output channels where they were packed and beat the way that is chosen without them. They are
+// compared with dot products by what reading the weights costs, which other costs leave out.
 Plan choose_automatically(const Question& q) {
   const Plan chosen = choose_without_out_lanes(q);
   if (!q.prepared.out_lanes || q.problem.algorithm != AlgorithmRequest::automatic || has_prepared_tiles(q)) {
     return chosen;
   }
-  // Dot products read 16-bit weights as they are, half as many bytes.
+  // Dot products read 16-bit weights as they are stored, which is half as many bytes.
   const bool is_wide_dot = chosen.algorithm == Algorithm::dot && computes_in_own_type(q.problem.data_type);
   if (chosen.algorithm != Algorithm::direct && !is_wide_dot) return chosen;
   const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
@@ -66,7 +67,7 @@ Plan choose_automatically(const Question& q) {
 Plan choose_forward_anew(const Question& q) {
   if (!asks_for_transforms(q.problem.algorithm)) return choose_automatically(q);
   if (const Answer<Plan> transformed = cheapest_transforms(q)) return *transformed;
-  // Transforms that were packed may not fit this problem, and others may.
+  // Transforms that were packed may not fit this problem, but others may.
   if (has_prepared_tiles(q)) return choose_forward_anew({q.problem, q.variant, q.instruction_set, q.slots, {}});
   Problem problem = q.problem;
   problem.algorithm = AlgorithmRequest::automatic;
@@ -102,8 +103,8 @@ Plan choose_forward(const Problem& problem, const ForwardVariant& variant, const
 
 namespace {
 
-// The plan by transforms of `way`, if it is asked for or costs less than direct sums. A request for a transform that a
-// weight gradient does not have leaves the choice open.
+// Returns the plan by transforms of `way` if it is asked for or costs less than direct sums. A request for a transform
+// that a weight gradient does not have leaves the choice open.
 Answer<Plan> transformed_grad_weight(const GradWeightAlgorithm& way, const Question& q, double direct_cost) {
   if (q.problem.algorithm == AlgorithmRequest::direct) return Declined{"direct sums are asked for"};
   if (asks_for_transforms(q.problem.algorithm)) {

@@ -19,7 +19,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// A gradient by the input may be as many forward problems as its stride: of more than this, the first are shown.
+// A gradient by the input may be as many forward problems as its stride. No more than this are shown, from the first
+// on.
 constexpr int64_t max_parts_shown = 4;
 
 std::string name_of(TileTransform transform) {
@@ -60,7 +61,7 @@ void describe_tiles(std::ostream& out, const TileBlocks& tiles) {
       << " outputs in blocks of " << tiles.block_tiles;
 }
 
-// How a plan divides its work, as the end of a line.
+// Writes how a plan divides its work, as the end of a line.
 void describe(std::ostream& out, const Plan& plan) {
   switch (plan.algorithm) {
     case Algorithm::direct: {

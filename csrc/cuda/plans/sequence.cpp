@@ -1,6 +1,6 @@
 // The gradient by the input is a forward problem with flipped, transposed weights (kernels/lowering/input_gradient.h).
 // With a padding mode other than zeros the gradients of the padded positions come first, into the workspace and in the
-// wide type; the kernels then add them to the samples that they are copies of, before the one rounding.
+// wide type. The kernels then add them to the samples that they are copies of, before the one rounding.
 #include "sequence.h"
 
 #include "kernels/core/integers.h"
@@ -22,7 +22,7 @@ bool has_borders(const Problem& p) {
          p.output_length > 0 && p.out_channels > 0;
 }
 
-// Positions [begin, end) of all channels and samples, packed, in the wide type.
+// Returns positions [begin, end) of all channels and samples, packed, in the wide type.
 InputRange packed_range(const Problem& p, int64_t begin, int64_t end) {
   const int64_t length = end - begin;
   return {begin, end, p.batch, {p.in_channels * length, length, 1}, true};
@@ -38,7 +38,7 @@ int64_t range_bytes(const Problem& p, const InputRange& range) {
 
 Borders no_borders() { return {PaddingMode::zeros, 0, 0, 0, 0, 1, nullptr, nullptr}; }
 
-// What computing the ranges of one gradient has in common.
+// The ranges of one gradient have these in common.
 struct InputGradient {
   const Plan& plan;
   const char* grad_output;
@@ -57,7 +57,7 @@ struct InputGradient {
     if (!any) return nullptr;
     for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
       const kernels::ForwardProblem lowered = forward_problem(p, range, i);
-      // No outputs: a residue or a set of phases that lies outside the range altogether.
+      // There are no outputs where a residue or a set of phases lies outside the range altogether.
       if (lowered.problem.output_length <= 0) continue;
       const Algorithm algorithm = choose_kernel(lowered.problem, plan.device, plan.settings);
       const int64_t bytes = kernels::storage_bytes(p.data_type);

@@ -1,4 +1,5 @@
-// What an algorithm answers when it is asked for a plan: the plan, which knows its cost, or why it has none.
+// An algorithm that is asked for a plan answers with the plan, which knows its cost, or with the reason why it has
+// none.
 #pragma once
 
 #include <optional>
@@ -6,7 +7,8 @@
 
 namespace tapconv::kernels {
 
-// Why an algorithm does not take a problem: a clause that goes with its name, such as "the stride is not 1".
+// The reason why an algorithm does not take a problem is a clause that goes with its name, such as "the stride is not
+// 1".
 struct Declined {
   const char* reason;
 };
@@ -23,7 +25,7 @@ class Answer {
   Plan* operator->() { return &*plan_; }
   const Plan* operator->() const { return &*plan_; }
 
-  // Null if there is a plan.
+  // The reason is null if there is a plan.
   const char* why_not() const { return why_not_; }
 
  private:

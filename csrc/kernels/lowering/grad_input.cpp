@@ -17,7 +17,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Gradients of padded positions that are held at a time.
+// No more gradients of padded positions than this are held at a time.
 constexpr int64_t border_bytes = 1024 * 1024;
 
 size_t range_workspace(const Problem& p, const InputRange& range, const InstructionSet& instruction_set, int slots) {
@@ -43,7 +43,7 @@ void compute_range(const GradInputPlan& plan, const InputRange& range, const cha
   }
 }
 
-// Positions [begin, end) of a channel, packed, in the compute type.
+// Returns positions [begin, end) of all channels, packed, in the compute type.
 InputRange packed_range(const Problem& p, int64_t begin, int64_t end, int64_t samples) {
   const int64_t length = end - begin;
   return {begin, end, samples, {p.in_channels * length, length, 1}, true};
@@ -53,8 +53,8 @@ bool has_borders(const Problem& p) {
   return p.padding_mode != PaddingMode::zeros && p.input_length > 0 && p.padding_left + p.padding_right > 0;
 }
 
-// What the borders of a block of samples need: the padded positions on both sides, and the samples they are copies of.
-// With 16-bit types those samples are computed once more, in the wider type, so that the sum is rounded once.
+// Borders are what a block of samples needs: the padded positions on both sides, and the samples that they are copies
+// of. With 16-bit types those samples are computed once more, in the wider type, so that the sum is rounded once.
 struct Borders {
   InputRange left;
   InputRange right;
@@ -105,7 +105,7 @@ Borders borders_of(const Problem& p) {
   return b;
 }
 
-// to[source of position] += border gradient of position, for the sources inside `target`.
+// Adds the border gradient of each position to that of its source, for the sources inside `target`.
 template <class Wide, class To>
 void add_border(const Problem& p, const InputRange& border, const Wide* gradient, const InputRange& target, To* to) {
   for (int64_t n = 0; n < border.samples; ++n) {

@@ -21,8 +21,8 @@ constexpr bool computes_in_own_type(DataType data_type) {
   return data_type == DataType::float32 || data_type == DataType::float64;
 }
 
-// Internal linkage on purpose, here and in every header that targets/*.cpp include: each instruction set has its own
-// copy of every function, so a linker can never hand one compiled for AVX-512 to the portable path.
+// Linkage is internal on purpose, here and in every header that targets/*.cpp include. Each instruction set has its own
+// copy of every function, so a linker can never hand one that was compiled for AVX-512 to the portable path.
 namespace {
 
 struct BFloat16 {
@@ -61,7 +61,7 @@ inline float widen(Float16 value) {
 inline void narrow(float value, float* to) { *to = value; }
 inline void narrow(double value, double* to) { *to = value; }
 
-// Round to nearest, ties to even; NaN becomes the quiet NaN that torch writes.
+// Rounds to nearest, ties to even. A NaN becomes the quiet NaN that torch writes.
 inline void narrow(float value, BFloat16* to) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {

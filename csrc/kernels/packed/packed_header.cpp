@@ -87,7 +87,7 @@ uint64_t checksum_of(const PackedHeader& header) {
   return sum;
 }
 
-// The filters' header fields, or false if the layout does not fit the problem.
+// Fills in the header's fields for filters. Returns false if the layout does not fit the problem.
 bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, const FilterLayout& layout,
                      PackedHeader& header) {
   RowLayout rows{};
@@ -109,7 +109,7 @@ bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, co
   return true;
 }
 
-// The same for taps in the lanes.
+// Does the same for taps in the lanes.
 bool lay_out_taps(const Problem& p, const InstructionSet& instruction_set, PackedHeader& header) {
   const int64_t element = compute_bytes(p.data_type);
   if (p.kernel_size < 2 || !fits_filter_lanes(p, rows_of_tiles(p), instruction_set.vector_bytes / element))

@@ -1,8 +1,12 @@
 // Long depthwise filters by Fourier transforms. Lanes are output channels. The filter is cut into parts of half a
-// transform, the row into blocks that begin as far apart, so that the spectrum of one block serves every part: an
+// transform, and the row into blocks that begin as far apart, so that the spectrum of one block serves every part: an
 // output block is one inverse transform of the sum over all parts of (spectrum of block b + p) * (spectrum of part p).
 // A filter of up to half a transform is one part. This is partitioned convolution as used for reverberation (Stockham
 // 1966, Gardner 1995), with channels for lanes.
+//
+// Loop order: the spectra of the filter come first and serve all rows of a task. Then samples, phases of the dilation
+// and blocks follow one another, so that each block is transformed once and stays in a ring of spectra as long as some
+// part needs it. The register budget is that of spectrum.h.
 #pragma once
 
 #include "depthwise_inputs.h"
@@ -31,14 +35,14 @@ class DepthwiseTileRunner {
         operands_(operands),
         functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
         size_(shape_of(plan.depthwise.transform).size),
-        own_(workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes),
+        own_(slot_memory(plan, workspace(), slot)),
         inputs_(plan, operands.input, own_),
         filters_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
         lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)),
         repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
-  // A vector of channels, for a range of samples and a range of output blocks.
+  // Computes a vector of channels, for a range of samples and a range of output blocks.
   void run(int64_t task) {
     lane_group_ = task % cut_.lane_groups;
     task /= cut_.lane_groups;
@@ -72,7 +76,7 @@ class DepthwiseTileRunner {
     Vector::store(squares_, squares);
   }
 
-  // Taps [first, first + taps) of all lanes to [tap][lane].
+  // Copies taps [first, first + taps) of all lanes to [tap][lane].
   void gather_taps(int64_t first, int64_t taps) {
     const int64_t group_out = problem_.out_channels / problem_.groups;
     const int64_t distance = problem_.weight_strides.tap;
@@ -169,8 +173,8 @@ class DepthwiseTileRunner {
     }
   }
 
-  // For each lane, the largest magnitude that the transforms behind a block's outputs hold, and one that is no larger
-  // than the largest that any of these outputs sees.
+  // Finds for each lane the largest magnitude that the transforms behind a block's outputs hold, and one that is no
+  // larger than the largest that any of these outputs sees.
   void find_peaks(int64_t block, int64_t count, Scalar* largest, Scalar* seen) const {
     const int64_t piece = inputs_.piece_length();
     const int64_t end = count + problem_.kernel_size - 1;  // of what the outputs see
@@ -207,7 +211,7 @@ class DepthwiseTileRunner {
   Scalar* const sums_;           // spectra of some output blocks
   Scalar* const lanes_samples_;  // [sample][lane] of a part of the filter, then of outputs
   DepthwiseRepair<Vector, Storage> repair_;
-  Scalar squares_[width] = {};  // sums of those of each lane's taps
+  Scalar squares_[width] = {};  // for each lane, the sum of the squares of its taps
   int64_t lane_group_ = 0;
   int64_t first_channel_ = 0;
   int lanes_ = 0;

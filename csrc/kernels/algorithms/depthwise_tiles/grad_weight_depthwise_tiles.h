@@ -1,6 +1,8 @@
-// The weight gradient of long depthwise filters. It is the sum of depthwise_tiles.h with the roles of filter and output
-// exchanged: blocks of grad_output are transformed like filters, and the products of block b with the input's block
-// b + p add up to the spectrum of the filter's part p, which is transformed back once at the end.
+// The weight gradient of long depthwise filters is the sum of depthwise_tiles.h with the roles of filter and output
+// exchanged: blocks of grad_output are transformed like filters, and the products of block b with the input's block b +
+// p add up to the spectrum of the filter's part p, which is transformed back once at the end. Loop order: samples,
+// phases, then some blocks of grad_output at a time, and the parts of the filter innermost, whose sums stay in the
+// cache.
 #pragma once
 
 #include "depthwise_inputs.h"
@@ -28,7 +30,7 @@ class GradWeightDepthwiseTileRunner {
         functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
         size_(shape_of(plan.depthwise.transform).size),
         flag_(static_cast<char*>(operands.workspace) + plan.depthwise.flags_at),
-        own_(static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes),
+        own_(slot_memory(plan, operands.workspace, slot)),
         inputs_(plan, operands.input, own_),
         gradients_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
@@ -36,7 +38,7 @@ class GradWeightDepthwiseTileRunner {
         repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_seen_at),
                 reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
-  // A vector of channels, for all samples.
+  // Computes a vector of channels, for all samples.
   void run(int64_t task) {
     first_channel_ = task * width;
     lanes_ = static_cast<int>(min(width, p_.out_channels - first_channel_));
@@ -75,7 +77,7 @@ class GradWeightDepthwiseTileRunner {
     }
   }
 
-  // That a block of a row has.
+  // Returns how many outputs a block of a row has.
   int64_t outputs_of(int64_t phase, int64_t block) const {
     const int64_t row_length = ceil_div(p_.output_length - phase, cut_.dilation_phases);
     const int64_t left = row_length - block * cut_.outputs;

@@ -1,10 +1,10 @@
-// The direct sum: rows are copied block by block, and register tiles (register_tile.h) sweep over them.
+// The direct sum copies rows block by block, and register tiles (register_tile.h) sweep over them.
 //
-// Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
-// stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all
-// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums of few pairs are
-// bound by how they are written, and take the last two the other way around: a few rows of output are then written from
-// one end to the other, where the first order would jump to another page with every tile.
+// Loop order of a task: blocks of input channels are outermost, so that a block's rows stay in L2 and the part that one
+// tile reads stays in L1. Tiles of time come next, and output channels are innermost, so that a tile's rows are fetched
+// into L1 once and all output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums
+// of few pairs are bound by how they are written, and take the last two loops the other way around: a few rows of
+// output are then written from one end to the other, where the first order would jump to another page with every tile.
 #pragma once
 
 #include <utility>
@@ -30,7 +30,7 @@ namespace {
 template <class Scalar>
 using TileFunction = void (*)(const TileCall<Scalar>&);
 
-// All tiles of one number of rows, by number of columns.
+// The tiles of one number of rows stand in an array by their number of columns.
 template <class Vector, bool Packed, int Rows, int... Columns>
 TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
   static constexpr TileFunction<typename Vector::Scalar> tiles[] = {
@@ -54,10 +54,10 @@ auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
   return tiles[columns - 1];
 }
 
-// Weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
+// The weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
 constexpr int64_t max_pairs_in_rows = 256;
 
-// One block of output: some tiles of output channels of one sample and group, times [time, time + count).
+// A block of output is some tiles of output channels of one sample and group, at times [time, time + count).
 template <class Scalar>
 struct DirectBlock {
   int64_t first_tile;
@@ -121,7 +121,7 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   }
 }
 
-// The same for a group of one output channel whose taps can share loads (window_tile.h).
+// Does the same for a group of one output channel whose taps can share loads (window_tile.h).
 template <class Isa, class Vector>
 void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                    const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
@@ -156,7 +156,7 @@ TileFunction<typename Vector::Scalar> short_tile_of(int rows) {
   return &short_tile<Vector, Pairs, Rows>;
 }
 
-// The same for outputs of a vector of times at the most, from interleaved rows (short_tile.h).
+// Does the same for outputs of at most a vector of times, from interleaved rows (short_tile.h).
 template <class Isa, class Vector, int Pairs>
 void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                        const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
@@ -196,7 +196,7 @@ class DirectRunner {
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups),
         group_rows_(ceil_div(group_in_, plan.row_channels)) {
-    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace(), slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
@@ -272,7 +272,7 @@ class DirectRunner {
     sweep_short_tiles<Isa, Vector, Pairs>(plan_, block, interleaved_, channel, channels);
   }
 
-  // Rows [first, first + count) of the group, for the outputs [time, time + times).
+  // Copies the rows [first, first + count) of the group, for the outputs [time, time + times).
   void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
     const int64_t channel = first * plan_.row_channels;
     input += channel * plan_.problem.input_strides.channel;

@@ -55,7 +55,7 @@ class OutLaneRunner {
         group_in_(plan.problem.in_channels / plan.problem.groups),
         vectors_(ceil_div(group_out_, width)) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     sums_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);

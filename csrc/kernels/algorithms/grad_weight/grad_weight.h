@@ -1,7 +1,8 @@
-// The weight gradient: rows are copied as for the forward sum, and the tiles of grad_weight_tile.h sweep over them.
+// The weight gradient copies rows as the forward sum does, and the tiles of grad_weight_tile.h sweep over them.
 //
-// Loop order of a task: (sample, time block) outermost, since every block of rows and of grad_output is then read once;
-// the sums of all its (channel, tap, output channel) triples stay in L2 from the first block to the last.
+// Loop order of a task: (sample, time block) pairs are outermost, since every block of rows and of grad_output is then
+// read once, and the sums of all (channel, tap, output channel) triples of the task stay in L2 from the first block to
+// the last. The register budget is that of the tiles.
 #pragma once
 
 #include "grad_weight_plan.h"
@@ -29,7 +30,7 @@ class GradWeightRunner {
   GradWeightRunner(const GradWeightPlan& plan, const GradWeightOperands& operands, int slot)
       : plan_(plan), blocks_(plan.grad_weight), p_(plan.problem), operands_(operands) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     gradient_ = reinterpret_cast<Scalar*>(own + blocks_.slot_gradient_at);
@@ -135,7 +136,7 @@ class GradWeightRunner {
     }
   }
 
-  // Time lanes: a vector of sums for each output channel.
+  // With times in the lanes, each output channel has a vector of sums.
   static void add_row_to_bias(const Scalar* gradient, int64_t count, Scalar* to) {
     Register sum = Vector::zero();
     int64_t t = 0;
@@ -162,7 +163,7 @@ class GradWeightRunner {
   Scalar* gradient_;
   Scalar* sums_;
   Scalar* bias_;
-  // What follows describes the task at hand.
+  // These members describe the task at hand.
   bool with_bias_ = false;  // one task for each output channel also sums the gradient itself
   int64_t outs_ = 0;
   int64_t pairs_ = 0;

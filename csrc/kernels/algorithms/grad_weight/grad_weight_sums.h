@@ -1,4 +1,4 @@
-// What every form of the weight gradient shares: which part of the weight a task computes, the transposition of
+// All forms of the weight gradient share this: which part of the weight a task computes, the transposition of
 // grad_output, and the way from finished sums to grad_weight and grad_bias.
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// All taps of some output channels and some input channels of one group, for one part of the steps.
+// A task computes all taps of some output channels and some input channels of one group, for one part of the steps.
 struct GradWeightTask {
   int64_t part;
   int64_t group;

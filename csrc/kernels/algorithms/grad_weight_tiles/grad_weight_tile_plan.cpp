@@ -9,7 +9,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// Input tiles, gradient tiles and sums of a task, all products. They stream through L2 one product after the other.
+// Input tiles, gradient tiles and sums of a task take this at the most, for all products. They stream through L2 one
+// product after the other.
 constexpr int64_t max_task_bytes = 3 * 1024 * 1024;
 constexpr int64_t max_row_bytes = 512 * 1024;
 constexpr int64_t candidate_channels[] = {64, 32, 16, 8};
@@ -53,7 +54,7 @@ void lay_out_workspace(GradWeightTilePlan& plan) {
   plan.workspace_bytes = std::max(plan.workspace_bytes, tiles.fallback_at + plan.fallback.workspace_bytes);
 }
 
-// The cheapest transform and blocks: tiles, rows and the blocks of channels, and nothing else.
+// Returns the cheapest transform and blocks. The plan has its tiles, rows and blocks of channels, and nothing else.
 Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSet& instruction_set) {
   Answer<GradWeightTilePlan> best =
       Declined{"no Fourier transform is allowed, or takes so many taps in blocks that fit in the cache"};

@@ -1,10 +1,10 @@
-// The weight gradient by tiles. It is a convolution too: of the input with the gradient as its filter. So tiles of the
+// The weight gradient by tiles. It is a convolution too, of the input with the gradient as its filter. So tiles of the
 // input are transformed like those of the forward sum, tiles of grad_output like filters, and their products are added
-// up over all tiles before anything is transformed back: the way back is taken once for each filter, not for each tile.
+// up over all tiles before anything is transformed back. The way back is taken once for each filter, not for each tile.
 //
 // Lanes are tiles for the input and output channels for the gradient, which makes every product of the transform one
-// sum over tiles of the form that grad_weight_tile.h computes. Each call of it works on one product, whose tiles, sums
-// and gradients fit L1 together; the next product follows in memory.
+// sum over tiles of the form that grad_weight_tile.h computes, whose register budget holds here. Loop order: each call
+// of it works on one product, whose tiles, sums and gradients fit L1 together; the next product follows in memory.
 #pragma once
 
 #include "grad_weight_tile_plan.h"
@@ -41,9 +41,9 @@ class GradWeightTileRunner {
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         size_(shape_of(plan.tiles.transform).size),
         products_(shape_of(plan.tiles.transform).products),
-        repair_(plan, slot_memory(plan, operands, slot)) {
+        repair_(plan, slot_memory(plan, operands.workspace, slot)) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = slot_memory(plan, operands, slot);
+    char* const own = slot_memory(plan, operands.workspace, slot);
     const auto at = [own](size_t offset) { return reinterpret_cast<Scalar*>(own + offset); };
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     flag_ = workspace + cut_.flags_at;
@@ -76,10 +76,6 @@ class GradWeightTileRunner {
   }
 
  private:
-  static char* slot_memory(const GradWeightTilePlan& plan, const GradWeightOperands& operands, int slot) {
-    return static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
-  }
-
   const Storage* first_channel(const GradWeightTask& task) const {
     return static_cast<const Storage*>(operands_.input) +
            (task.group * (p_.in_channels / p_.groups) + task.first_channel) * p_.input_strides.channel;
@@ -105,8 +101,8 @@ class GradWeightTileRunner {
     }
   }
 
-  // One vector of output channels after the other: their gradients are transposed to [time][output channel], and each
-  // tile of them is transformed like a filter.
+  // Takes one vector of output channels after the other: their gradients are transposed to [time][output channel], and
+  // each tile of them is transformed like a filter.
   void transform_gradients(const GradWeightTask& task) {
     for (int64_t o = 0; o < task.outs; o += width) {
       transpose_gradients(task, o);
@@ -124,7 +120,7 @@ class GradWeightTileRunner {
     }
   }
 
-  // Gradients of a vector of output channels to the buffer of rows, [element][lane].
+  // Copies the gradients of a vector of output channels to the buffer of rows, as [element][lane].
   void transpose_gradients(const GradWeightTask& task, int64_t o) {
     const ActivationStrides& strides = p_.output_strides;
     const Storage* const grad_output =

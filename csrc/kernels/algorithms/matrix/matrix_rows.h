@@ -1,4 +1,4 @@
-// The rows of the direct sum by matrix products: two samples in each lane (plan.h, MatrixSteps).
+// The rows of the direct sum by matrix products hold two samples in each lane (MatrixSteps in core/direct_sum.h).
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Makes all rows of a group for some outputs. `samples` has room for two channels as Plan::rows lays them out.
+// Makes all rows of a group for some outputs. `samples` has room for two channels as RowPlan::rows lays them out.
 template <class HalfWords>
 class MatrixRows {
  public:
@@ -24,7 +24,8 @@ class MatrixRows {
         rows_(rows),
         samples_(samples) {}
 
-  // For the outputs [time, time + count); `input` is the group's first channel of a sample, or of the first one.
+  // Copies what the outputs [time, time + count) read. `input` is the group's first channel of a sample, or of the
+  // first sample if they are folded.
   void copy(const BFloat16* input, int64_t time, int64_t count) const {
     uint32_t* to = rows_;
     if (steps_.transposes_taps) {
@@ -36,13 +37,14 @@ class MatrixRows {
     } else {
       for (int64_t c = 0; c < group_in_; c += 2) to = pair_channels(input, c, time, count, to);
     }
-    // The last step's rows that the problem lacks: zeros, since zero weights do not keep a NaN from the sums.
+    // The rows of the last step that the problem lacks become zeros, since zero weights do not keep a NaN from the
+    // sums.
     for (uint32_t* const end = rows_ + steps_.rows * steps_.row_distance; to < end; ++to) *to = 0;
   }
 
  private:
-  // Channels c and c + 1: either a row of pairs of both, or, as the segments of the one and then those of the other are
-  // one sequence of taps, a row for each two segments.
+  // Channels c and c + 1 become either a row of pairs of both, or a row for each two segments, where the segments of
+  // the one and then those of the other are one sequence of taps.
   uint32_t* pair_channels(const BFloat16* input, int64_t c, int64_t time, int64_t count, uint32_t* to) const {
     const int64_t length = plan_.rows.row_length;
     const int64_t segment = plan_.rows.segment_length;
@@ -73,7 +75,7 @@ class MatrixRows {
     return !steps_.rows_of_taps && !plan_.folded && strides.channel == 1 && strides.time > 1;
   }
 
-  // Channels that lie side by side: up to 16 pairs of them at 16 times are transposed.
+  // Channels that lie side by side are transposed, up to 16 pairs of them at 16 times.
   uint32_t* transpose_channels(const BFloat16* input, int64_t time, int64_t count, uint32_t* to) const {
     constexpr int64_t together = 2 * matrix_tile_size;
     const Problem& p = plan_.problem;
@@ -104,7 +106,7 @@ class MatrixRows {
     return to;
   }
 
-  // One channel whose taps lie side by side: what 16 outputs read, up to 16 pairs of taps at a time, is transposed.
+  // The taps of this channel lie side by side. What 16 outputs read is transposed, up to 16 pairs of taps at a time.
   uint32_t* transpose_taps(const BFloat16* channel, int64_t time, int64_t count, uint32_t* to) const {
     constexpr int64_t together = 2 * matrix_tile_size;
     const Problem& p = plan_.problem;

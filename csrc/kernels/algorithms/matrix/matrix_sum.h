@@ -1,7 +1,7 @@
-// The direct sum by matrix products (matrix_tile.h), where the instruction set has them.
+// The direct sum is made of matrix products (matrix_tile.h), where the instruction set has them.
 //
-// Loop order of a task: all rows of a block of times are copied first, and stay in L2; then output channels outermost,
-// as many as a tile has, steps next, so many that their weights stay in L1, and times innermost.
+// Loop order of a task: all rows of a block of times are copied first, and stay in L2. Output channels are outermost,
+// as many as two tiles have. Steps come next, so many that their weights stay in L1, and times are innermost.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// A vector of equal numbers for each output channel, as a tile of sums begins.
+// Writes a vector of equal numbers for each output channel, as a tile of sums begins.
 inline void prepare_matrix_bias(const DirectPlan& plan, const ForwardOperands& operands) {
   const BFloat16* const from = static_cast<const BFloat16*>(operands.bias);
   float* to = reinterpret_cast<float*>(static_cast<char*>(operands.workspace) + plan.bias_at);
@@ -46,7 +46,7 @@ class MatrixRunner {
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const float*>(workspace + plan.bias_at);
     rows_ = reinterpret_cast<uint32_t*>(own);
@@ -80,7 +80,7 @@ class MatrixRunner {
   }
 
  private:
-  // All sums of one tile or two of output channels.
+  // Takes all sums of one tile or two of output channels.
   void add_up(int64_t tile, bool two, int64_t count) {
     const int64_t time_tiles = ceil_div(count, matrix_tile_size);
     MatrixCall call;

@@ -1,5 +1,5 @@
-// Packing of weights for matrix products: [output tile][step], each a tile of 16 output channels by 16 pairs, of which
-// those that the problem lacks are zero.
+// Weights for matrix products are packed as [output tile][step], each a tile of 16 output channels by 16 pairs. Pairs
+// and channels that the problem lacks are zero.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// One output tile of one group: where its weights are, and where they go.
+// MatrixWeights knows, for one output tile of one group, where its weights are, and where they go.
 class MatrixWeights {
  public:
   MatrixWeights(const DirectPlan& plan, const ForwardOperands& operands, int64_t tile)
@@ -31,7 +31,7 @@ class MatrixWeights {
     std::memset(to_, 0, static_cast<size_t>(plan.matrix.steps * matrix_tile_bytes));
   }
 
-  // Steps of (channel, tap) pairs in their order.
+  // Packs steps of (channel, tap) pairs in their order.
   template <class HalfWords>
   void pack_taps() const {
     const int64_t pairs = group_in_ * p_.kernel_size;
@@ -55,9 +55,9 @@ class MatrixWeights {
     }
   }
 
-  // Steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart, and
-  // are merged from vectors; else those of neighbouring taps, or of neighbouring output channels and taps, do, and are
-  // transposed with as many channels.
+  // Packs steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart,
+  // and are merged from vectors. Otherwise those of neighbouring taps, or of neighbouring output channels and taps, lie
+  // side by side, and are transposed with as many channels.
   template <class HalfWords>
   void pack_channels() const {
     const WeightStrides& s = p_.weight_strides;
@@ -88,7 +88,8 @@ class MatrixWeights {
   static constexpr int transposed = 16;  // at a time
   static constexpr int64_t max_dense_elements = 256;
 
-  // Element of output channel `o` of the tile and tap `k`, of the first input channel, from the group's first weight.
+  // Returns the element of output channel `o` of the tile and tap `k`, of the first input channel, counted from the
+  // group's first weight.
   int64_t offset_of(int64_t o, int64_t k) const {
     const int64_t channel = (first_out_ + o) / variant_.output_phases;
     const int64_t phase = (first_out_ + o) % variant_.output_phases;
@@ -99,7 +100,8 @@ class MatrixWeights {
     return to_ + (channel / together_ * p_.kernel_size + k) * step_elements + o * row_elements;
   }
 
-  // Past the last weight of all, where they lie in order; else nothing is known to be readable beyond a weight.
+  // Returns the end of the last weight of all, where they lie in order. Otherwise nothing is known to be readable
+  // beyond a weight.
   const BFloat16* past_the_last(const ForwardOperands& operands) const {
     const WeightStrides& s = p_.weight_strides;
     const BFloat16* const first = static_cast<const BFloat16*>(operands.weight);
@@ -131,7 +133,7 @@ class MatrixWeights {
     }
   }
 
-  // Where the weights of one input channel go, by their place in memory.
+  // Places say where the weights of one input channel go, by their place in memory.
   struct Places {
     int64_t first;                   // element of the first place, from the group's first weight
     int64_t count;                   // 0 unless the weights lie densely, each in a place of its own

@@ -1,4 +1,5 @@
-// The choice among transforms and ways of blocking, for filters as they are and for filters prepared before the call.
+// This file chooses among transforms and ways of blocking, for filters as they are and for filters prepared before the
+// call.
 #include <limits>
 #include <span>
 
@@ -7,10 +8,10 @@
 namespace tapconv::kernels {
 namespace {
 
-// What shared tiles have to save over others, by estimates that are only so good.
+// Shared tiles are taken if they cost less than this part of what others cost. The estimates are no better than that.
 constexpr double worth_sharing = 0.95;
 
-// The cheapest plan of all transforms that the problem's request allows, blocked in one of these ways.
+// Returns the cheapest plan of all transforms that the problem's request allows, blocked in one of these ways.
 Answer<TilePlan> cheapest(std::span<const TileBlocking> blockings, const Problem& problem,
                           const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
                           FiltersAhead ahead) {

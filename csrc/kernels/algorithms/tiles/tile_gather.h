@@ -1,5 +1,5 @@
-// Between rows and tiles: where the tiles of a block lie in rows and outputs, and the copies from rows to lanes and
-// from lanes to outputs.
+// Between rows and tiles: this file knows where the tiles of a block lie in rows and outputs, and copies from rows to
+// lanes and from lanes to outputs.
 #pragma once
 
 #include "kernels/core/call.h"
@@ -11,7 +11,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// A stretch of one sample's row that tiles of a block read.
+// A run is a stretch of one sample's row that tiles of a block read.
 struct TileRun {
   int64_t sample;
   int64_t first;  // row element
@@ -19,7 +19,7 @@ struct TileRun {
   int64_t at;  // in the buffer of rows
 };
 
-// The tiles of a block, one for each lane.
+// TileLanes are the tiles of a block, one for each lane.
 struct TileLanes {
   int count;
   int run_count;
@@ -27,7 +27,8 @@ struct TileLanes {
   TileRun runs[largest_tile_block];
   int32_t row_at[largest_tile_block];  // the tile's first element in the buffer of rows
   int32_t piece[largest_tile_block];   // lanes from here on whose tiles are neighbouring phases, this one included
-  // The tile's first output, from the channel of the first sample; if it is to be spread, in the buffer of rows.
+  // The tile's first output is counted from the channel of the first sample or, if outputs are to be spread, in the
+  // buffer of rows.
   int64_t output_at[largest_tile_block];
   int64_t left[largest_tile_block];  // outputs from there to the end of the sample, all phases
 
@@ -67,7 +68,7 @@ struct TileLanes {
   }
 };
 
-// A segment of an input channel, as the tiles of a block read it, and zeros to the end of a vector.
+// Copies a segment of an input channel, as the tiles of a block read it, and zeros to the end of a vector.
 template <class Vector, class Storage>
 void copy_tile_row(const Problem& problem, const TileLanes& lanes, const Storage* channel, int64_t segment,
                    typename Vector::Scalar* row) {
@@ -80,8 +81,8 @@ void copy_tile_row(const Problem& problem, const TileLanes& lanes, const Storage
   fill_zeros<Vector>(row + lanes.row_length, -lanes.row_length & (Vector::width - 1));
 }
 
-// The samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the next
-// one's first.
+// Gathers the samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the
+// next one's first.
 template <class Vector>
 void gather_quads(const typename Vector::Scalar* row, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
@@ -106,7 +107,7 @@ void gather_quads(const typename Vector::Scalar* row, int size, typename Vector:
   }
 }
 
-// The `size` samples from each of `width` places on.
+// Gathers the `size` samples from each of `width` places on.
 template <class Vector>
 void gather_samples(const typename Vector::Scalar* const* from, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
@@ -131,7 +132,7 @@ void gather_samples(const typename Vector::Scalar* const* from, int size, typena
   }
 }
 
-// The samples of `width` tiles from lane `lane` on, undilated.
+// Gathers the samples of `width` tiles from lane `lane` on, undilated.
 template <class Vector>
 void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
                   typename Vector::Scalar* samples) {
@@ -147,7 +148,7 @@ void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scala
   gather_samples<Vector>(from, size, samples);
 }
 
-// The same of fewer tiles, of as many input channels as fill the lanes. Their rows lie `row_distance` apart.
+// Gathers those of fewer tiles, of as many input channels as fill the lanes. Their rows lie `row_distance` apart.
 template <class Vector>
 void gather_channels(const TileLanes& lanes, int64_t tiles, const typename Vector::Scalar* rows, int64_t row_distance,
                      int size, typename Vector::Scalar* samples) {
@@ -159,7 +160,7 @@ void gather_channels(const TileLanes& lanes, int64_t tiles, const typename Vecto
   gather_samples<Vector>(from, size, samples);
 }
 
-// The same with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.
+// Gathers them with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.
 template <class Vector>
 void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int64_t phases, int size,
                    typename Vector::Scalar* samples) {
@@ -178,7 +179,7 @@ void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
-// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them: every
+// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them. Every
 // output channel begins far from the last one, where no hardware prefetcher looks.
 template <class Storage>
 void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outputs, int64_t phases,
@@ -255,7 +256,8 @@ void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
-// Outputs of lanes [lane, lane + piece), whose phases are neighbours; `left` outputs lie before the end of the sample.
+// Writes the outputs of lanes [lane, lane + piece), whose phases are neighbours. `left` outputs lie before the end of
+// the sample.
 template <class Vector, class Storage>
 void scatter_piece(const typename Vector::Scalar* samples, int lane, int piece, int64_t outputs, int64_t left,
                    int64_t phases, int64_t distance, Storage* to) {

@@ -1,10 +1,12 @@
 // Convolution by tiles: rows are cut into overlapping tiles, tiles and filters are transformed (transforms.h), and the
 // convolution becomes one matrix product of (output channels x input channels) with (input channels x tiles) for each
-// product of the transform. Those are direct sums with one tap, which direct/register_tile.h computes.
+// product of the transform. Those are direct sums with one tap, which direct/register_tile.h computes, whose register
+// budget holds here.
 //
 // Tiles are numbered through the phases of the dilation (outputs t, t + dilation, ... form an undilated row of their
-// own), then along the row, then through the samples. A block of tiles is transformed for all input channels, then
-// multiplied and transformed back for one block of output channels after the other.
+// own), then along the row, then through the samples. Loop order: a block of tiles is transformed for all input
+// channels, then multiplied and transformed back for one block of output channels after the other, so that transformed
+// tiles and sums stay in L2.
 #pragma once
 
 #include "kernels/algorithms/direct/direct.h"
@@ -41,7 +43,7 @@ class TileRunner {
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         products_(shape_of(plan.tiles.transform).products),
         slot_(slot) {
-    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace(), slot);
     inputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_inputs_at);
     outputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_outputs_at);
     weight_ = reinterpret_cast<Scalar*>(own + blocks_.slot_weight_at);
@@ -53,7 +55,7 @@ class TileRunner {
 
   void locate(int64_t block) { lanes_.locate(plan_, plan_.tiles, block, width); }
 
-  // Filters of register tile `unit`, counted over all groups, transformed ahead for all blocks of tiles.
+  // Transforms the filters of register tile `unit`, counted over all groups, ahead for all blocks of tiles.
   void transform_weight_ahead(int64_t unit) {
     const int64_t group = unit / plan_.tile_row_count;
     const int64_t tile = unit % plan_.tile_row_count;
@@ -65,7 +67,7 @@ class TileRunner {
     bring_into_lanes<Vector, Storage>(plan_, operands_, vector, samples_);
   }
 
-  // Everything for one block of tiles and one group.
+  // Does everything for one block of tiles and one group.
   void run(int64_t task) {
     const int64_t group = task / blocks_.block_count;
     locate(task % blocks_.block_count);
@@ -83,7 +85,8 @@ class TileRunner {
     }
   }
 
-  // Input channels of the tiles that all slots share, counted over all groups by those whose tiles share a vector.
+  // Transforms input channels of the tiles that all slots share, counted over all groups by those whose tiles share a
+  // vector.
   void transform_shared_inputs(int64_t first, int64_t last) {
     first *= blocks_.channels_together;
     last *= blocks_.channels_together;
@@ -111,7 +114,7 @@ class TileRunner {
     all.flag_tiles(lanes_, flags_of(group), spare_rows());
   }
 
-  // A block of output channels for the tiles that all slots share.
+  // Computes a block of output channels for the tiles that all slots share.
   void multiply_shared(int64_t task) {
     const int64_t group = task / plan_.out_block_count;
     const int64_t out_block = task % plan_.out_block_count;
@@ -135,7 +138,7 @@ class TileRunner {
   }
 
  private:
-  // Everything for one panel of output channels and the tiles that all slots share.
+  // Does everything for one panel of output channels and the tiles that all slots share.
   void multiply_panel(int64_t group, int64_t number) {
     const Share panel = panel_of(number, plan_.tile_row_count, group_out_, width);
     const FilterLanes<Isa, Vector> lanes(plan_, lanes_, offsets_, outputs_, samples_);
@@ -157,14 +160,14 @@ class TileRunner {
     }
   }
 
-  // Transformed tiles of some input channels of a group: [product][segment][channel][tile].
+  // Inputs are transformed tiles of some input channels of a group, [product][segment][channel][tile].
   struct Inputs {
     Scalar* tiles;
     int64_t first;  // channel
     int64_t count;
   };
 
-  // Channels [first, last) of the group.
+  // Transforms channels [first, last) of the group.
   void transform_inputs(int64_t group, int64_t first, int64_t last, const Inputs& inputs, Peaks& peaks) {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
@@ -271,7 +274,7 @@ class TileRunner {
     }
   }
 
-  // Tiles that slots share lie beyond the second-level cache, in pieces of one column of register tiles: those of the
+  // Tiles that slots share lie beyond the second-level cache, in pieces of one column of register tiles. Those of the
   // next call come closer while this one multiplies.
   void prefetch_rows(const Scalar* row, int count, int64_t tiles) const {
     constexpr int64_t line = 64 / sizeof(Scalar);
@@ -315,7 +318,8 @@ class TileRunner {
     }
   }
 
-  // An output channel whose sums go between those of other phases: they are put in order in the buffer of rows first.
+  // Writes an output channel whose sums go between those of other phases. They are put in order in the buffer of rows
+  // first.
   template <class To>
   void transform_spread(const Scalar* outputs, int64_t channel, To* output) {
     for (int lane = 0; lane < lanes_.count; lane += width) {
@@ -331,7 +335,7 @@ class TileRunner {
 
   int64_t first_tile(int64_t out_block) const { return min(out_block * plan_.out_block, plan_.tile_row_count); }
   int64_t first_out(int64_t tile) const { return share_of(tile, plan_.tile_row_count, group_out_).first; }
-  // Filters of all register tiles of a group, from this one on.
+  // Returns the filters of all register tiles of a group, from this one on.
   Scalar* filters_from(int64_t group, int64_t tile) const {
     return static_cast<Scalar*>(operands_.packed_weight) + group * products_ * blocks_.weight_plane +
            tile * blocks_.weight_tile;
@@ -341,15 +345,15 @@ class TileRunner {
                 group % blocks_.shared_groups * products_ * blocks_.input_plane,
             0, group_in_};
   }
-  // What the slot has seen of the shared groups lies group by group; a task of its own sees one.
+  // Returns what the slot has seen. The peaks of the shared groups lie group by group; a task of its own sees one.
   Peaks peaks_of(int slot, int64_t group) const {
-    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot) * plan_.slot_bytes;
+    char* const own = slot_memory(plan_, workspace(), slot);
     Scalar* const rows = reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at);
     return {plan_, rows + group % blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance,
             filter_kinds()[problem_.out_channels + group] == FilterKind::whole};
   }
   Scalar* spare_rows() const {
-    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot_) * plan_.slot_bytes;
+    char* const own = slot_memory(plan_, workspace(), slot_);
     return reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at) +
            blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance;
   }
