@@ -62,7 +62,7 @@ Conv1dImpl::Conv1dImpl(int64_t in_channels, int64_t out_channels, torch::Expandi
     : Conv1dImpl(torch::nn::Conv1dOptions(in_channels, out_channels, kernel_size)) {}
 
 Conv1dImpl::Conv1dImpl(const torch::nn::Conv1dOptions& options, std::string_view algorithm)
-    : ConvNdImpl(base_options(options)), algorithm_(ops::name_of(ops::algorithm_named(algorithm))) {}
+    : ConvNdImpl(base_options(options)), algorithm_(kernels::name_of(ops::algorithm_named(algorithm))) {}
 
 torch::Tensor Conv1dImpl::forward(const torch::Tensor& input) {
   const at::IntArrayRef stride = *options.stride();
