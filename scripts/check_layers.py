@@ -1,7 +1,8 @@
 """Checks that includes between the folders of csrc run downward only: python scripts/check_layers.py [CSRC]
 
-Prints every include that runs upward, that leads out of a layer which is free of torch, or that names no file, and
-every file whose folder stands in no layer. Fails if there is one.
+Prints every include that runs upward, that leads into a layer by another header than its doors, that leads out of a
+layer which is free of torch, or that names no file, and every file whose folder stands in no layer. Fails if there is
+one.
 """
 
 import re
@@ -55,6 +56,22 @@ FLOORS = [
 ]
 FLOOR_OF = {place: number for number, places in enumerate(FLOORS) for place in places}
 
+# The headers by which other layers enter one. Layers that are not named here are open.
+DOORS = {
+    "kernels": [
+        "kernels/problem.h",
+        "kernels/conv1d.h",
+        "kernels/packed/packed_weight.h",
+        "kernels/overlap_save.h",
+        "kernels/explain.h",
+        "kernels/lowering/input_gradient.h",
+        "kernels/core/integers.h",
+        "kernels/numbers/storage.h",
+        "kernels/rows/padding.h",
+    ],
+    "cuda": ["cuda/conv1d.h"],
+}
+
 # Layers side by side: neither includes the other, whichever stands first above.
 APART = [("cuda", "runtime"), ("cuda", "composed")]
 
@@ -93,6 +110,8 @@ def wrong_includes(csrc: Path, path: Path):
             yield f"{name} includes {other}, and {layers[0]} and {layers[1]} stand side by side"
         elif other_place != place and FLOOR_OF.get(other_place, -1) > FLOOR_OF[place]:
             yield f"{name} includes {other}, which stands above it"
+        elif layers[0] != layers[1] and other not in DOORS.get(layers[1], [other]):
+            yield f"{name} includes {other}, which is no door of {layers[1]}: {', '.join(DOORS[layers[1]])}"
 
 
 def main() -> int:

@@ -8,20 +8,20 @@
 
 namespace tapconv::composed {
 
-// Rows (rows, size) of real samples to spectra (rows, size / 2 + 1).
+// Transforms rows (rows, size) of real samples to spectra (rows, size / 2 + 1).
 at::Tensor spectra_of(const at::Tensor& rows);
 
-// The way back, scaled.
+// Transforms them back, scaled.
 at::Tensor rows_of(const at::Tensor& spectra, int64_t size);
 
-// Filters (groups, out, in, frequencies) in the order that multiply() wants; groups stay first.
+// Returns filters (groups, out, in, frequencies) in the order that multiply() wants. Groups stay first.
 at::Tensor arrange_filters(const at::Tensor& filters);
 
-// The sum over `in` of filters, arranged, and inputs (units, groups, in, frequencies): (units, groups, out,
-// frequencies), contiguous. May use the memory of `inputs` for it.
+// Returns the sum over `in` of filters, arranged, and inputs (units, groups, in, frequencies) as (units, groups, out,
+// frequencies), contiguous. It may use the memory of `inputs` for that.
 at::Tensor multiply(const at::Tensor& inputs, const at::Tensor& arranged_filters, int64_t out, int64_t in);
 
-// The largest magnitude of a spectrum.
+// Returns the largest magnitude of a spectrum.
 template <class Scalar>
 double largest_gain_of(const c10::complex<Scalar>* spectrum, int64_t frequencies) {
   Scalar largest = 0;

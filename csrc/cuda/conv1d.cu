@@ -1,4 +1,4 @@
-// The front door on a device.
+// This is the front door on a device.
 #include "conv1d.h"
 
 #include <cuda_runtime.h>

@@ -1,5 +1,5 @@
-// The CUDA kernels' front door: the only header that the layers above include. It needs neither CUDA nor a tensor
-// library. Plans are plain C++ and are made without a device; only the functions that take a stream touch one.
+// The CUDA kernels' front door, and the only header that the layers above include. It needs neither CUDA nor a tensor
+// library. Plans are plain C++ and are made without a device. Only the functions that take a stream touch one.
 #pragma once
 
 #include <cstddef>
@@ -48,7 +48,7 @@ constexpr const char* name_of(Algorithm algorithm) {
   return "unknown";
 }
 
-// Data only. With `library` and `fft` the functions below must not be called.
+// A plan is data only. With `library` and `fft` the functions below must not be called.
 struct Plan {
   kernels::Problem problem;
   Device device;
@@ -59,13 +59,13 @@ struct Plan {
   const char* algorithm_name() const { return name_of(algorithm); }
 };
 
-// Decides how to compute; the same arguments give the same plan. A problem that asks for `direct` never gets `library`
-// or `fft`, one that asks for `fft` always gets it unless it is empty, and `winograd` counts as `automatic`.
+// Each decides how to compute. The same arguments give the same plan. A problem that asks for `direct` never gets
+// `library` or `fft`, one that asks for `fft` always gets it unless it is empty, and `winograd` counts as `automatic`.
 Plan plan_forward(const kernels::Problem& problem, const Device& device, const Settings& settings);
 Plan plan_grad_input(const kernels::Problem& problem, const Device& device, const Settings& settings);
 Plan plan_grad_weight(const kernels::Problem& problem, const Device& device, const Settings& settings);
 
-// The device of that number, as the CUDA runtime describes it. Returns null, or the text of CUDA's error.
+// Describes the device of that number as the CUDA runtime does. Returns null, or the text of CUDA's error.
 const char* describe_device(int index, Device* device);
 
 // Each returns null, or the text of CUDA's error. They enqueue on `stream` (a cudaStream_t), on the current device,

@@ -17,15 +17,10 @@
 namespace tapconv::kernels {
 namespace {
 
-Answer<Plan> priced(Plan plan, double cost) {
-  plan.cost = cost;
-  return Planned<Plan>{plan, cost};
-}
-
 template <class OwnPlan>
 Answer<Plan> widened(const Answer<OwnPlan>& answer) {
   if (!answer) return Declined{answer.why_not()};
-  return priced(answer->plan, answer->cost);
+  return Plan(*answer);
 }
 
 Answer<Plan> ask_channel_lanes(const Question& q) {
@@ -35,9 +30,9 @@ Answer<Plan> ask_channel_lanes(const Question& q) {
 Answer<Plan> ask_dot(const Question& q) { return widened(plan_dot(q.problem, q.variant, q.instruction_set, q.slots)); }
 
 Answer<Plan> ask_direct(const Question& q) {
-  const DirectPlan plan =
-      plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
-  return priced(plan, direct_cost(plan));
+  DirectPlan plan = plan_cheapest_direct(q.problem, q.variant, q.instruction_set, q.slots, q.prepared.register_tiles);
+  plan.cost = direct_cost(plan);
+  return Plan(plan);
 }
 
 // Filters that were transformed, or whose taps were brought into the lanes, are used if the request allows it.
@@ -91,20 +86,22 @@ Answer<Plan> ask_grad_weight_columns(const Question& q) {
 }
 
 Answer<Plan> ask_grad_weight(const Question& q) {
-  return priced(plan_direct_grad_weight(q.problem, q.instruction_set, q.slots),
-                grad_weight_cost(q.problem, q.instruction_set));
+  GradWeightPlan plan = plan_direct_grad_weight(q.problem, q.instruction_set, q.slots);
+  plan.cost = grad_weight_cost(q.problem, q.instruction_set);
+  return Plan(plan);
 }
 
-// Tiles have channel lanes.
+// The lanes of tiles are output channels, so they need enough of them.
 Answer<Plan> ask_grad_weight_tiles(const Question& q) {
   if (!has_channel_lanes(q.problem, q.instruction_set)) return Declined{"most lanes of output channels would be empty"};
   return widened(plan_grad_weight_tiles(q.problem, q.instruction_set, q.slots));
 }
 
-// Depthwise filters of some 80 taps would win a fifth by transforms, at 1.6 times the rounding of a direct sum.
+// Transforms would be a fifth faster from some 80 taps on, but round 1.6 times as much as a direct sum.
 constexpr int64_t min_depthwise_taps = 128;
 
-// Groups of few output channels have time lanes, or, as single channels, share the lanes of transforms.
+// These tiles serve groups of few output channels, whose weight gradient otherwise has times in its lanes. Here the
+// channels of many groups share the lanes.
 Answer<Plan> ask_grad_weight_depthwise_tiles(const Question& q) {
   const Problem& p = q.problem;
   if (has_channel_lanes(p, q.instruction_set)) return Declined{"output channels fill the lanes"};
@@ -134,7 +131,7 @@ constexpr GradWeightAlgorithm grad_weight_list[] = {
      }},
 };
 
-// The row of an algorithm, or null: there is none where nothing is to be computed.
+// Returns the row of an algorithm, or null where nothing is to be computed, which no row stands for.
 template <class List>
 const auto* row_of(const List& list, Algorithm algorithm) {
   const auto* const found =

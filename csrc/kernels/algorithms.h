@@ -1,5 +1,6 @@
-// The list of every way to compute a forward problem or a weight gradient: its name, its plan with the cost, its run.
-// choose.cpp goes through it by one rule, explain.cpp says what each way answered, and tests and tools try them all.
+// The list of every way to compute a forward problem or a weight gradient. Each has a name, a plan with its cost, and a
+// run. choose.cpp goes through the list by one rule, explain.cpp says what each way answered, and tests and tools try
+// them all.
 #pragma once
 
 #include <optional>
@@ -12,11 +13,11 @@
 
 namespace tapconv::kernels {
 
-// What was packed before the call (packed/packed_weight.h).
+// Says what was packed before the call (packed/packed_weight.h).
 struct Prepared {
   bool register_tiles = false;  // the direct sum finds weights packed, or reads them where they lie
-  bool out_lanes = false;       // vectors of output channels
-  bool taps = false;            // taps in the lanes, for tiles
+  bool out_lanes = false;       // weights lie as vectors of output channels
+  bool taps = false;            // weights lie with their taps in the lanes, for tiles
   std::optional<FilterLayout> filters;
 
   bool operator==(const Prepared&) const = default;
@@ -24,13 +25,14 @@ struct Prepared {
 
 struct Question {
   const Problem& problem;
-  const ForwardVariant& variant;  // of a forward problem
+  const ForwardVariant& variant;  // of a forward problem; others leave it empty
   const InstructionSet& instruction_set;
   int slots;
   const Prepared& prepared;
 };
 
-// Were filters packed under a transform that the request allows? Were they, or taps in the lanes? Then tiles use them.
+// Tiles use filters that were packed under a transform which the request allows. The first function says whether there
+// are such filters, the second whether there are those or taps in the lanes.
 bool has_allowed_filters(const Question& question);
 bool has_prepared_tiles(const Question& question);
 
@@ -55,14 +57,14 @@ struct GradWeightAlgorithm {
   void (*run)(const Plan&, const GradWeightOperands&, const Parallel&);
 };
 
-// In the order in which they are asked.
+// The ways are listed in the order in which they are asked.
 std::span<const ForwardAlgorithm> forward_algorithms();
 std::span<const GradWeightAlgorithm> grad_weight_algorithms();
 
-// Is it one of the ways by transforms, which are taken by cost?
+// Says whether a way is one of those by transforms, which are taken by cost.
 bool is_by_transforms(Algorithm algorithm);
 
-// A whole call. Where the plan was made for weights packed ahead, operands.packed_weight has them.
+// Each runs a whole call. Where the plan was made for weights packed ahead, operands.packed_weight has them.
 void run_forward(const Plan& plan, const ForwardOperands& operands, const Parallel& parallel);
 void run_grad_weight(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/algorithms/direct/direct_cost.h"
 #include "kernels/algorithms/few_outputs/few_outputs_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
 #include "kernels/core/blocking.h"
@@ -12,9 +11,10 @@
 namespace tapconv::kernels {
 namespace {
 
-// Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
+// Planning tiles takes microseconds, which a problem cannot win back whose direct sum takes hardly longer.
 constexpr double worth_planning_tiles = 30000;
-// What vectors of output channels have to save over dot products, by estimates that are only so good.
+// Vectors of output channels are taken if they cost less than this part of what dot products cost. The estimates are no
+// better than that.
 constexpr double worth_out_lanes = 0.95;
 
 Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
@@ -27,12 +27,12 @@ Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const 
   return call;
 }
 
-// The first way that takes precedence, else the direct sum or transforms, whichever cost less.
+// Takes the first way that has precedence, else the direct sum or transforms, whichever cost less.
 Plan choose_without_out_lanes(const Question& q) {
   Answer<Plan> best = Declined{nullptr};
   for (const ForwardAlgorithm& way : forward_algorithms()) {
     if (way.rule == Rule::takes_precedence) {
-      if (const Answer<Plan> answer = way.plan(q)) return answer->plan;
+      if (const Answer<Plan> answer = way.plan(q)) return *answer;
     } else if (way.rule == Rule::direct) {
       if (has_no_outputs(q.problem)) {
         return nothing_to_do(q.problem, q.variant, q.instruction_set, std::max(q.slots, 1));
@@ -40,34 +40,34 @@ Plan choose_without_out_lanes(const Question& q) {
       best = way.plan(q);
     }
   }
-  if (q.problem.algorithm == AlgorithmRequest::direct) return best->plan;
+  if (q.problem.algorithm == AlgorithmRequest::direct) return *best;
   // Prepared tiles are asked at once, because planning them takes little.
-  if (best->cost < worth_planning_tiles && !has_prepared_tiles(q)) return best->plan;
+  if (best->cost() < worth_planning_tiles && !has_prepared_tiles(q)) return *best;
   const Answer<Plan> transformed = cheapest_transforms(q);
-  return transformed && transformed->cost < best->cost ? transformed->plan : best->plan;
+  return transformed && transformed->cost() < best->cost() ? *transformed : *best;
 }
 
-// Vectors of output channels, where they were packed and beat the way chosen without them. They are compared with dot
-// products by what reading the weights costs, which other costs leave out.
+// Takes vectors of output channels where they were packed and beat the way that is chosen without them. They are
+// compared with dot products by what reading the weights costs, which other costs leave out.
 Plan choose_automatically(const Question& q) {
   const Plan chosen = choose_without_out_lanes(q);
   if (!q.prepared.out_lanes || q.problem.algorithm != AlgorithmRequest::automatic || has_prepared_tiles(q)) {
     return chosen;
   }
-  // Dot products read 16-bit weights as they are, half as many bytes.
+  // Dot products read 16-bit weights as they are stored, which is half as many bytes.
   const bool is_wide_dot = chosen.algorithm == Algorithm::dot && computes_in_own_type(q.problem.data_type);
   if (chosen.algorithm != Algorithm::direct && !is_wide_dot) return chosen;
   const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
   if (!lanes) return chosen;
-  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(lanes->plan) < worth_out_lanes * dot_cost(chosen.dot)
-                                      : lanes->cost < direct_cost(chosen.direct);
-  return is_cheaper ? Plan(lanes->plan) : chosen;
+  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(*lanes) < worth_out_lanes * dot_cost(chosen.dot)
+                                      : lanes->cost < chosen.cost();
+  return is_cheaper ? Plan(*lanes) : chosen;
 }
 
 Plan choose_forward_anew(const Question& q) {
   if (!asks_for_transforms(q.problem.algorithm)) return choose_automatically(q);
-  if (const Answer<Plan> transformed = cheapest_transforms(q)) return transformed->plan;
-  // Transforms that were packed may not fit this problem, and others may.
+  if (const Answer<Plan> transformed = cheapest_transforms(q)) return *transformed;
+  // Transforms that were packed may not fit this problem, but others may.
   if (has_prepared_tiles(q)) return choose_forward_anew({q.problem, q.variant, q.instruction_set, q.slots, {}});
   Problem problem = q.problem;
   problem.algorithm = AlgorithmRequest::automatic;
@@ -89,7 +89,7 @@ Answer<Plan> cheapest_transforms(const Question& q) {
   for (const ForwardAlgorithm& way : forward_algorithms()) {
     if (way.rule != Rule::by_cost) continue;
     Answer<Plan> answer = way.plan(q);
-    if (!best || (answer && answer->cost < best->cost)) best = std::move(answer);
+    if (!best || (answer && answer->cost() < best->cost())) best = std::move(answer);
   }
   return best;
 }
@@ -103,8 +103,8 @@ Plan choose_forward(const Problem& problem, const ForwardVariant& variant, const
 
 namespace {
 
-// The plan by transforms of `way`, if it is asked for or costs less than direct sums. A request for a transform that a
-// weight gradient does not have leaves the choice open.
+// Returns the plan by transforms of `way` if it is asked for or costs less than direct sums. A request for a transform
+// that a weight gradient does not have leaves the choice open.
 Answer<Plan> transformed_grad_weight(const GradWeightAlgorithm& way, const Question& q, double direct_cost) {
   if (q.problem.algorithm == AlgorithmRequest::direct) return Declined{"direct sums are asked for"};
   if (asks_for_transforms(q.problem.algorithm)) {
@@ -113,7 +113,7 @@ Answer<Plan> transformed_grad_weight(const GradWeightAlgorithm& way, const Quest
   Problem problem = q.problem;
   problem.algorithm = AlgorithmRequest::automatic;
   Answer<Plan> answer = way.plan({problem, q.variant, q.instruction_set, q.slots, q.prepared});
-  if (answer && answer->cost >= direct_cost) return Declined{"direct sums cost less"};
+  if (answer && answer->cost() >= direct_cost) return Declined{"direct sums cost less"};
   return answer;
 }
 
@@ -125,14 +125,14 @@ Plan choose_grad_weight_anew(const Question& q) {
   const GradWeightAlgorithm* direct = nullptr;
   for (const GradWeightAlgorithm& way : grad_weight_algorithms()) {
     if (way.rule == Rule::takes_precedence) {
-      if (const Answer<Plan> answer = way.plan(q)) return answer->plan;
+      if (const Answer<Plan> answer = way.plan(q)) return *answer;
     } else if (way.rule == Rule::by_cost) {
-      if (const Answer<Plan> answer = transformed_grad_weight(way, q, direct_cost)) return answer->plan;
+      if (const Answer<Plan> answer = transformed_grad_weight(way, q, direct_cost)) return *answer;
     } else {
       direct = &way;
     }
   }
-  return direct->plan(q)->plan;
+  return *direct->plan(q);
 }
 
 }  // namespace

@@ -1,27 +1,27 @@
-// The kernels' front door: the only header that the layers above include. Plain structs and raw pointers in, numbers
-// out. Nothing here allocates, starts threads or knows a tensor library: the caller hands in a workspace of the size
-// that the plan states, and a way to run tasks side by side.
+// The kernels' front door: how a call is planned and computed, with all that a caller needs for it. Plain structs and
+// raw pointers go in, and numbers come out. Nothing here allocates, starts threads or knows a tensor library: the
+// caller hands in a workspace of the size that the plan states, and a way to run tasks side by side.
 #pragma once
 
 #include "kernels/core/parallel.h"
 #include "kernels/instruction_sets/instruction_set.h"
-#include "plan.h"
-#include "problem.h"
+#include "kernels/plan.h"
+#include "kernels/problem.h"
 
 namespace tapconv::kernels {
 
 // Runs every slot on the calling thread, one after the other.
 Parallel serial();
 
-// Decides how to compute; the same problem, instruction set and slots give the same plan. The number of slots changes
-// how the work is divided, never a bit of the result.
+// Each decides how to compute a problem. The same problem, instruction set and slots give the same plan. The number of
+// slots changes how the work is divided, never a bit of the result.
 Plan plan_forward(const Problem& problem, const InstructionSet& instruction_set, int slots);
 Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots);
 Plan plan_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
-// Can a forward problem be computed by the algorithm that it asks for? Null if so, else the reason, as the end of a
-// sentence. A gradient, or a forward problem that was not asked about, runs as `automatic` where it cannot; `direct`
-// can always be met.
+// Returns null if a forward problem can be computed by the algorithm that it asks for, else the reason as the end of a
+// sentence. A gradient, or a forward problem that was not asked about, runs as `automatic` where its algorithm cannot
+// be had. `direct` can always be had.
 const char* why_not(const Problem& problem, const InstructionSet& instruction_set);
 
 // output[n, o, t] = bias[o] + sum over c, k of weight[o, c, k] * padded input[n, c, t * stride + k * dilation].

@@ -14,66 +14,14 @@
 #include "kernels/core/blocking.h"
 #include "kernels/instruction_sets/instruction_set.h"
 #include "kernels/lowering/input_gradient.h"
+#include "overlap_save.h"
 
 namespace tapconv::kernels {
 namespace {
 
-// A gradient by the input may be as many forward problems as its stride: of more than this, the first are shown.
+// A gradient by the input may be as many forward problems as its stride. No more than this are shown, from the first
+// on.
 constexpr int64_t max_parts_shown = 4;
-
-const char* name_of(DataType data_type) {
-  switch (data_type) {
-    case DataType::float32:
-      return "float32";
-    case DataType::float64:
-      return "float64";
-    case DataType::bfloat16:
-      return "bfloat16";
-    case DataType::float16:
-      return "float16";
-  }
-  return "";
-}
-
-const char* name_of(PaddingMode mode) {
-  switch (mode) {
-    case PaddingMode::zeros:
-      return "zeros";
-    case PaddingMode::reflect:
-      return "reflect";
-    case PaddingMode::replicate:
-      return "replicate";
-    case PaddingMode::circular:
-      return "circular";
-  }
-  return "";
-}
-
-const char* name_of(AlgorithmRequest request) {
-  switch (request) {
-    case AlgorithmRequest::automatic:
-      return "auto";
-    case AlgorithmRequest::direct:
-      return "direct";
-    case AlgorithmRequest::fft:
-      return "fft";
-    case AlgorithmRequest::winograd:
-      return "winograd";
-  }
-  return "";
-}
-
-const char* name_of(Direction direction) {
-  switch (direction) {
-    case Direction::forward:
-      return "forward";
-    case Direction::grad_input:
-      return "grad_input";
-    case Direction::grad_weight:
-      return "grad_weight";
-  }
-  return "";
-}
 
 std::string name_of(TileTransform transform) {
   const TileTransformShape& shape = shape_of(transform);
@@ -113,7 +61,7 @@ void describe_tiles(std::ostream& out, const TileBlocks& tiles) {
       << " outputs in blocks of " << tiles.block_tiles;
 }
 
-// How a plan divides its work, as the end of a line.
+// Writes how a plan divides its work, as the end of a line.
 void describe(std::ostream& out, const Plan& plan) {
   switch (plan.algorithm) {
     case Algorithm::direct: {
@@ -184,7 +132,7 @@ template <class List>
 void write_answers(std::ostream& out, const List& ways, const Question& question) {
   for (const auto& way : ways) {
     const Answer<Plan> answer = way.plan(question);
-    line(out, kernels::name_of(way.algorithm));
+    line(out, name_of(way.algorithm));
     if (!answer) {
       out << "      declined: " << (answer.why_not() != nullptr ? answer.why_not() : "") << '\n';
       continue;
@@ -192,10 +140,10 @@ void write_answers(std::ostream& out, const List& ways, const Question& question
     if (way.rule == Rule::takes_precedence) {
       out << "    first choice";
     } else {
-      out << std::setw(12) << std::fixed << std::setprecision(1) << answer->cost / 1000 << " k";
+      out << std::setw(12) << std::fixed << std::setprecision(1) << answer->cost() / 1000 << " k";
     }
     out << "  ";
-    describe(out, answer->plan);
+    describe(out, *answer);
     out << '\n';
   }
 }
@@ -210,13 +158,13 @@ void explain_forward(std::ostream& out, const Problem& p, const ForwardVariant& 
 
 void explain_grad_input(std::ostream& out, const Problem& p, const InstructionSet& set, int slots) {
   const Answer<ColumnPlan> columns = plan_grad_input_columns(p, set, slots);
-  line(out, kernels::name_of(Algorithm::grad_input_columns));
+  line(out, name_of(Algorithm::grad_input_columns));
   if (columns) {
     out << "    first choice\n";
     return write_chosen(out, plan_grad_input(p, set, slots));
   }
   out << "      declined: " << columns.why_not() << '\n';
-  const InputRange whole{0, p.input_length, p.batch, p.input_strides, false};
+  const InputRange whole = whole_input(p);
   const int64_t parts = forward_problem_count(p, whole);
   out << "  computed as " << parts << (parts == 1 ? " forward problem" : " forward problems") << '\n';
   for (int64_t i = 0; i < std::min(parts, max_parts_shown); ++i) {

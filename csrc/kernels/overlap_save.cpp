@@ -44,7 +44,7 @@ double cost_of(const Problem& p, const OverlapSave& blocks) {
 // The forward problems that the kernels put the gradient by the input as: body(part) for each.
 template <class Body>
 void for_each_part(const Problem& p, const InstructionSet& set, const Body& body) {
-  const InputRange whole{0, p.input_length, p.batch, p.input_strides, false};
+  const InputRange whole = whole_input(p);
   for (int64_t i = 0; i < forward_problem_count(p, whole); ++i) {
     const ForwardProblem forward = forward_problem(p, whole, i);
     body(choose_forward(forward.problem, forward.variant, set, 1));
@@ -61,9 +61,9 @@ bool is_by_transforms(const Problem& p, Direction direction, const Plan& plan) {
 
 // What the kernels' plan costs.
 double kernel_cost(const Problem& p, Direction direction, const Plan& plan) {
-  if (direction != Direction::grad_input) return plan.cost;
+  if (direction != Direction::grad_input) return plan.cost();
   double cost = 0;
-  for_each_part(p, *plan.call().instruction_set, [&](const Plan& part) { cost += part.cost; });
+  for_each_part(p, *plan.call().instruction_set, [&](const Plan& part) { cost += part.cost(); });
   return cost;
 }
 

@@ -1,4 +1,5 @@
-// What was decided: an algorithm and its own plan. Data only: choose.cpp decides, and algorithms.cpp carries it out.
+// What was decided: an algorithm and its own plan. The file holds data only: choose.cpp decides, and algorithms.cpp
+// carries it out.
 #pragma once
 
 #include <cstddef>
@@ -64,21 +65,20 @@ constexpr const char* name_of(Algorithm algorithm) {
   return "unknown";
 }
 
-// The gradient by the input as forward problems (lowering/grad_input.cpp). There may be as many of them as the stride,
-// and nothing may allocate: each is planned when its turn comes, and remembered (plan_memory.h).
+// The plan of a gradient by the input as forward problems (lowering/grad_input.cpp). There may be as many of them as
+// the stride, and nothing may allocate, so each is planned when its turn comes, and remembered (plan_memory.h).
 struct GradInputPlan : Call {
   size_t border_bytes;  // gradients of padded positions, at the start of the workspace
   bool by_columns;
-  ColumnPlan columns;  // if so, unless sums turn out not to be finite
+  ColumnPlan columns;  // the plan if so; where sums are not finite, forward problems compute the gradient after all
 };
 
-// Each member of the union begins with a Call. No std::variant: its functions would be compiled, as weak symbols, for
-// instruction sets that not every machine has.
+// Each member of the union begins with a Call. A std::variant would not do: its functions would be compiled, as weak
+// symbols, for instruction sets that not every machine has.
 struct Plan {
   Algorithm algorithm;
-  double cost = 0;  // in the units of core/cost.h; zero for ways that are taken without being compared
   union {
-    Call nothing;  // no output, or no weight to have a gradient
+    Call nothing;  // where there is no output, or no weight to have a gradient
     DirectPlan direct;
     DotPlan dot;
     ChannelLanePlan channel_lanes;
@@ -140,6 +140,7 @@ struct Plan {
   }
 
   const char* algorithm_name() const { return name_of(algorithm); }
+  double cost() const { return call().cost; }
   size_t workspace_bytes() const { return call().workspace_bytes; }
 };
 static_assert(std::is_trivially_copyable_v<Plan>);

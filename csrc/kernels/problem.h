@@ -1,16 +1,75 @@
-// What is asked: the shape, the layout and the meaning of one 1-D convolution. Data only.
+// What is asked: the shape, the layout and the meaning of one 1-D convolution. Data only, with the names of its
+// choices.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace tapconv::kernels {
 
 enum class DataType : uint8_t { float32, float64, bfloat16, float16 };
 
+constexpr const char* name_of(DataType data_type) {
+  switch (data_type) {
+    case DataType::float32:
+      return "float32";
+    case DataType::float64:
+      return "float64";
+    case DataType::bfloat16:
+      return "bfloat16";
+    case DataType::float16:
+      return "float16";
+  }
+  return "unknown";
+}
+
 enum class PaddingMode : uint8_t { zeros, reflect, replicate, circular };
+
+constexpr const char* name_of(PaddingMode mode) {
+  switch (mode) {
+    case PaddingMode::zeros:
+      return "zeros";
+    case PaddingMode::reflect:
+      return "reflect";
+    case PaddingMode::replicate:
+      return "replicate";
+    case PaddingMode::circular:
+      return "circular";
+  }
+  return "unknown";
+}
 
 // What the caller allows the planner to choose: anything, sums in plain order only, or one family of transforms only.
 enum class AlgorithmRequest : uint8_t { automatic, direct, fft, winograd };
+
+constexpr const char* name_of(AlgorithmRequest request) {
+  switch (request) {
+    case AlgorithmRequest::automatic:
+      return "auto";
+    case AlgorithmRequest::direct:
+      return "direct";
+    case AlgorithmRequest::fft:
+      return "fft";
+    case AlgorithmRequest::winograd:
+      return "winograd";
+  }
+  return "unknown";
+}
+
+// Which tensor of a problem is computed from the other two.
+enum class Direction : uint8_t { forward, grad_input, grad_weight };
+
+constexpr const char* name_of(Direction direction) {
+  switch (direction) {
+    case Direction::forward:
+      return "forward";
+    case Direction::grad_input:
+      return "grad_input";
+    case Direction::grad_weight:
+      return "grad_weight";
+  }
+  return "unknown";
+}
 
 // Distances between neighbours, in elements. They may be zero (expanded tensors) and need not be sorted.
 struct ActivationStrides {
@@ -60,6 +119,13 @@ constexpr bool has_no_outputs(const Problem& p) { return p.batch == 0 || p.out_c
 // Padded positions between the first and the last that any output reads.
 constexpr int64_t positions_read(const Problem& p) {
   return (p.output_length - 1) * p.stride + (p.kernel_size - 1) * p.dilation + 1;
+}
+
+// Multiplications and additions of one pass over the problem, in any direction.
+constexpr double operations_of(const Problem& p) {
+  return 2.0 * static_cast<double>(p.batch) * static_cast<double>(p.out_channels) *
+         static_cast<double>(p.output_length) * static_cast<double>(std::max<int64_t>(p.in_channels / p.groups, 1)) *
+         static_cast<double>(std::max<int64_t>(p.kernel_size, 1));
 }
 
 }  // namespace tapconv::kernels

@@ -36,7 +36,8 @@ std::string_view name_of(const torch::nn::Conv1dOptions::padding_mode_t& mode) {
 
 }  // namespace
 
-// What was packed, and from what. Keeps an alias of the weight's memory, so that no other memory gets its address.
+// Packing knows what was packed, and from what. It keeps an alias of the weight's memory, so that no other memory gets
+// its address.
 struct Conv1dImpl::Packing {
   torch::Tensor packed;
   torch::Tensor plain;
@@ -61,7 +62,7 @@ Conv1dImpl::Conv1dImpl(int64_t in_channels, int64_t out_channels, torch::Expandi
     : Conv1dImpl(torch::nn::Conv1dOptions(in_channels, out_channels, kernel_size)) {}
 
 Conv1dImpl::Conv1dImpl(const torch::nn::Conv1dOptions& options, std::string_view algorithm)
-    : ConvNdImpl(base_options(options)), algorithm_(ops::name_of(ops::algorithm_named(algorithm))) {}
+    : ConvNdImpl(base_options(options)), algorithm_(kernels::name_of(ops::algorithm_named(algorithm))) {}
 
 torch::Tensor Conv1dImpl::forward(const torch::Tensor& input) {
   const at::IntArrayRef stride = *options.stride();
@@ -127,7 +128,7 @@ std::shared_ptr<const Conv1dImpl::Packing> Conv1dImpl::current_packing() {
         packing->plain.const_data_ptr() != weight.const_data_ptr() || packing->numbers != numbers_of(options)) {
       return false;
     }
-    // Somewhere a weight was found to differ from what was packed of it: perhaps this one.
+    // Somewhere a weight was found to differ from what was packed of it. It may have been this one.
     const int64_t stale_calls = tapconv_stale_packed_calls;
     if (packing->stale_calls == stale_calls) return true;
     const auto [stride, dilation, groups] = packing->numbers;

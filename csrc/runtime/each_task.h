@@ -1,4 +1,4 @@
-// Tasks made of calls to torch's operators, side by side.
+// Tasks that are made of calls to torch's operators run side by side.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -9,8 +9,8 @@
 
 namespace tapconv::runtime {
 
-// Runs body(task) for every task, each on one thread. Always inside a parallel region where there can be one: a library
-// that used threads of its own would round differently.
+// Runs body(task) for every task, each on one thread. It is always inside a parallel region where there can be one,
+// because a library that used threads of its own would round differently.
 template <class Body>
 void each_task(int64_t tasks, const Body& body) {
   at::parallel_for(0, std::max<int64_t>(tasks, 2), 1, [&](int64_t begin, int64_t end) {

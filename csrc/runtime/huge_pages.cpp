@@ -17,7 +17,7 @@ void prefer_huge_pages(void* memory, size_t bytes) {
   const auto address = reinterpret_cast<uintptr_t>(memory);
   const uintptr_t begin = (address + page - 1) / page * page;
   const uintptr_t end = (address + bytes) / page * page;
-  // Only a hint: where the system refuses, small pages serve.
+  // This is only a hint: where the system refuses, small pages serve.
   madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 }
 

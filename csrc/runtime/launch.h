@@ -1,4 +1,4 @@
-// What every operator on the CPU does around the kernels: memory, threads, a plan.
+// Every operator on the CPU does this around the kernels: it finds memory, threads and a plan.
 #pragma once
 
 #include <ATen/EmptyTensor.h>
@@ -10,14 +10,14 @@
 
 namespace tapconv::runtime {
 
-// CPU memory straight from torch's allocator, which aligns it to 64 bytes.
+// Allocates CPU memory straight from torch's allocator, which aligns it to 64 bytes.
 at::Tensor allocate(at::IntArrayRef shape, at::ScalarType type);
 
-// How many threads may share the work.
+// Returns how many threads may share the work.
 int slots_for(const kernels::Problem& problem);
 int slots_for(const kernels::CausalCall& call);
 
-// torch's threads. An exception thrown in any slot reaches the caller.
+// Returns torch's threads. An exception thrown in any slot reaches the caller.
 kernels::Parallel parallel(int slots);
 
 // With TAPCONV_EXPLAIN, says how the kernels would compute a problem and why, once for each answer.

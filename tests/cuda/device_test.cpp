@@ -10,9 +10,9 @@
 namespace tapconv::cuda::test {
 namespace {
 
+using kernels::Direction;
 using kernels::Problem;
 using kernels::test::Buffers;
-using kernels::test::Direction;
 
 // A copy of host memory on the device.
 class DeviceCopy {
@@ -99,7 +99,7 @@ TEST(Device, without_one_there_is_an_error_to_read) {
 
 INSTANTIATE_TEST_SUITE_P(Cuda, OnDevice,
                          testing::Values(Direction::forward, Direction::grad_input, Direction::grad_weight),
-                         [](const auto& info) { return kernels::test::name_of(info.param); });
+                         [](const auto& info) { return kernels::name_of(info.param); });
 
 }  // namespace
 }  // namespace tapconv::cuda::test

@@ -8,8 +8,8 @@
 namespace tapconv::cuda::test {
 namespace {
 
+using kernels::Direction;
 using kernels::test::Buffers;
-using kernels::test::Direction;
 
 constexpr Device device{90, 132, 232448};
 
@@ -60,7 +60,7 @@ TEST_P(Emulation, sums_are_exact) {
 }
 
 std::string name_of_parameters(const testing::TestParamInfo<Parameters>& info) {
-  const std::string direction = kernels::test::name_of(info.param.direction);
+  const std::string direction = kernels::name_of(info.param.direction);
   return direction + "_" + (info.param.kernel ? name_of(*info.param.kernel) : "planned");
 }
 

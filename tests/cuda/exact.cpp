@@ -13,10 +13,10 @@ namespace tapconv::cuda::test {
 namespace {
 
 using kernels::DataType;
+using kernels::Direction;
 using kernels::Problem;
 using kernels::test::Arguments;
 using kernels::test::Buffers;
-using kernels::test::Direction;
 using kernels::test::Guard;
 using kernels::test::GuardedBuffer;
 using kernels::test::plain_problem;
@@ -123,7 +123,7 @@ std::vector<Problem> expanded_arguments(Direction direction) {
 
 void expect_exact(Direction direction, const Problem& problem, const Device& device, size_t seed,
                   const Execute& execute) {
-  SCOPED_TRACE(std::string(kernels::test::format_of(problem.data_type).name) + ", " + kernels::test::describe(problem));
+  SCOPED_TRACE(std::string(kernels::name_of(problem.data_type)) + ", " + kernels::test::describe(problem));
   Arguments arguments = kernels::test::integer_arguments(problem, seed);
   if (seed % 3 == 0) arguments.bias.clear();
   const bool has_grad_bias = direction == Direction::grad_weight && !arguments.bias.empty();

@@ -12,7 +12,7 @@ namespace tapconv::cuda::test {
 
 // One call as the layer above makes it; `grad_bias` may be null.
 struct Call {
-  kernels::test::Direction direction;
+  kernels::Direction direction;
   Plan plan;
   kernels::test::Buffers buffers;
   void* grad_bias;
@@ -24,8 +24,8 @@ using Execute = std::function<const char*(const Call& call)>;
 
 // Plans and executes one direction of the problem with small integers, whose sums are exact in every data type. Which
 // arguments there are and where their memory is guarded varies with the seed.
-void expect_exact(kernels::test::Direction direction, const kernels::Problem& problem, const Device& device,
-                  size_t seed, const Execute& execute);
+void expect_exact(kernels::Direction direction, const kernels::Problem& problem, const Device& device, size_t seed,
+                  const Execute& execute);
 
 struct NamedProblems {
   std::string name;
@@ -33,6 +33,6 @@ struct NamedProblems {
 };
 
 // All problems of a direction, in all data types in turn.
-std::vector<NamedProblems> problems_of(kernels::test::Direction direction);
+std::vector<NamedProblems> problems_of(kernels::Direction direction);
 
 }  // namespace tapconv::cuda::test

@@ -153,7 +153,7 @@ std::optional<Plan> forced_plan(const FuzzCase& fuzz_case, int slots) {
   if (problem.batch == 0 || problem.output_length == 0) return std::nullopt;
   const auto choice = plan_tiles(problem, plain_variant(problem), *fuzz_case.instruction_set, slots,
                                  static_cast<TileTransform>(fuzz_case.forced_tiles), fuzz_case.forced_blocking);
-  return choice ? std::optional<Plan>(choice->plan) : std::nullopt;
+  return choice ? std::optional<Plan>(*choice) : std::nullopt;
 }
 
 RunResult run_case(const FuzzCase& fuzz_case, const Arguments& arguments, const Parallel& parallel) {

@@ -153,7 +153,7 @@ FuzzCase fuzz_case_of(std::span<const uint8_t> bytes) {
 
 std::string describe(const FuzzCase& fuzz_case) {
   std::ostringstream text;
-  text << name_of(fuzz_case.direction) << ", " << format_of(fuzz_case.problem.data_type).name << ", "
+  text << name_of(fuzz_case.direction) << ", " << name_of(fuzz_case.problem.data_type) << ", "
        << fuzz_case.instruction_set->name << ", algorithm request " << static_cast<int>(fuzz_case.problem.algorithm)
        << ", forced tiles " << fuzz_case.forced_tiles << " in blocking " << static_cast<int>(fuzz_case.forced_blocking)
        << ", " << fuzz_case.slots << " slots" << (fuzz_case.threads ? " on threads" : "") << ", guard "

@@ -69,7 +69,7 @@ std::vector<Candidate> candidates_of(const Problem& p, const InstructionSet& set
   const DirectPlan direct = plan_cheapest_direct(p, variant, set, 1);
   all.push_back({name_of_plan(direct), direct, direct_cost(direct)});
   const auto add = [&](const auto& answer) {
-    if (answer) all.push_back({name_of_plan(answer->plan), answer->plan, answer->cost});
+    if (answer) all.push_back({name_of_plan(*answer), *answer, answer->cost});
   };
   for (int i = 0; i < tile_transform_count; ++i) {
     const auto transform = static_cast<TileTransform>(i);

@@ -106,7 +106,7 @@ TEST_P(Columns, have_special_values_where_others_have_them) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Columns,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

@@ -123,7 +123,7 @@ TEST_P(Conv1d, expanded_arguments) {
 }
 
 std::string name_of_parameters(const testing::TestParamInfo<Parameters>& info) {
-  return std::string(name_of(info.param.direction)) + "_" + format_of(info.param.data_type).name;
+  return std::string(name_of(info.param.direction)) + "_" + name_of(info.param.data_type);
 }
 
 std::vector<Parameters> all_parameters() {

@@ -23,8 +23,8 @@ void expect_answers(const List& ways, const Question& question, std::set<Algorit
   for (const auto& way : ways) {
     const Answer<Plan> answer = way.plan(question);
     if (answer) {
-      EXPECT_EQ(answer->plan.algorithm, way.algorithm);
-      EXPECT_GE(answer->cost, 0);
+      EXPECT_EQ(answer->algorithm, way.algorithm);
+      EXPECT_GE(answer->cost(), 0);
       plans.insert(way.algorithm);
     } else {
       ASSERT_NE(answer.why_not(), nullptr) << name_of(way.algorithm);

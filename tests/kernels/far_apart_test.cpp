@@ -129,18 +129,6 @@ std::vector<Problem> problems() {
   return list;
 }
 
-Plan plan_of(Direction direction, const Problem& problem, const InstructionSet& set) {
-  switch (direction) {
-    case Direction::forward:
-      return plan_forward(problem, set, 1);
-    case Direction::grad_input:
-      return plan_grad_input(problem, set, 1);
-    case Direction::grad_weight:
-      break;
-  }
-  return plan_grad_weight(problem, set, 1);
-}
-
 class FarApart : public testing::TestWithParam<Direction> {};
 
 TEST_P(FarApart, elements_are_found) {
@@ -167,11 +155,11 @@ TEST_P(FarApart, elements_are_found) {
                                  : GetParam() == Direction::grad_input ? input
                                                                        : weight;
           for (const InstructionSet* set : instruction_sets_under_test()) {
-            SCOPED_TRACE(std::string(set->name) + ", " + format_of(type).name + ", " + describe(problem));
+            SCOPED_TRACE(std::string(set->name) + ", " + name_of(type) + ", " + describe(problem));
             Tensor actual = expected;
             std::fill(actual.storage.begin(), actual.storage.end(), std::nan(""));
             result.copy_from(actual);
-            const Plan plan = plan_of(GetParam(), problem, *set);
+            const Plan plan = plan_of(GetParam(), problem, *set, 1);
             algorithms.insert(plan.algorithm);
             GuardedBuffer workspace(plan.workspace_bytes(), Guard::after, 64);
             switch (GetParam()) {

@@ -37,18 +37,6 @@ class Hash {
   uint64_t value_ = 0xcbf29ce484222325;
 };
 
-Plan plan_of(Direction direction, const Problem& problem, const InstructionSet& set, int slots) {
-  switch (direction) {
-    case Direction::forward:
-      return plan_forward(problem, set, slots);
-    case Direction::grad_input:
-      return plan_grad_input(problem, set, slots);
-    case Direction::grad_weight:
-      break;
-  }
-  return plan_grad_weight(problem, set, slots);
-}
-
 // What every plan has, whatever it consists of: two that differ in anything else differ in these or in their results.
 void add_plan(const Plan& plan, Hash& hash) {
   hash.add(plan.algorithm_name());
@@ -77,7 +65,7 @@ void print(const char* list, Direction direction, DataType data_type, const Inst
       }
     }
   }
-  std::printf("%s %s %s %s: %zu problems, plans %016llx", set.name, list, name_of(direction), format_of(data_type).name,
+  std::printf("%s %s %s %s: %zu problems, plans %016llx", set.name, list, name_of(direction), name_of(data_type),
               problems.size(), plans.value());
   std::printf(runs ? ", results %016llx\n" : "\n", results.value());
   std::fflush(stdout);

@@ -116,7 +116,7 @@ TEST_P(GradInputTiles, special_values_and_slots) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GradInputTiles,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

@@ -123,7 +123,7 @@ TEST_P(GradWeightTiles, slots_do_not_change_a_bit) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GradWeightTiles,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

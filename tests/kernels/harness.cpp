@@ -101,6 +101,18 @@ Arguments random_arguments(const Problem& problem, uint64_t seed) {
   });
 }
 
+Plan plan_of(Direction direction, const Problem& problem, const InstructionSet& instruction_set, int slots) {
+  switch (direction) {
+    case Direction::forward:
+      return plan_forward(problem, instruction_set, slots);
+    case Direction::grad_input:
+      return plan_grad_input(problem, instruction_set, slots);
+    case Direction::grad_weight:
+      break;
+  }
+  return plan_grad_weight(problem, instruction_set, slots);
+}
+
 RunResult run_in_guarded_memory(Direction direction, const Problem& problem, const Arguments& arguments, Guard guard,
                                 const std::function<bool(const Buffers&)>& execute) {
   const DataType type = problem.data_type;
@@ -161,17 +173,7 @@ RunResult run_with(Direction direction, const Problem& problem, const std::funct
 
 RunResult run(Direction direction, const Problem& problem, const InstructionSet& instruction_set,
               const Arguments& arguments, Guard guard, const Parallel& parallel) {
-  const auto make_plan = [&] {
-    switch (direction) {
-      case Direction::forward:
-        return plan_forward(problem, instruction_set, parallel.slots);
-      case Direction::grad_input:
-        return plan_grad_input(problem, instruction_set, parallel.slots);
-      case Direction::grad_weight:
-        return plan_grad_weight(problem, instruction_set, parallel.slots);
-    }
-    return Plan{};
-  };
+  const auto make_plan = [&] { return plan_of(direction, problem, instruction_set, parallel.slots); };
   return run_with(direction, problem, make_plan, arguments, guard, parallel);
 }
 

@@ -29,6 +29,8 @@ Arguments integer_arguments(const Problem& problem, uint64_t seed);
 // Numbers of the data type, evenly spread over (-1, 1).
 Arguments random_arguments(const Problem& problem, uint64_t seed);
 
+Plan plan_of(Direction direction, const Problem& problem, const InstructionSet& instruction_set, int slots);
+
 struct RunResult {
   Tensor result;                 // decoded
   std::vector<std::byte> bytes;  // as stored, gaps included

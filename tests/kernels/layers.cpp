@@ -23,6 +23,14 @@ std::vector<std::string> fields_of(const std::string& line) {
   return fields;
 }
 
+PaddingMode padding_mode_of(const std::string& name) {
+  for (const PaddingMode mode :
+       {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate, PaddingMode::circular}) {
+    if (name == name_of(mode)) return mode;
+  }
+  throw std::runtime_error("no padding mode is called \"" + name + "\"");
+}
+
 Problem problem_of(const std::vector<std::string>& fields) {
   const auto number = [&](size_t i) { return std::atol(fields.at(i).c_str()); };
   Problem p{};
@@ -39,9 +47,7 @@ Problem problem_of(const std::vector<std::string>& fields) {
   }
   p.dilation = number(10);
   p.groups = number(11);
-  p.padding_mode = fields[13] == "reflect"    ? PaddingMode::reflect
-                   : fields[13] == "circular" ? PaddingMode::circular
-                                              : PaddingMode::zeros;
+  p.padding_mode = padding_mode_of(fields[13]);
   p.output_length =
       (p.input_length + p.padding_left + p.padding_right - p.dilation * (p.kernel_size - 1) - 1) / p.stride + 1;
   const int64_t group_in = p.in_channels / p.groups;

@@ -78,12 +78,12 @@ class LocalAccuracy : public testing::TestWithParam<DataType> {
         for (const TileBlocking blocking : all_tile_blockings) {
           const char* const names[] = {"own tiles", "shared tiles", "filter lanes"};
           const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i), blocking);
-          if (choice) body(choice->plan, name(names[static_cast<int>(blocking)], i));
+          if (choice) body(*choice, name(names[static_cast<int>(blocking)], i));
         }
       }
       for (int i = 0; i < fourier_transform_count; ++i) {
         const auto choice = plan_depthwise_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i));
-        if (choice) body(choice->plan, name("depthwise tiles", i));
+        if (choice) body(*choice, name("depthwise tiles", i));
       }
     }
   }
@@ -239,7 +239,7 @@ TEST_P(LocalAccuracy, filters_of_single_taps) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LocalAccuracy,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

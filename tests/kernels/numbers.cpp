@@ -13,10 +13,10 @@ int exponent_bias(const Format& format) { return (1 << (format.exponent_bits - 1
 }  // namespace
 
 const Format& format_of(DataType type) {
-  static const Format float32{"float32", 4, 24, 8};
-  static const Format float64{"float64", 8, 53, 11};
-  static const Format bfloat16{"bfloat16", 2, 8, 8};
-  static const Format float16{"float16", 2, 11, 5};
+  static const Format float32{4, 24, 8};
+  static const Format float64{8, 53, 11};
+  static const Format bfloat16{2, 8, 8};
+  static const Format float16{2, 11, 5};
   switch (type) {
     case DataType::float32:
       return float32;

@@ -10,7 +10,6 @@
 namespace tapconv::kernels::test {
 
 struct Format {
-  const char* name;
   size_t bytes;
   int significand_bits;  // with the hidden one
   int exponent_bits;

@@ -25,15 +25,15 @@ TEST(Numbers, every_short_number_survives_a_round_trip) {
     for (uint64_t bits = 0; bits < 0x10000; ++bits) {
       const double value = decode(type, bits);
       if (std::isnan(value)) continue;
-      ASSERT_EQ(encode(type, value), bits) << format_of(type).name;
-      ASSERT_EQ(nearest(type, value), value) << format_of(type).name;
+      ASSERT_EQ(encode(type, value), bits) << name_of(type);
+      ASSERT_EQ(nearest(type, value), value) << name_of(type);
     }
   }
 }
 
 TEST(Numbers, all_ones_is_not_a_number) {
   for (const DataType type : {DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16}) {
-    EXPECT_TRUE(std::isnan(decode(type, ~uint64_t{0}))) << format_of(type).name;
+    EXPECT_TRUE(std::isnan(decode(type, ~uint64_t{0}))) << name_of(type);
   }
 }
 

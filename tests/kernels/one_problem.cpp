@@ -8,20 +8,6 @@
 namespace tapconv::kernels::test {
 namespace {
 
-const char* name_of(PaddingMode mode) {
-  switch (mode) {
-    case PaddingMode::zeros:
-      return "zeros";
-    case PaddingMode::reflect:
-      return "reflect";
-    case PaddingMode::replicate:
-      return "replicate";
-    case PaddingMode::circular:
-      return "circular";
-  }
-  return "unknown";
-}
-
 int number_in_environment(const char* name, int otherwise) {
   const char* const text = std::getenv(name);
   return text == nullptr ? otherwise : std::atoi(text);

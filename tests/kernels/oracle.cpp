@@ -37,18 +37,6 @@ int64_t source_of_position(const Problem& problem, int64_t position) {
   return -1;
 }
 
-const char* name_of(Direction direction) {
-  switch (direction) {
-    case Direction::forward:
-      return "forward";
-    case Direction::grad_input:
-      return "grad_input";
-    case Direction::grad_weight:
-      return "grad_weight";
-  }
-  return "unknown";
-}
-
 Tensor empty_input(const Problem& problem) {
   const ActivationStrides& strides = problem.input_strides;
   return empty_tensor({problem.batch, problem.in_channels, problem.input_length},

@@ -11,10 +11,6 @@
 
 namespace tapconv::kernels::test {
 
-enum class Direction { forward, grad_input, grad_weight };
-
-const char* name_of(Direction direction);
-
 // What one tensor holds, in the memory order of its strides. Elements that no index reaches are gaps.
 struct Tensor {
   std::array<int64_t, 3> sizes;

@@ -151,7 +151,7 @@ TEST_P(PackedWeights, filters_of_every_transform) {
         if (!in_call) continue;
         const RunResult actual = packed.run(problem, *set, arguments, guard, serial());
         ASSERT_TRUE(actual.margins_intact);
-        ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
+        ASSERT_EQ(actual.bytes, run_forward(*in_call, arguments, guard, serial()).bytes);
         ++compared[static_cast<size_t>(i)];
         if (seed % 8 == 0) {
           PackedArguments by_three(plan_weight_packing(problem, *set, 3, layout), arguments, guard, threads(3));
@@ -194,12 +194,12 @@ TEST_P(PackedWeights, taps_in_lanes) {
         if (!in_call) continue;
         const auto by_taps = plan(1, FiltersAhead::in_lanes);
         ASSERT_TRUE(by_taps);
-        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), by_taps->plan);
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), *by_taps);
         ASSERT_TRUE(actual.margins_intact);
         ASSERT_TRUE(actual.gaps_intact);
-        ASSERT_EQ(actual.bytes, run_forward(in_call->plan, arguments, guard, serial()).bytes);
+        ASSERT_EQ(actual.bytes, run_forward(*in_call, arguments, guard, serial()).bytes);
         const auto slots = plan(3, FiltersAhead::in_lanes);
-        ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), slots->plan).bytes);
+        ASSERT_EQ(actual.bytes, packed.run(problem, *set, arguments, guard, threads(3), *slots).bytes);
         ++compared[static_cast<size_t>(i)];
       }
     }
@@ -287,7 +287,7 @@ TEST_P(PackedWeights, few_outputs) {
         if (packing.header.out_lanes_at == 0) continue;  // not worth it for this little
         ++taken;
         PackedArguments packed(packing, arguments, guard, serial());
-        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), plan->plan);
+        const RunResult actual = packed.run(problem, *set, arguments, guard, serial(), *plan);
         ASSERT_TRUE(actual.margins_intact);
         ASSERT_TRUE(actual.gaps_intact);
         for (size_t i = 0; i < expected.storage.size(); ++i) {
@@ -297,8 +297,8 @@ TEST_P(PackedWeights, few_outputs) {
         const Arguments any = random_arguments(problem, seed);
         PackedArguments again(plan_weight_packing(typical, *set, 3), any, guard, threads(3));
         const auto by_three = plan_out_lanes(problem, *set, 3);
-        ASSERT_EQ(again.run(problem, *set, any, guard, serial(), plan->plan).bytes,
-                  again.run(problem, *set, any, guard, threads(3), by_three->plan).bytes);
+        ASSERT_EQ(again.run(problem, *set, any, guard, serial(), *plan).bytes,
+                  again.run(problem, *set, any, guard, threads(3), *by_three).bytes);
       }
     }
   }
@@ -340,7 +340,7 @@ TEST_P(PackedWeights, any_length_and_batch) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, PackedWeights,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

@@ -38,15 +38,15 @@ class Tiles : public testing::TestWithParam<DataType> {
         for (const TileBlocking blocking : all_tile_blockings) {
           const auto choice = plan_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i), blocking);
           if (!choice || turn++ % one_in != 0) continue;
-          body(choice->plan, std::string(set->name) + ", transform " + std::to_string(i) + ", blocking " +
-                                 std::to_string(static_cast<int>(blocking)) + ", " + describe(problem));
+          body(*choice, std::string(set->name) + ", transform " + std::to_string(i) + ", blocking " +
+                            std::to_string(static_cast<int>(blocking)) + ", " + describe(problem));
           if (testing::Test::HasFatalFailure()) return;
         }
       }
       for (int i = 0; i < fourier_transform_count; ++i) {
         const auto choice = plan_depthwise_tiles(problem, plain_variant(problem), *set, slots, TileTransform(i));
         if (!choice || turn++ % one_in != 0) continue;
-        body(choice->plan,
+        body(*choice,
              std::string(set->name) + ", depthwise, transform " + std::to_string(i) + ", " + describe(problem));
         if (testing::Test::HasFatalFailure()) return;
       }
@@ -241,7 +241,7 @@ TEST_P(Tiles, slots_do_not_change_a_bit) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Tiles,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace tapconv::kernels::test

@@ -13,7 +13,7 @@ namespace {
 constexpr double largest_ratio = 8;
 constexpr double bits_of_ratio = 3;
 
-// How large the samples up to `upto` are.
+// Says how large the samples up to `upto` are.
 template <class Scalar>
 struct Remainder {
   Scalar largest = 0;
@@ -49,7 +49,7 @@ void find_loud(const Scalar* rows, int64_t row_count, int64_t count, int64_t siz
   }
 }
 
-// Windows that see something, but nothing as large as `least`.
+// These are the windows that see something, but nothing as large as `least`.
 template <class Scalar>
 struct Quiet {
   double count = 0;

@@ -1,4 +1,4 @@
-// How large samples are: of a row, of its parts, and of the windows that sums see.
+// This file says how large samples are: those of a row, of its parts, and of the windows that sums see.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@ struct Magnitude {
   Scalar squares = 0;  // their sum, which is not finite if a sample is not
 };
 
-// Measures a row, and raises each element of `chunks` to the largest |x| of its `chunk` samples, of which the last may
-// have fewer. Lanes are added up apart from each other, as vectors of any instruction set can do it.
+// Measures a row, and raises each element of `chunks` to the largest |x| of its `chunk` samples, of which the last
+// chunk may have fewer. Lanes are added up apart from each other, as vectors of any instruction set can do it.
 template <class Scalar>
 Magnitude<Scalar> measure(const Scalar* row, int64_t count, int64_t chunk, Scalar* chunks) {
   Magnitude<Scalar> all;
@@ -65,8 +65,8 @@ void slide_maximum(Scalar* values, int64_t count, int64_t window, Scalar* maxima
   for (int64_t i = 0; i < count; ++i) maxima[i] = std::max(maxima[i], std::max(values[i], rest[i]));
 }
 
-// Sums are added up in pieces of so many numbers, in lanes, and the pieces in double: errors hardly grow with the
-// length.
+// Sums are added up in pieces of so many numbers, in lanes, and the pieces in double, so that errors hardly grow with
+// the length.
 constexpr int64_t sum_piece = 512;
 
 struct RowSums {
@@ -105,7 +105,7 @@ RowSums sums_of(const Scalar* row, int64_t count) {
   return all;
 }
 
-// The sum of products, in double.
+// Returns the sum of products, in double.
 template <class Scalar>
 double dot(const Scalar* a, const Scalar* b, int64_t count) {
   double total = 0;

@@ -1,4 +1,4 @@
-// What a block of overlap-save whose samples are not of like size is divided into.
+// A block of overlap-save whose samples are not of like size is divided into the parts of this file.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 namespace tapconv::composed {
 
-// A NaN or an infinity.
+// An infinite number here is a NaN or an infinity.
 template <class Scalar>
 struct Infinite {
   int64_t row;
@@ -30,7 +30,7 @@ struct SpecialBlock {
   bool is_whole(size_t pass) const { return has_whole() && pass == 0; }
   const Level<Scalar>& level(size_t pass) const { return plan.levels[pass - (has_whole() ? 1 : 0)]; }
 
-  // What a pass transforms.
+  // Fills `rows` with what a pass transforms.
   void fill(size_t pass, Scalar* rows) const {
     if (pass >= passes()) return std::fill(rows, rows + finite.size(), Scalar(0));
     if (is_whole(pass)) {

@@ -1,4 +1,4 @@
-// Tensors of whole numbers: masks, counts, one-hot codes.
+// Some tensors hold whole numbers alone: masks, counts, one-hot codes.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +16,13 @@ struct WholeNumbers {
   double squares = 0;    // the largest sum of squares of one
 };
 
-// Sums of products of whole numbers: the error of transforms in double, by a generous bound, and the largest sum.
+// For sums of products of whole numbers: the error of transforms in double, by a generous bound, and the largest sum.
 struct WholeSums {
   double error;
   double largest;
 };
 
-// Nothing at the first number that is not whole.
+// Returns nothing at the first number that is not whole.
 template <class Storage>
 std::optional<WholeNumbers> whole_numbers(const Storage* from, int64_t batch, int64_t channels, int64_t length,
                                           const kernels::ActivationStrides& strides) {

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "composed/any_device/padding.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {
@@ -18,19 +19,19 @@ namespace {
 using kernels::Direction;
 using kernels::Problem;
 
-// How many times as large as what a result sees any number of its block may be.
+// No number of a block may be more than so many times as large as what a result sees.
 constexpr double largest_ratio = 8;
 // Products and sums of numbers up to this stay in the range of float.
 constexpr double largest_sample = 0x1p40;
 
-// (batch, groups, length): the largest magnitude over the channels of each group. A NaN stays one.
+// Returns (batch, groups, length): the largest magnitude over the channels of each group. A NaN stays one.
 at::Tensor magnitudes(const at::Tensor& signal, int64_t groups) {
   const at::Tensor wide = signal.to(signal.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
   return wide.abs().view({signal.size(0), groups, signal.size(1) / groups, signal.size(2)}).amax({2});
 }
 
-// The largest of `taps` elements `apart` from each other, from each element on that has so many: by windows of twice
-// the length each time.
+// Returns the largest of `taps` elements `apart` from each other, from each element on that has so many, by windows of
+// twice the length each time.
 at::Tensor windows(at::Tensor x, int64_t taps, int64_t apart) {
   for (int64_t have = 1; have < taps;) {
     const int64_t more = std::min(have, taps - have);
@@ -41,11 +42,11 @@ at::Tensor windows(at::Tensor x, int64_t taps, int64_t apart) {
   return x;
 }
 
-// Is there no window that sees less than an eighth of the largest number of its stretch? A stretch is as long as a
-// block and its neighbours.
+// Says whether no window sees less than an eighth of the largest number of its stretch. A stretch is as long as a block
+// and its neighbours.
 at::Tensor are_even(const at::Tensor& seen, int64_t block) {
   const int64_t length = seen.size(-1);
-  const int64_t blocks = (length + block - 1) / block;
+  const int64_t blocks = kernels::ceil_div(length, block);
   const auto in_blocks = [&](double missing) {
     const at::Tensor filled = at::constant_pad_nd(seen, {0, blocks * block - length}, missing);
     return filled.view({seen.size(0), seen.size(1), blocks, block});
@@ -57,7 +58,8 @@ at::Tensor are_even(const at::Tensor& seen, int64_t block) {
 
 at::Tensor are_whole(const at::Tensor& numbers) { return numbers.round().eq(numbers).all(); }
 
-// Does some filter copy or scale: no more than one tap for each of its channels? `channel` is the dimension of those.
+// Says whether some filter copies or scales: it has at most one tap for each of its channels. `channel` is the
+// dimension of those.
 at::Tensor has_single_taps(const at::Tensor& weight, int64_t channel) {
   return weight.ne(0).sum({2}).le(1).all(channel).any();
 }
@@ -79,7 +81,7 @@ bool is_even_grad_input(const Problem& p, const at::Tensor& grad_output, const a
   const kernels::OverlapSave blocks = kernels::cheapest_overlap_save(p, Direction::grad_input);
   const int64_t span = (p.kernel_size - 1) * p.dilation;
   const int64_t length = p.padding_left + p.input_length + p.padding_right;
-  // What each padded position sees: gradients lie a stride apart, and its taps reach back.
+  // Returns what each padded position sees: gradients lie a stride apart, and its taps reach back.
   const auto seen_of = [&](const at::Tensor& gradients) {
     const int64_t spread_length = (p.output_length - 1) * p.stride + 1;
     at::Tensor spread = at::zeros({gradients.size(0), gradients.size(1), spread_length}, gradients.options());

@@ -1,6 +1,7 @@
-// May a call on a device go by overlap-save? A transform's rounding error is relative to the largest number of its
-// block, a result's due to what it sees (docs/algorithms.md): where numbers of very different size lie side by side,
-// where any is not finite, and where sums have to be exact, a direct sum computes the call instead.
+// This file says whether a call on a device may go by overlap-save. A transform's rounding error is relative to the
+// largest number of its block, whereas a result's may be no larger than what it sees allows (docs/algorithms.md). So
+// where numbers of very different size lie side by side, where any is not finite, and where sums have to be exact, a
+// direct sum computes the call instead.
 //
 // The answer depends on the numbers, so each of these waits for the device once. They look at larger stretches than one
 // block, and so may say no where a block would do.

@@ -18,7 +18,7 @@ using kernels::Direction;
 using kernels::OverlapSave;
 using kernels::Problem;
 
-// The memory that the blocks and spectra of a part of the batch may take at a time.
+// The blocks and spectra of a part of the batch may take so much memory at a time.
 constexpr int64_t part_bytes = int64_t{512} << 20;
 
 at::ScalarType compute_type_of(const at::Tensor& tensor) {
@@ -80,11 +80,11 @@ class Blocks {
   }
 
  private:
-  // body(first, samples) for parts of the batch.
+  // Calls body(first, samples) for parts of the batch.
   template <class Body>
   void each_part(const Body& body) const {
     const int64_t rows = b_.phases * b_.blocks * (p_.groups * inputs_ + p_.out_channels);
-    // A row and its spectrum, and as much again while one is made from the other.
+    // There is a row and its spectrum, and as much again while one is made from the other.
     const int64_t sample_bytes = rows * b_.size * 4 * (p_.data_type == kernels::DataType::float64 ? 8 : 4);
     const int64_t samples = std::clamp<int64_t>(part_bytes / sample_bytes, 1, p_.batch);
     for (int64_t first = 0; first < p_.batch; first += samples) body(first, std::min(samples, p_.batch - first));
@@ -97,18 +97,20 @@ class Blocks {
     return parts.size() == 1 ? parts.front() : at::cat(parts);
   }
 
-  // Zeros at the end of the last dimension, or a cut.
+  // Appends zeros to the last dimension, or cuts it.
   static at::Tensor resized(const at::Tensor& tensor, int64_t length) {
     const int64_t missing = length - tensor.size(-1);
     return missing <= 0 ? tensor.narrow(-1, 0, length) : at::constant_pad_nd(tensor, {0, missing});
   }
 
-  // Positions from the first to the last that `count` results of every row begin at, the lead of segments included.
+  // Returns how many positions there are from the first to the last that `count` results of every row begin at, the
+  // lead of segments included.
   int64_t reach(int64_t count) const {
     return (b_.phases - 1) * p_.stride + (b_.segments - 1) * p_.dilation + (count - 1) * b_.step + 1;
   }
 
-  // Spectra (units, groups, inputs, frequencies) of the samples' blocks; a unit is a block of a phase of a sample.
+  // Returns spectra (units, groups, inputs, frequencies) of the samples' blocks. A unit is a block of a phase of a
+  // sample.
   at::Tensor input_spectra(const at::Tensor& input) const {
     const at::Tensor padded = pad(p_, input, p_.padding_left, p_.padding_right);
     const at::Tensor samples = resized(padded, reach((b_.blocks - 1) * b_.hop + b_.size));
@@ -120,10 +122,11 @@ class Blocks {
     return spectra_of(as_rows(blocks)).view({-1, p_.groups, inputs_, frequencies_});
   }
 
-  // Spectra (units, groups, out, frequencies) of `count` gradients from `before` results ahead of each block on.
+  // Returns spectra (units, groups, out, frequencies) of `count` gradients from `before` results ahead of each block
+  // on.
   at::Tensor gradient_spectra(const at::Tensor& grad_output, int64_t before, int64_t count) const {
     const int64_t length = (b_.blocks - 1) * b_.hop + count;  // of a row, with what is ahead of it
-    // Output r + apart * i belongs to row r: zeros fill the rows up.
+    // Output r + apart * i belongs to row r, and zeros fill the rows up.
     const at::Tensor whole = at::constant_pad_nd(grad_output, {before * b_.apart, 0});
     const at::Tensor rows = resized(whole, length * b_.apart);
     const at::Tensor blocks = rows.as_strided({grad_output.size(0), b_.phases, b_.blocks, p_.out_channels, count},
@@ -132,7 +135,8 @@ class Blocks {
     return spectra_of(resized(as_rows(blocks), b_.size)).view({-1, p_.groups, group_out_, frequencies_});
   }
 
-  // Spectra (groups, out, inputs, frequencies) of the filters' segments: tap q + j * segments is tap j of segment q.
+  // Returns spectra (groups, out, inputs, frequencies) of the filters' segments. Tap q + j * segments is tap j of
+  // segment q.
   at::Tensor filter_spectra(const at::Tensor& weight) const {
     const at::Tensor taps = resized(weight, b_.taps * b_.segments)
                                 .reshape({p_.out_channels, group_in_, b_.taps, b_.segments})
@@ -144,8 +148,8 @@ class Blocks {
     return blocks.to(compute_type_of(blocks)).reshape({-1, blocks.size(-1)});
   }
 
-  // The sum over units of inputs (units, groups, in, frequencies) times outputs (units, groups, out, frequencies):
-  // (groups, out, in, frequencies).
+  // Returns (groups, out, in, frequencies): the sum over units of inputs (units, groups, in, frequencies) times outputs
+  // (units, groups, out, frequencies).
   at::Tensor correlations(const at::Tensor& outputs, const at::Tensor& inputs) const {
     if (group_out_ == 1 && inputs_ == 1) return outputs.mul(inputs).sum(0).view({p_.groups, 1, 1, frequencies_});
     const int64_t units = inputs.size(0);
@@ -155,8 +159,8 @@ class Blocks {
     return at::bmm(left, right).view({p_.groups, frequencies_, group_out_, inputs_}).permute({0, 2, 3, 1});
   }
 
-  // Result i of phase r and segment q is the gradient of padded position r * stride + q * dilation + i * step, and no
-  // position has two: modulo step they all differ.
+  // Result i of phase r and segment q is the gradient of padded position r * stride + q * dilation + i * step. No
+  // position has two results: modulo step they all differ.
   at::Tensor spread(const at::Tensor& rows, int64_t samples) const {
     const int64_t results = b_.blocks * b_.hop;
     const int64_t padded_length = p_.padding_left + p_.input_length + p_.padding_right;

@@ -12,7 +12,7 @@ namespace {
 
 using kernels::Problem;
 
-// What both ends have is torch's to pad, where it can; the rest is padded ahead.
+// Torch pads as much as both ends have in common, where it can. The rest is padded ahead.
 struct Padding {
   int64_t both;
   int64_t left;

@@ -1,23 +1,23 @@
-// How overlap-save divides a problem: into blocks of rows, the blocks into what one task works on, the filters into
+// Overlap-save divides a problem into blocks of rows, the blocks into what one task works on, and the filters into
 // segments.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {
 
-// A block of one row.
+// A unit is a block of one row.
 struct Unit {
   int64_t sample;
   int64_t phase;
   int64_t first;  // result of the row
 };
 
-// What one task works on: units [unit, unit + units) of groups [group, group + groups).
+// A share is what one task works on: units [unit, unit + units) of groups [group, group + groups).
 struct Share {
   int64_t unit;
   int64_t units;
@@ -25,7 +25,7 @@ struct Share {
   int64_t groups;
 };
 
-// One segment of one filter: its taps, and where the first lies in the weight.
+// A filter is one segment of one filter: its taps, and where the first lies in the weight.
 struct Filter {
   int64_t taps;
   int64_t at;
@@ -69,10 +69,10 @@ class BlockDivision {
   int64_t outputs_of(int64_t phase) const { return kernels::ceil_div(p.output_length - phase, b.apart); }
   int64_t taps_of(int64_t segment) const { return kernels::ceil_div(p.kernel_size - segment, b.segments); }
 
-  // Outputs that a block has.
+  // Returns how many outputs a block has.
   int64_t outputs_of(const Unit& u) const { return std::clamp<int64_t>(outputs_of(u.phase) - u.first, 0, b.hop); }
 
-  // Input `i` of a group: channel i / segments, segment i % segments.
+  // Input `i` of a group is channel i / segments, segment i % segments.
   Filter filter(int64_t out_channel, int64_t i) const {
     const int64_t segment = i % b.segments;
     const kernels::WeightStrides& s = p.weight_strides;
@@ -80,7 +80,7 @@ class BlockDivision {
   }
   int64_t tap_distance() const { return b.segments * p.weight_strides.tap; }
 
-  // body(unit, channel) for every unit of the share and each of its channels, `group_channels` to a group.
+  // Calls body(unit, channel) for every unit of the share and each of its channels, `group_channels` to a group.
   template <class Body>
   void for_each(const Share& s, int64_t group_channels, const Body& body) const {
     for (int64_t i = 0; i < s.units; ++i) {

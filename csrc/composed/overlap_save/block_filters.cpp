@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "composed/spectra.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 #include "runtime/each_task.h"
 
@@ -19,7 +19,7 @@ constexpr int64_t task_bytes = 4 << 20;
 // Taps of this size leave room for samples of the size that is_ordinary() (levels.h) allows.
 constexpr int largest_exponent = 30;
 
-// body(first, last) for blocks of filters, side by side.
+// Calls body(first, last) for blocks of filters, side by side.
 template <class Scalar, class Body>
 void each_block(int64_t count, int64_t size, const Body& body) {
   const int64_t block = std::max<int64_t>(task_bytes / (size * static_cast<int64_t>(sizeof(Scalar))), 2);
@@ -85,7 +85,7 @@ BlockFilters<Scalar>::BlockFilters(const FilterShape& shape, const std::function
   }
 }
 
-// What a sum over the inputs of an output adds up to.
+// Holds what a sum over the inputs of an output adds up to.
 template <class Scalar>
 void BlockFilters<Scalar>::measure(const std::vector<Measured>& filters) {
   const double max_products =

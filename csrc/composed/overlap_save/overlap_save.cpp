@@ -1,4 +1,4 @@
-// The output and the gradient by the input, which are sums of sliding products both.
+// This file computes the output and the gradient by the input, which are sums of sliding products both.
 #include "composed/overlap_save/overlap_save.h"
 
 #include <ATen/EmptyTensor.h>
@@ -8,7 +8,7 @@
 #include "composed/overlap_save/row_blocks.h"
 #include "composed/overlap_save/sliding_sums.h"
 #include "composed/overlap_save/storage_types.h"
-#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/conv1d.h"
 #include "runtime/each_task.h"
 
 namespace tapconv::composed {
@@ -17,12 +17,12 @@ namespace {
 using kernels::OverlapSave;
 using kernels::Problem;
 
-// Blocks to compute, or computed, by unit and group.
+// Blocks say which blocks are to be computed, or were computed, by unit and group.
 using Blocks = std::vector<char>;
 
 bool any(const Blocks& blocks) { return std::find(blocks.begin(), blocks.end(), 1) != blocks.end(); }
 
-// All blocks, or those of `wanted` if there is any: gather(share, results, rows), their sums, and
+// Computes all blocks, or those of `wanted` if there is any: gather(share, results, rows), their sums, and
 // scatter(unit, group, results, sums) for each. `in` and `out` count the rows of a group. Returns the blocks that are
 // left to double.
 template <class Scalar, class Gather, class Scatter>
@@ -71,7 +71,8 @@ struct Forward {
   const Storage* bias;
   Storage* output;
 
-  // False if a weight is not finite; `blocks` comes with those that are wanted, and is left with those that remain.
+  // Returns false if a weight is not finite. `blocks` comes with those that are wanted, and is left with those that
+  // remain.
   template <class Scalar>
   bool run(Blocks& blocks) const {
     const BlockDivision d(p, b, sizeof(Scalar));
@@ -108,7 +109,7 @@ struct Forward {
   }
 };
 
-// The gradients of positions [-origin, length - origin), to where `strides` say.
+// Writes the gradients of positions [-origin, length - origin) to where `strides` say.
 template <class Storage, class To>
 struct GradInput {
   const Problem& p;
@@ -126,7 +127,7 @@ struct GradInput {
     const FilterShape shape{p.groups, d.inputs, d.group_out, b.taps, b.size};
     std::vector<char> lacks_first(d.inputs);
     for (int64_t i = 0; i < d.inputs; ++i) lacks_first[i] = d.taps_of(i % b.segments) < b.taps;
-    // The filters turned round: result j sees the gradients from j + 1 - taps to j.
+    // The filters are turned round, so that result j sees the gradients from j + 1 - taps to j.
     const SlidingSums<Scalar> sums(
         {shape, std::vector<char>(d.group_out), lacks_first}, [&](int64_t index, Scalar* taps) {
           const int64_t row = index / d.group_out;
@@ -152,7 +153,7 @@ struct GradInput {
       for (int64_t i = 0; i < d.inputs; ++i, sum += b.size) {
         const int64_t segment = i % b.segments;
         const int64_t channel = group * d.group_in + i / b.segments;
-        // The longest of the segments has as many.
+        // The longest of the segments has as many results.
         const int64_t count = std::clamp<int64_t>(d.outputs_of(u.phase) + d.taps_of(segment) - 1 - u.first, 0, results);
         const int64_t position = u.phase * p.stride + segment * p.dilation - p.padding_left + origin + u.first * b.step;
         composed::scatter(sum, {position, b.step, count}, length, strides.time, Scalar(0),
@@ -164,7 +165,7 @@ struct GradInput {
   }
 };
 
-// In the type of the arithmetic, and what that leaves in double.
+// Computes in the type of the arithmetic, and what that leaves in double.
 template <class Storage, class Work>
 bool run(const Work& work) {
   using Scalar = ComputeTypeOf<Storage>;

@@ -1,6 +1,6 @@
-// The gradient by the weight: block by block, the sum over outputs i of gradient[o][i] * row[j + i] for each tap j of
-// each input, summed over all blocks. The blocks' spectra are summed and transformed back once; what does not suit a
-// transform of its own (levels.h) is summed beside that.
+// The gradient by the weight is, block by block, the sum over outputs i of gradient[o][i] * row[j + i] for each tap j
+// of each input, summed over all blocks. The spectra of the blocks are summed and transformed back once. What does not
+// suit a transform of its own (levels.h) is summed beside that.
 #include <ATen/EmptyTensor.h>
 
 #include <atomic>
@@ -32,7 +32,7 @@ at::Tensor zeros(at::IntArrayRef shape, at::ScalarType type) {
   return tensor.zero_();
 }
 
-// One output's gradient in one block.
+// The gradient of one output in one block.
 template <class Scalar>
 struct Gradient {
   double magnitude = 0;  // the sum of magnitudes
@@ -46,7 +46,7 @@ class GradWeight {
   static constexpr at::ScalarType complex = c10::CppTypeToScalarType<c10::complex<Scalar>>::value;
 
  public:
-  // `whole`: all numbers are whole and their sums exact; so are the results.
+  // `whole` says that all numbers are whole and their sums exact. Then so are the results.
   GradWeight(const Problem& problem, const OverlapSave& blocks, const at::Tensor& grad_output, const at::Tensor& input,
              bool whole)
       : d_(problem, blocks, sizeof(Scalar)),
@@ -121,7 +121,7 @@ class GradWeight {
                      inputs.view({s.units, s.groups, d_.inputs, frequencies_}), sum);
   }
 
-  // A block of one group, the item-th of its share.
+  // Describes a block of one group, the item-th of its share.
   struct Blocks {
     const Share& share;
     int64_t item;
@@ -162,7 +162,7 @@ class GradWeight {
     });
   }
 
-  // NaN, infinity and what could become that are left to the direct sum altogether.
+  // A NaN, an infinity and what could become one are left to the direct sum altogether.
   void check_range(const Scalar* row, int64_t count) {
     Scalar largest = 0;
     const Magnitude<Scalar> all = measure(row, count, std::max<int64_t>(count, 1), &largest);
@@ -174,7 +174,7 @@ class GradWeight {
     return direct.data() + ((item % s.groups * d_.group_out + o) * d_.inputs + input) * b_.taps;
   }
 
-  // Gradients of few outputs, which then become zero.
+  // Adds the gradients of few outputs, which then become zero.
   void add_sparse(const Share& s, int64_t item, const Gradient<Scalar>* gradients, const Scalar* x, Scalar* g,
                   std::vector<Scalar>& direct) const {
     for (int64_t o = 0; o < d_.group_out; ++o) {
@@ -192,7 +192,7 @@ class GradWeight {
     }
   }
 
-  // The largest gain of those that are transformed, over the sum of their magnitudes.
+  // Returns the largest gain of those that are transformed, over the sum of their magnitudes.
   double gain_of(const Gradient<Scalar>* gradients, const at::Tensor& spectra, int64_t first) const {
     double gain = 0;
     const c10::complex<Scalar>* spectrum = spectra.const_data_ptr<c10::complex<Scalar>>() + first * frequencies_;
@@ -250,7 +250,7 @@ class GradWeight {
     }
   }
 
-  // The products of one level, for the taps that see a sample of it.
+  // Adds the products of one level, for the taps that see a sample of it.
   void add_level(const Blocks& blocks, int64_t input, const SpecialBlock<Scalar>& special, size_t pass,
                  std::vector<Scalar>& direct) const {
     const at::Tensor row = at::detail::empty_cpu({1, b_.size}, real);
@@ -305,7 +305,8 @@ class GradWeight {
   std::atomic<bool> overflows_ = false;
 };
 
-// Are all numbers of both tensors whole? Then the sums that they can make, and what transforms in double make of them.
+// If all numbers of both tensors are whole, returns the sums that they can make, and what transforms in double make of
+// them.
 template <class Storage>
 std::optional<WholeSums> whole_sums(const Problem& p, const OverlapSave& b, const Storage* gradients,
                                     const Storage* input) {
@@ -328,7 +329,7 @@ bool grad_weight_of(const Problem& p, const OverlapSave& b, const at::Tensor& gr
   if (whole && whole->error <= whole_margin) {
     return GradWeight<double, Storage>(p, b, grad_output, input, /*whole=*/true).run(grad_weight, grad_bias);
   }
-  // What a direct sum in the type has exact, but no transform.
+  // A direct sum in the type has these exact, but no transform does.
   if (whole && whole->largest < std::ldexp(1.0, 53)) return false;
   return GradWeight<ComputeTypeOf<Storage>, Storage>(p, b, grad_output, input, /*whole=*/false)
       .run(grad_weight, grad_bias);

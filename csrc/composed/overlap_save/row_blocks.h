@@ -1,4 +1,5 @@
-// Between activations and the blocks of overlap-save: padded, strided samples gathered into rows, results put back.
+// This file copies between activations and the blocks of overlap-save: padded, strided samples are gathered into rows,
+// and results are put back.
 #pragma once
 
 #include <c10/util/BFloat16.h>
@@ -8,31 +9,32 @@
 #include <cstdint>
 
 #include "composed/overlap_save/block_division.h"
+#include "kernels/core/integers.h"
 #include "kernels/problem.h"
-#include "kernels/rows/rows.h"
+#include "kernels/rows/padding.h"
 
 namespace tapconv::composed {
 
-// Evenly spaced positions of a channel; position 0 is the first real sample.
+// These are evenly spaced positions of a channel. Position 0 is the first real sample.
 struct Positions {
   int64_t first;
   int64_t step;
   int64_t count;
 };
 
-// The part [from, to) of the positions that lies in [0, length).
+// The part [from, to) of the positions lies in [0, length).
 struct Part {
   int64_t from;
   int64_t to;
 };
 inline Part part_inside(const Positions& p, int64_t length) {
-  const int64_t from = p.first >= 0 ? 0 : (-p.first + p.step - 1) / p.step;
-  const int64_t to = length > p.first ? (length - p.first + p.step - 1) / p.step : 0;
+  const int64_t from = p.first >= 0 ? 0 : kernels::ceil_div(-p.first, p.step);
+  const int64_t to = length > p.first ? kernels::ceil_div(length - p.first, p.step) : 0;
   const int64_t end = std::min(to, p.count);
   return {std::min(from, end), end};
 }
 
-// Copies positions of one channel into a row, padding included; `input_length` and `input_strides.time` of the problem
+// Copies positions of one channel into a row, padding included. `input_length` and `input_strides.time` of the problem
 // are the channel's. The rest of the row, up to `size`, is zero.
 template <class Scalar, class Storage>
 void gather(const kernels::Problem& problem, const Storage* channel, const Positions& p, int64_t size, Scalar* row) {
@@ -56,7 +58,8 @@ void gather(const kernels::Problem& problem, const Storage* channel, const Posit
   std::fill(row + p.count, row + size, Scalar(0));
 }
 
-// The samples of an input (a segment of a channel) that a block reads for its first `results` outputs, into a row.
+// Copies into a row the samples of an input (a segment of a channel) that a block reads for its first `results`
+// outputs.
 template <class Scalar, class Storage>
 void gather_input(const BlockDivision& d, const Storage* input, const Unit& u, int64_t channel, int64_t segment,
                   int64_t results, Scalar* row) {
@@ -66,7 +69,7 @@ void gather_input(const BlockDivision& d, const Storage* input, const Unit& u, i
   gather(p, from, {first, d.b.step, results == 0 ? 0 : results + d.taps_of(segment) - 1}, d.b.size, row);
 }
 
-// `count` gradients of a channel, from `before` results ahead of a block on, into a row.
+// Copies into a row `count` gradients of a channel, from `before` results ahead of a block on.
 template <class Scalar, class Storage>
 void gather_gradient(const BlockDivision& d, const Storage* gradient, const Unit& u, int64_t channel, int64_t before,
                      int64_t count, Scalar* row) {

@@ -8,7 +8,7 @@
 #include "composed/accuracy/magnitudes.h"
 #include "composed/accuracy/special_block.h"
 #include "composed/spectra.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
 #include "kernels/overlap_save.h"
 
 namespace tapconv::composed {
@@ -19,7 +19,7 @@ bool is_whole(Scalar x) {
   return x == std::trunc(x);
 }
 
-// Have all rows nothing but whole numbers in one of the chunks?
+// Says whether all rows have nothing but whole numbers in one of the chunks.
 template <class Scalar>
 bool has_whole_chunk(const Scalar* rows, int64_t row_count, int64_t size, int64_t count, int64_t chunk) {
   for (int64_t begin = 0; begin + chunk <= count; begin += chunk) {
@@ -140,7 +140,7 @@ at::Tensor SlidingSums<Scalar>::transformed(const at::Tensor& rows, const Slidin
   return rows_of(multiply(spectra, filters, f.out, f.in).view({-1, frequencies}), f.size);
 }
 
-// Null if the rows can be transformed as they are, and every result be used.
+// Returns null if the rows can be transformed as they are, and every result be used.
 template <class Scalar>
 std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows, int64_t group, int64_t results,
                                                                    char& left) const {
@@ -202,7 +202,7 @@ std::unique_ptr<SpecialBlock<Scalar>> SlidingSums<Scalar>::examine(Scalar* rows,
   return special;
 }
 
-// The largest sample that each window sees, for outputs that lack no tap, and then those that lack the first.
+// Finds the largest sample that each window sees, for outputs that lack no tap, and then for those that lack the first.
 template <class Scalar>
 std::vector<std::vector<Scalar>> SlidingSums<Scalar>::windows_of(const Scalar* rows, int64_t results) const {
   const FilterShape& f = shape_.filters;
@@ -249,7 +249,7 @@ bool SlidingSums<Scalar>::separate_whole(Special& special, const Scalar* rows, i
     for (size_t j = 0; j < rests[kind].size(); ++j) {
       if (special.windows[kind][j] == 0 || breaks[kind][j] != 0) continue;
       found = true;
-      // Whole numbers that transforms would not keep exact.
+      // Transforms would not keep these whole numbers exact.
       if (rests[kind][j] == 0) continue;
       special.plan.direct.push_back({static_cast<int64_t>(kind), static_cast<int64_t>(j)});
       rests[kind][j] = 0;
@@ -285,7 +285,7 @@ void SlidingSums<Scalar>::add_pass(const Special& special, size_t pass, int64_t 
   }
 }
 
-// The products of single samples.
+// Adds the products of single samples.
 template <class Scalar>
 void SlidingSums<Scalar>::add_loud(const Special& special, int64_t group, int64_t results, Scalar* to) const {
   const FilterShape& f = shape_.filters;
@@ -316,7 +316,7 @@ void SlidingSums<Scalar>::sum_directly(const Special& special, const Scalar* row
   }
 }
 
-// The results of filters of few taps.
+// Adds up the results of filters of few taps.
 template <class Scalar>
 void SlidingSums<Scalar>::sum_sparse(const Scalar* rows, int64_t group, int64_t results, Scalar* to) const {
   const FilterShape& f = shape_.filters;
@@ -330,7 +330,7 @@ void SlidingSums<Scalar>::sum_sparse(const Scalar* rows, int64_t group, int64_t 
   }
 }
 
-// Results that see a NaN or an infinity, which no finite product changes.
+// Sets results that see a NaN or an infinity, which no finite product changes.
 template <class Scalar>
 void SlidingSums<Scalar>::sum_infinite(const Special& special, int64_t group, int64_t results, Scalar* to) const {
   const FilterShape& f = shape_.filters;
@@ -350,7 +350,7 @@ void SlidingSums<Scalar>::sum_infinite(const Special& special, int64_t group, in
   }
 }
 
-// What transforms have no part in. `rows` are as they were, unless `special` has a copy of them.
+// Adds what transforms have no part in. `rows` are as they were, unless `special` has a copy of them.
 template <class Scalar>
 void SlidingSums<Scalar>::finish(const Special* special, const Scalar* rows, int64_t group, int64_t results,
                                  Scalar* to) const {

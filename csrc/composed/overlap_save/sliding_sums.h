@@ -1,5 +1,5 @@
-// Sums of sliding products by large transforms, block by block, each result as accurate as what it sees allows (see
-// levels.h):
+// Sums of sliding products by large transforms, block by block. Each result is as accurate as what it sees allows
+// (levels.h):
 //
 //     result[o][j] = sum over i, t of filter[o][i][t] * row[i][j + t]
 //
@@ -17,14 +17,14 @@
 
 namespace tapconv::composed {
 
-// Filters of a stride's phases may lack a tap: the last one for some inputs, or the first one for some outputs.
+// The filters of a stride's phases may lack a tap: the last one for some inputs, or the first one for some outputs.
 struct SlidingShape {
   FilterShape filters;
   std::vector<char> lacks_last;   // by input
   std::vector<char> lacks_first;  // by output
 };
 
-// Rows (units, groups, in, size), of which the first results[unit] results are wanted.
+// Rows are (units, groups, in, size). The first results[unit] results of each unit are wanted.
 struct SlidingBlocks {
   int64_t group;
   int64_t groups;
@@ -33,7 +33,7 @@ struct SlidingBlocks {
   int64_t units() const { return static_cast<int64_t>(results.size()); }
 };
 
-// What a block of one group needs beside one transform.
+// Holds what a block of one group needs beside one transform.
 template <class Scalar>
 struct SpecialBlock;
 
@@ -45,9 +45,9 @@ class SlidingSums {
 
   bool are_finite() const { return filters_.are_finite(); }
 
-  // The results (units * groups * out, size) of rows (units * groups * in, size), which are overwritten. In float, what
-  // sums nothing but whole numbers for some result is left to double, which has them exact: `left` becomes true for
-  // such a block, by unit and group.
+  // Returns the results (units * groups * out, size) of rows (units * groups * in, size), which are overwritten. In
+  // float, sums that are of nothing but whole numbers for some result are left to double, which has them exact. `left`
+  // becomes true for such a block, by unit and group.
   at::Tensor sums_of(const at::Tensor& rows, const SlidingBlocks& blocks, std::vector<char>& left) const;
 
  private:

@@ -12,7 +12,7 @@ namespace tapconv::composed {
 template <class Storage>
 using ComputeTypeOf = std::conditional_t<std::is_same_v<Storage, double>, double, float>;
 
-// body(a number of the tensor's type), which is float, double, bfloat16 or float16.
+// Calls body with a number of the tensor's type, which is float, double, bfloat16 or float16.
 template <class Body>
 auto with_storage_of(const at::Tensor& tensor, const Body& body) {
   switch (tensor.scalar_type()) {

@@ -1,4 +1,4 @@
-// Tensor cores through nvcuda::wmma: bfloat16 and float16 (16 x 16 x 16), float32 as tf32 (16 x 16 x 8).
+// Tensor cores are used through nvcuda::wmma: bfloat16 and float16 (16 x 16 x 16), float32 as tf32 (16 x 16 x 8).
 #pragma once
 
 #include <mma.h>

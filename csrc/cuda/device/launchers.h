@@ -1,4 +1,5 @@
-// Starts kernels on a stream of the current device; each .cu file defines its own. Null, or the text of CUDA's error.
+// These start kernels on a stream of the current device; each .cu file defines its own. They return null, or the text
+// of CUDA's error.
 #pragma once
 
 #include "cuda/kernels/launch.h"

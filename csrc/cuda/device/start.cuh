@@ -1,4 +1,4 @@
-// Runs a kernel body (device_code.h) on the device.
+// This file runs a kernel body (device_code.h) on the device.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(Kernel::max_threads)
   kernel.finish(registers);
 }
 
-// As many launches as the grid takes. Null, or the text of CUDA's error.
+// Starts as many launches as the grid takes. Returns null, or the text of CUDA's error.
 template <class Kernel>
 const char* start(const typename Kernel::Launch& launch, const typename Kernel::Arguments& arguments, void* stream) {
   for (int64_t first = 0; first < launch.grid.blocks; first += largest_grid) {

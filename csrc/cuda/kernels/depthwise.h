@@ -1,8 +1,9 @@
-// Depthwise convolution: one input channel in each group. A block copies some rows into shared memory, sums several
+// Depthwise convolution has one input channel in each group. A block copies some rows into shared memory, sums several
 // outputs a thread, and writes whole vectors.
 //
-// A thread's outputs lie `spacing` apart, so that the taps of a segment slide over one window in registers: one load
-// from shared memory for each tap and seven products. Seven, since an odd distance between threads meets every bank.
+// A thread's outputs lie `spacing` apart, so that the taps of a segment slide over one window in registers, with one
+// load from shared memory for each tap and seven products. There are seven because an odd distance between threads
+// meets every bank.
 #pragma once
 
 #include "output.h"
@@ -13,7 +14,7 @@ namespace tapconv::cuda {
 inline constexpr int depthwise_window = 7;
 inline constexpr int depthwise_threads = 128;
 
-// Shared memory: rows, their weights, their sums.
+// Shared memory holds rows, their weights, and their sums.
 template <class Element, class Index>
 struct Depthwise {
   using Launch = ForwardLaunch;
@@ -107,7 +108,7 @@ struct Depthwise {
     }
   }
 
-  // Outputs first, first + spacing, ... of a row.
+  // Sums outputs first, first + spacing, ... of a row.
   TAPCONV_DEVICE void sum_window(int64_t round, int taps, int row, int first) const {
     const int shift = row_shift(launch.rows, channel_of(row), first_position(round));
     Sum* const to = sums + row * launch.time_block + first;
@@ -156,7 +157,7 @@ struct Depthwise {
     }
   }
 
-  // Whole vectors where memory has its vector boundaries, single elements at both ends of a row.
+  // Writes whole vectors where memory has its vector boundaries, and single elements at both ends of a row.
   TAPCONV_DEVICE void finish_vectors() const {
     constexpr int size = Vector<Element>::size;
     const kernels::Problem& p = launch.problem;

@@ -15,7 +15,7 @@
 
 namespace tapconv::cuda {
 
-// The largest loads and stores of a thread.
+// A thread loads and stores at most so much at a time.
 inline constexpr int vector_bytes = 16;
 
 // Where a kernel runs: one thread of one block.

@@ -12,7 +12,7 @@ inline constexpr int direct_times = 4;  // outputs of a thread
 inline constexpr int direct_threads = 128;
 inline constexpr int weight_slack = 4;  // spreads the weights of neighbouring taps over banks, and keeps vectors whole
 
-// Shared memory: rows, then weights as [channel][tap][out_channel]; at the end, the sums.
+// Shared memory holds rows, then weights as [channel][tap][out_channel]; at the end, it holds the sums.
 template <class Element, class Index, int Outs>
 struct Direct {
   using Launch = ForwardLaunch;

@@ -1,7 +1,7 @@
-// The weight gradient: products of grad_output and rows, summed over samples and times. A block stages both, each
-// thread holds a register tile of output channels and (channel, tap) pairs for its slice of the times, and the slices
-// are added up in order. Blocks leave partial sums, which a second kernel adds up in order (small_kernels.h): no
-// atomics, the same bits every time.
+// The weight gradient sums products of grad_output and rows over samples and times. A block stages both, each thread
+// holds a register tile of output channels and (channel, tap) pairs for its slice of the times, and the slices are
+// added up in order. Blocks leave partial sums, which a second kernel adds up in order (small_kernels.h), so that there
+// are no atomics, and the same bits every time.
 #pragma once
 
 #include "rows.h"
@@ -11,7 +11,8 @@ namespace tapconv::cuda {
 inline constexpr int grad_weight_pairs = 4;  // (channel, tap) pairs of a thread
 inline constexpr int grad_weight_threads = 128;
 
-// Shared memory: rows, then gradients as [time][out_channel]; at the end, sums as [slice][out_channel][pair].
+// Shared memory holds rows, then gradients as [time][out_channel]; at the end, it holds sums as
+// [slice][out_channel][pair].
 template <class Element, class Index, int Outs>
 struct GradWeight {
   using Launch = GradWeightLaunch;
@@ -178,7 +179,7 @@ struct GradWeight {
     }
   }
 
-  // Pairs of a block, and one more for the bias.
+  // Returns the pairs of a block, and one more for the bias.
   TAPCONV_DEVICE int columns() const { return launch.tap_threads * grad_weight_pairs + 1; }
 
   TAPCONV_DEVICE void spill(Registers& registers) const {

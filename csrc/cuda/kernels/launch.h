@@ -1,22 +1,23 @@
-// What one kernel launch is told: how its work is divided, and where its tensors lie. Data only; launch_planner.cpp
-// decides.
+// A launch says what one kernel is told: how its work is divided, and where its tensors lie. It is data only;
+// launch_planner.cpp decides.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/core/forward_variant.h"
+#include "kernels/lowering/input_gradient.h"
 
 namespace tapconv::cuda {
 
-// How a row of padded samples lies in shared memory: segments of evenly spaced samples, so that what one tap reads for
-// consecutive outputs is contiguous. Of the taps staged at a time, tap k reads segment k % segments from element
-// (k / segments) * tap_distance: a segment for each phase of the stride or, where the dilation is long, for each tap.
+// RowTile says how a row of padded samples lies in shared memory: as segments of evenly spaced samples, so that what
+// one tap reads for consecutive outputs is contiguous. Of the taps staged at a time, tap k reads segment k % segments
+// from element (k / segments) * tap_distance. There is a segment for each phase of the stride or, where the dilation is
+// long, for each tap.
 struct RowTile {
   int segments;
   int tap_distance;
   int segment_length;
-  int row_length;        // all segments, with room for whole vectors
+  int row_length;        // of all segments, with room for whole vectors
   bool vectors;          // rows are contiguous in memory, so that they can be loaded in vectors
   bool rows_inside;      // neighbouring threads load neighbouring rows (channels last), not neighbouring samples
   bool segments_inside;  // neighbouring samples in memory belong to different segments
@@ -52,8 +53,8 @@ struct ForwardLaunch {
   int spacing;         // depthwise: between the outputs of a thread
 };
 
-// Gradients of padded positions, packed [sample][channel][position] in the wide type, to be added to those of the
-// samples they are copies of. With mode `zeros` there are none.
+// Borders are gradients of padded positions, packed [sample][channel][position] in the wide type, to be added to those
+// of the samples they are copies of. With mode `zeros` there are none.
 struct Borders {
   kernels::PaddingMode mode;
   int64_t input_length;
@@ -89,8 +90,8 @@ struct FillArguments {
   Borders borders;
 };
 
-// A weight gradient. A block computes `out_block` output channels, `channel_block` input channels and `tap_block` taps
-// of one group, for one part of the steps: each step is `time_block` outputs of one sample.
+// For a weight gradient, a block computes `out_block` output channels, `channel_block` input channels and `tap_block`
+// taps of one group, for one part of the steps. Each step is `time_block` outputs of one sample.
 struct GradWeightLaunch {
   kernels::Problem problem;
   Grid grid;

@@ -1,6 +1,6 @@
-// Dense convolution in tensor cores, as an implicit matrix product: output channels x (channels of one tap) times
+// Dense convolution in tensor cores is an implicit matrix product: output channels x (channels of one tap) times
 // (channels of one tap) x times. Rows lie in shared memory with the channels of a time side by side, so that a tap is
-// nothing but another first row: nothing is copied once for each tap.
+// nothing but another first row, and nothing is copied once for each tap.
 #pragma once
 
 #include "output.h"
@@ -17,7 +17,8 @@ inline constexpr int matrix_steps = 2;       // depths of a fragment that are st
 inline constexpr int matrix_row_bytes = 96;  // of one time or one weight's channels: an odd number of 32s
 inline constexpr int matrix_sum_stride = matrix_times + 4;  // spreads rows of sums over banks
 
-// Shared memory: rows as [segment][time][channel], weights as [tap][out_channel][channel]; at the end, the sums.
+// Shared memory holds rows as [segment][time][channel] and weights as [tap][out_channel][channel]; at the end, it holds
+// the sums.
 template <class Element, class Index, template <class> class FragmentsOf>
 struct Matrix {
   using Launch = ForwardLaunch;
@@ -100,7 +101,7 @@ struct Matrix {
     }
   }
 
-  // Neighbouring threads take eight channels of four times: their stores meet different banks.
+  // Neighbouring threads take eight channels of four times, so that their stores meet different banks.
   TAPCONV_DEVICE void stage(int64_t round) const {
     const kernels::Problem& p = launch.problem;
     const Part part = part_of(round);

@@ -1,4 +1,4 @@
-// Where the sum of an output goes: bias, borders, phases of gradients, and one rounding.
+// This file says where the sum of an output goes: through bias, borders and phases of gradients, and one rounding.
 #pragma once
 
 #include "padding.h"
@@ -30,7 +30,7 @@ TAPCONV_DEVICE inline void write_sum(const ForwardLaunch& launch, const ForwardA
   }
 }
 
-// The first weight of output channel `m` (phases included) of `group`, counted within the group.
+// Returns the first weight of output channel `m` (phases included) of `group`, counted within the group.
 TAPCONV_DEVICE inline int64_t weight_offset(const ForwardLaunch& launch, int64_t group, int64_t m) {
   const kernels::ForwardVariant& variant = launch.variant;
   const int64_t channel = m / variant.output_phases;

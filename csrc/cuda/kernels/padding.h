@@ -1,4 +1,5 @@
-// Padding modes inside a kernel: which sample stands at a padded position, and which positions are copies of a sample.
+// Padding modes inside a kernel: this file says which sample stands at a padded position, and which positions are
+// copies of a sample.
 #pragma once
 
 #include "elements.h"
@@ -6,8 +7,8 @@
 
 namespace tapconv::cuda {
 
-// The sample at padded position `position`, or -1 for a zero. Beyond the padding, where only outputs that nobody wants
-// would look, there are zeros too.
+// Returns the sample at padded position `position`, or -1 for a zero. Beyond the padding, where only outputs that
+// nobody wants would look, there are zeros too.
 template <class Index>
 TAPCONV_DEVICE inline Index source_of(const kernels::Problem& problem, Index position) {
   const Index length = static_cast<Index>(problem.input_length);
@@ -34,7 +35,8 @@ TAPCONV_DEVICE inline Wide<Element> padded_sample(const kernels::Problem& proble
   return widen(channel[source * static_cast<Index>(problem.input_strides.time)]);
 }
 
-// The sum of the gradients of all padded positions that are copies of sample `i`; `row` is sample * channels + channel.
+// Returns the sum of the gradients of all padded positions that are copies of sample `i`. `row` is sample * channels +
+// channel.
 template <class WideType>
 TAPCONV_DEVICE inline WideType border_sum(const Borders& borders, int64_t row, int64_t i) {
   WideType sum = 0;

@@ -1,11 +1,12 @@
-// The copy of rows into shared memory: padded, widened, and split into segments (RowTile).
+// Rows are copied into shared memory padded, widened, and split into segments (RowTile).
 #pragma once
 
 #include "padding.h"
 
 namespace tapconv::cuda {
 
-// Elements between the last vector boundary and `first`: rows keep the alignment that they have in memory.
+// Returns how many elements lie between the last vector boundary and `first`. Rows keep the alignment that they have in
+// memory.
 template <class Element>
 TAPCONV_DEVICE inline int row_shift(const RowTile& tile, const Element* channel, int64_t first_position) {
   if (!tile.vectors) return 0;
@@ -13,7 +14,7 @@ TAPCONV_DEVICE inline int row_shift(const RowTile& tile, const Element* channel,
   return static_cast<int>((element + first_position) & (Vector<Element>::size - 1));
 }
 
-// Copies what a thread's share of one row's vectors is: element i of the row lies at to[i + row_shift].
+// Copies a thread's share of the vectors of one row: element i of the row lies at to[i + row_shift].
 template <class Element, class Index>
 TAPCONV_DEVICE inline void stage_vector(const kernels::Problem& problem, const RowTile& tile, const Element* channel,
                                         Index first_position, int vector, Wide<Element>* to) {
@@ -42,7 +43,7 @@ TAPCONV_DEVICE inline void stage_vector(const kernels::Problem& problem, const R
 }
 
 // Copies the segments of `rows` rows, of which channel_of(row) is the first sample. Element i of segment q is the
-// padded sample at first_position + i * stride + q * dilation. All threads of a block together.
+// padded sample at first_position + i * stride + q * dilation. All threads of a block do it together.
 template <class Element, class Index, class ChannelOf>
 TAPCONV_DEVICE inline void stage_rows(const kernels::Problem& problem, const RowTile& tile, int rows, int segments,
                                       ChannelOf channel_of, int64_t first_position, int thread, int threads,

@@ -1,4 +1,5 @@
-// From what a launch says at run time to the kernel that is instantiated for it: the same for device and host.
+// This file finds the kernel that is instantiated for what a launch says at run time, in the same way for device and
+// host.
 #pragma once
 
 #include "elements.h"

@@ -1,4 +1,4 @@
-// Two helpers of the gradients: positions that no tap reaches, and the sum over parts.
+// The gradients have two helpers: one for positions that no tap reaches, and one for the sum over parts.
 #pragma once
 
 #include "padding.h"

@@ -11,7 +11,8 @@
 #include "cuda/kernels/grad_weight.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/small_kernels.h"
-#include "kernels/core/blocking.h"
+#include "kernels/core/integers.h"
+#include "kernels/numbers/storage.h"
 
 namespace tapconv::cuda {
 namespace {
@@ -20,26 +21,28 @@ using kernels::ceil_div;
 using kernels::Problem;
 using kernels::rounded_up;
 
-// Outputs that a depthwise block is to have in all rows, times that a block of the weight gradient takes at a time.
+// A depthwise block is to have so many outputs in all rows. A block of the weight gradient takes so many times at a
+// time.
 constexpr int64_t depthwise_outputs = 2 * depthwise_window * depthwise_threads;
 constexpr int64_t grad_weight_times = 512;
 constexpr int64_t min_grad_weight_times = 16;
 constexpr int64_t rows_of_channels_last = 32;
 
-// Taps staged at a time; sizes of a block stay far below what an int counts.
+// No more taps than this are staged at a time, so that sizes of a block stay far below what an int counts.
 constexpr int64_t max_taps = 8192;
 
-// (channel, tap) pairs of a block of the weight gradient, blocks that fill any device, and the most memory for parts.
+// A block of the weight gradient has so many (channel, tap) pairs. So many blocks fill any device, and parts take at
+// most so much memory.
 constexpr int64_t grad_weight_block_pairs = 32 * grad_weight_pairs;
 constexpr int64_t grad_weight_blocks = 1024;
 constexpr int64_t parts_bytes = int64_t{128} * 1024 * 1024;
 
 int power_of_two(int64_t at_least) { return static_cast<int>(std::bit_ceil(static_cast<uint64_t>(at_least))); }
 
-// How the taps of a problem fall together (RowLayout in csrc/kernels/core/row_layout.h).
+// Taps say how the taps of a problem fall together (RowLayout in csrc/kernels/core/row_layout.h).
 struct Taps {
-  int64_t period;  // taps k and k + period read the same phase of the stride,
-  int64_t step;    // elements apart
+  int64_t period;  // taps k and k + period read the same phase of the stride
+  int64_t step;    // elements between them
 };
 
 Taps taps_of(const Problem& p) {
@@ -47,8 +50,8 @@ Taps taps_of(const Problem& p) {
   return {p.stride / common, p.dilation / common};
 }
 
-// The rows of `tap_block` taps for `time_block` outputs. Phases of the stride where taps share samples, else a segment
-// for each tap.
+// Returns the rows of `tap_block` taps for `time_block` outputs. They have segments for the phases of the stride where
+// taps share samples, otherwise one for each tap.
 RowTile rows_of(const Problem& p, int64_t tap_block, int64_t time_block, bool share) {
   const Taps taps = taps_of(p);
   RowTile rows{};
@@ -57,7 +60,7 @@ RowTile rows_of(const Problem& p, int64_t tap_block, int64_t time_block, bool sh
   rows.tap_distance = phases ? static_cast<int>(taps.step) : 0;
   const int64_t span = phases ? (ceil_div(tap_block, taps.period) - 1) * taps.step : 0;
   rows.segment_length = static_cast<int>(time_block + span);
-  const int size = vector_bytes / element_bytes(p.data_type);
+  const int size = vector_bytes / kernels::storage_bytes(p.data_type);
   rows.vectors = rows.segments == 1 && p.stride == 1 && p.input_strides.time == 1;
   const int length = rows.segments * rows.segment_length + (rows.vectors ? size - 1 : 0);
   rows.row_length = static_cast<int>(rounded_up(length, std::max(size, 4)));
@@ -66,7 +69,7 @@ RowTile rows_of(const Problem& p, int64_t tap_block, int64_t time_block, bool sh
   return rows;
 }
 
-// Does anything within a row lie beyond what 32 bits count?
+// Says whether anything within a row lies beyond what 32 bits count.
 bool needs_wide_index(const Problem& p, int64_t time_block) {
   const double limit = std::numeric_limits<int32_t>::max();
   const auto large = [](int64_t value) { return std::abs(static_cast<double>(value)); };
@@ -74,14 +77,14 @@ bool needs_wide_index(const Problem& p, int64_t time_block) {
                       large(p.kernel_size) * large(p.dilation) + large(p.padding_left);
   const double positions = std::max(read, large(p.input_length) + large(p.padding_left) + large(p.padding_right));
   const double times = large(p.output_length) + large(time_block);
-  // One vector more than is needed, in either direction.
+  // The bound allows one vector more than is needed, in either direction.
   return (positions + 64) * std::max(1.0, large(p.input_strides.time)) > limit ||
          times * std::max(1.0, large(p.output_strides.time)) > limit || large(p.stride) > limit ||
          large(p.dilation) > limit;
 }
 
 bool fits(int64_t wide_elements, const Problem& p) {
-  return wide_elements * wide_bytes(p.data_type) <= shared_memory_budget;
+  return wide_elements * kernels::compute_bytes(p.data_type) <= shared_memory_budget;
 }
 
 // Sharing pays while taps of a phase lie closer than the outputs of a block.
@@ -129,7 +132,7 @@ void plan_depthwise(ForwardLaunch& launch) {
   launch.time_block = static_cast<int>(times);
   // With a single tap in each segment nothing slides.
   launch.spacing = launch.rows.tap_distance > 0 ? launch.rows.tap_distance : 1;
-  finish_forward(launch, p.out_channels, p.batch, depthwise_threads, elements() * wide_bytes(p.data_type));
+  finish_forward(launch, p.out_channels, p.batch, depthwise_threads, elements() * kernels::compute_bytes(p.data_type));
 }
 
 void plan_direct(ForwardLaunch& launch) {
@@ -137,7 +140,7 @@ void plan_direct(ForwardLaunch& launch) {
   const int64_t out_per_group = p.out_channels / p.groups;
   const int64_t in_per_group = std::max<int64_t>(p.in_channels / p.groups, 1);
   launch.out_per_thread = out_per_group > 4 ? 8 : 2;
-  // Threads that the times need; a warp keeps to the same output channels unless there are few times.
+  // The times need so many threads. A warp keeps to the same output channels unless there are few times.
   const int time_threads = power_of_two(std::clamp<int64_t>(ceil_div(p.output_length, direct_times), 1, 32));
   const int out_threads = power_of_two(
       std::clamp<int64_t>(ceil_div(out_per_group, launch.out_per_thread), 1, direct_threads / time_threads));
@@ -163,14 +166,14 @@ void plan_direct(ForwardLaunch& launch) {
   launch.channel_block = static_cast<int>(channels);
   const int64_t sums = int64_t{launch.out_block} * launch.time_block;
   finish_forward(launch, out_per_group, p.batch * p.groups, direct_threads,
-                 std::max(elements(), sums) * wide_bytes(p.data_type));
+                 std::max(elements(), sums) * kernels::compute_bytes(p.data_type));
 }
 
 void plan_matrix(ForwardLaunch& launch) {
   const Problem& p = launch.problem;
   launch.out_block = matrix_outs;
   launch.time_block = matrix_times;
-  launch.channel_block = matrix_steps * 32 / element_bytes(p.data_type);
+  launch.channel_block = matrix_steps * 32 / kernels::storage_bytes(p.data_type);
   const bool share = share_rows(p, launch.time_block);
   int64_t tap_block = std::clamp<int64_t>(p.kernel_size, 1, max_taps);
   const auto bytes = [&] {
@@ -249,14 +252,14 @@ GradWeightLaunch plan_grad_weight_launch(const Problem& p) {
   const int64_t tiles = p.groups * launch.out_blocks * launch.channel_blocks * launch.tap_blocks;
   const int64_t steps = p.batch * launch.time_blocks;
   const int64_t weights = std::max<int64_t>(p.out_channels * in_per_group * p.kernel_size, 1);
-  const int64_t affordable = std::max<int64_t>(parts_bytes / (weights * wide_bytes(p.data_type)), 1);
+  const int64_t affordable = std::max<int64_t>(parts_bytes / (weights * kernels::compute_bytes(p.data_type)), 1);
   if (tiles > 0 && steps > 0) {
     const int64_t parts = std::min({ceil_div(grad_weight_blocks, tiles), steps, affordable});
     launch.steps_per_part = ceil_div(steps, parts);
     launch.parts = ceil_div(steps, launch.steps_per_part);
   }
   launch.grid = {tiles * launch.parts, grad_weight_threads,
-                 static_cast<int>(std::max(staged(), spilled) * wide_bytes(p.data_type))};
+                 static_cast<int>(std::max(staged(), spilled) * kernels::compute_bytes(p.data_type))};
   return launch;
 }
 
@@ -269,7 +272,8 @@ SumPartsLaunch plan_sum(const GradWeightLaunch& launch, int64_t outer, int64_t m
 }
 
 size_t parts_bytes_of(const GradWeightLaunch& launch, int64_t elements) {
-  return static_cast<size_t>(rounded_up(launch.parts * elements * wide_bytes(launch.problem.data_type), 256));
+  return static_cast<size_t>(
+      rounded_up(launch.parts * elements * kernels::compute_bytes(launch.problem.data_type), 256));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How the work of one kernel is divided into blocks: plain C++, without a device.
+// This file divides the work of one kernel into blocks. It is plain C++, without a device.
 #pragma once
 
 #include "cuda/conv1d.h"
@@ -6,15 +6,9 @@
 
 namespace tapconv::cuda {
 
-// Shared memory that every device gives a block without asking. More of it for a block would mean fewer blocks side by
-// side, which hide each other's loads.
+// Every device gives a block so much shared memory without asking. More of it for a block would mean fewer blocks side
+// by side, which hide each other's loads.
 inline constexpr int shared_memory_budget = 48 * 1024;
-
-inline int wide_bytes(kernels::DataType type) { return type == kernels::DataType::float64 ? 8 : 4; }
-inline int element_bytes(kernels::DataType type) {
-  if (type == kernels::DataType::float64) return 8;
-  return type == kernels::DataType::float32 ? 4 : 2;
-}
 
 // The algorithm is depthwise, direct or matrix. All sizes but kernel_size are at least 1.
 ForwardLaunch plan_launch(const kernels::Problem& problem, const kernels::ForwardVariant& variant, Algorithm algorithm);
@@ -24,7 +18,7 @@ GradWeightLaunch plan_grad_weight_launch(const kernels::Problem& problem);
 SumPartsLaunch plan_weight_sum(const GradWeightLaunch& launch);
 SumPartsLaunch plan_bias_sum(const GradWeightLaunch& launch);
 
-// Bytes of the partial sums of the weight, then of the bias.
+// These return the bytes of the partial sums of the weight and of the bias.
 size_t weight_parts_bytes(const GradWeightLaunch& launch);
 size_t bias_parts_bytes(const GradWeightLaunch& launch);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/core/blocking.h"
 #include "sequence.h"
 
 namespace tapconv::cuda {
@@ -12,20 +11,20 @@ using kernels::AlgorithmRequest;
 using kernels::DataType;
 using kernels::Problem;
 
-// Set by reasoning about reuse and launch costs, not by measurement.
+// These bounds were set by reasoning about reuse and launch costs, not by measurement.
 
 // More output channels to an input channel than this share its row better in a register tile.
 constexpr int64_t max_depthwise_outs = 8;
-// Tensor cores come in tiles of 16 x 16; smaller groups would waste most of one.
+// Tensor cores come in tiles of 16 x 16, so smaller groups would waste most of one.
 constexpr int64_t min_matrix_channels = 16;
 constexpr int64_t min_matrix_outs = 32;
 constexpr int64_t min_matrix_times = 32;
-// cuDNN's dense kernels outdo a plain register tile where there is work to spread its costs over; many small groups
-// are not its strength.
+// cuDNN's dense kernels outdo a plain register tile where there is work to spread its costs over. Many small groups are
+// not its strength.
 constexpr double min_library_operations = 2e9;
 constexpr int64_t min_library_channels = 32;
 constexpr int64_t min_library_channels_of_groups = 128;
-// Filters so long that transforms save more than their dozen launches cost, unless there are many channel pairs.
+// With filters so long, transforms save more than their dozen launches cost, unless there are many channel pairs.
 constexpr int64_t min_fft_taps = 1024;
 constexpr double min_fft_operations = 2e9;
 constexpr int64_t max_fft_channels = 4;

@@ -1,18 +1,17 @@
-// Which algorithm computes a problem: plain C++, without a device.
+// This file says which algorithm computes a problem. It is plain C++, without a device.
 #pragma once
 
 #include "cuda/conv1d.h"
-#include "kernels/overlap_save.h"
 
 namespace tapconv::cuda {
 
 using kernels::Direction;
 
-// The algorithm for one direction of the whole problem.
+// Returns the algorithm for one direction of the whole problem.
 Algorithm choose_algorithm(const kernels::Problem& problem, Direction direction, const Device& device,
                            const Settings& settings);
 
-// The kernel for a forward problem that is computed here: depthwise, direct or matrix.
+// Returns the kernel for a forward problem that is computed here: depthwise, direct or matrix.
 Algorithm choose_kernel(const kernels::Problem& problem, const Device& device, const Settings& settings);
 
 }  // namespace tapconv::cuda

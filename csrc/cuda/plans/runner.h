@@ -1,4 +1,4 @@
-// Who carries launches out: a device (conv1d.cpp), or a test that runs kernels on the host.
+// A runner carries launches out. It is a device (conv1d.cu), or a test that runs kernels on the host.
 #pragma once
 
 #include "cuda/conv1d.h"

@@ -1,12 +1,11 @@
 // The gradient by the input is a forward problem with flipped, transposed weights (kernels/lowering/input_gradient.h).
 // With a padding mode other than zeros the gradients of the padded positions come first, into the workspace and in the
-// wide type; the kernels then add them to the samples that they are copies of, before the one rounding.
+// wide type. The kernels then add them to the samples that they are copies of, before the one rounding.
 #include "sequence.h"
 
-#include "kernels/algorithms.h"
-#include "kernels/core/blocking.h"
-#include "kernels/core/forward_variant.h"
+#include "kernels/core/integers.h"
 #include "kernels/lowering/input_gradient.h"
+#include "kernels/numbers/storage.h"
 #include "launch_planner.h"
 
 namespace tapconv::cuda {
@@ -23,7 +22,7 @@ bool has_borders(const Problem& p) {
          p.output_length > 0 && p.out_channels > 0;
 }
 
-// Positions [begin, end) of all channels and samples, packed, in the wide type.
+// Returns positions [begin, end) of all channels and samples, packed, in the wide type.
 InputRange packed_range(const Problem& p, int64_t begin, int64_t end) {
   const int64_t length = end - begin;
   return {begin, end, p.batch, {p.in_channels * length, length, 1}, true};
@@ -34,12 +33,12 @@ InputRange right_border(const Problem& p) { return packed_range(p, p.input_lengt
 
 int64_t range_bytes(const Problem& p, const InputRange& range) {
   const int64_t elements = p.batch * p.in_channels * (range.end - range.begin);
-  return kernels::rounded_up(elements * wide_bytes(p.data_type), alignment);
+  return kernels::rounded_up(elements * kernels::compute_bytes(p.data_type), alignment);
 }
 
 Borders no_borders() { return {PaddingMode::zeros, 0, 0, 0, 0, 1, nullptr, nullptr}; }
 
-// What computing the ranges of one gradient has in common.
+// The ranges of one gradient have these in common.
 struct InputGradient {
   const Plan& plan;
   const char* grad_output;
@@ -58,16 +57,16 @@ struct InputGradient {
     if (!any) return nullptr;
     for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
       const kernels::ForwardProblem lowered = forward_problem(p, range, i);
-      // No outputs: a residue or a set of phases that lies outside the range altogether.
+      // There are no outputs where a residue or a set of phases lies outside the range altogether.
       if (lowered.problem.output_length <= 0) continue;
       const Algorithm algorithm = choose_kernel(lowered.problem, plan.device, plan.settings);
-      const int64_t bytes = element_bytes(p.data_type);
+      const int64_t bytes = kernels::storage_bytes(p.data_type);
       // A problem for one residue modulo the stride writes every stride-th sample.
       borders.apart = range.strides.time != 0 ? lowered.problem.output_strides.time / range.strides.time : 1;
       borders.first = range.strides.time != 0 ? lowered.output_offset / range.strides.time : lowered.output_offset;
-      const ForwardArguments arguments{grad_output, weight + lowered.weight_offset * bytes, nullptr,
-                                       to + lowered.output_offset * (range.wide ? wide_bytes(p.data_type) : bytes),
-                                       borders};
+      const ForwardArguments arguments{
+          grad_output, weight + lowered.weight_offset * bytes, nullptr,
+          to + lowered.output_offset * (range.wide ? kernels::compute_bytes(p.data_type) : bytes), borders};
       const ForwardLaunch launch = plan_launch(lowered.problem, lowered.variant, algorithm);
       if (const char* error = runner.forward(algorithm, launch, arguments)) return error;
     }
@@ -104,7 +103,6 @@ const char* run_grad_input(const Plan& plan, const void* grad_output, const void
                            void* workspace, Runner& runner) {
   const Problem& p = plan.problem;
   const InputGradient gradient{plan, static_cast<const char*>(grad_output), static_cast<const char*>(weight), runner};
-  const InputRange all{0, p.input_length, p.batch, p.input_strides, false};
   Borders borders = no_borders();
   if (has_borders(p)) {
     char* const left = static_cast<char*>(workspace);
@@ -113,7 +111,7 @@ const char* run_grad_input(const Plan& plan, const void* grad_output, const void
     if (const char* error = gradient.compute(right_border(p), no_borders(), right)) return error;
     borders = {p.padding_mode, p.input_length, p.padding_left, p.padding_right, 0, 1, left, right};
   }
-  return gradient.compute(all, borders, static_cast<char*>(grad_input));
+  return gradient.compute(kernels::whole_input(p), borders, static_cast<char*>(grad_input));
 }
 
 const char* run_grad_weight(const Plan& plan, const void* grad_output, const void* input, void* grad_weight,

@@ -1,4 +1,4 @@
-// The launches that a plan takes, in order.
+// This file knows the launches that a plan takes, in order.
 #pragma once
 
 #include "planner.h"
@@ -6,10 +6,10 @@
 
 namespace tapconv::cuda {
 
-// What the launches of a direction need of memory.
+// Returns how much memory the launches of a direction need.
 size_t workspace_bytes(const kernels::Problem& problem, Direction direction);
 
-// As the functions of the same names in conv1d.h; null or the first error.
+// These do what the functions of the same names in conv1d.h do. They return null or the first error.
 const char* run_forward(const Plan& plan, const void* input, const void* weight, const void* bias, void* output,
                         Runner& runner);
 const char* run_grad_input(const Plan& plan, const void* grad_output, const void* weight, void* grad_input,

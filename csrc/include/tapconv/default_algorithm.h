@@ -1,4 +1,4 @@
-// What algorithm="auto" may choose.
+// This header binds what algorithm="auto" may choose.
 #pragma once
 
 #include <tapconv/export.h>

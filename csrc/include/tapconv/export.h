@@ -1,4 +1,4 @@
-// Marks what libtapconv.so exports; all else stays hidden inside it.
+// TAPCONV_API marks what libtapconv.so exports. All else stays hidden inside it.
 #pragma once
 
 #define TAPCONV_API __attribute__((visibility("default")))

@@ -1,4 +1,5 @@
-// What an algorithm answers when it is asked for a plan: the plan with its cost, or why it has none.
+// An algorithm that is asked for a plan answers with the plan, which knows its cost, or with the reason why it has
+// none.
 #pragma once
 
 #include <optional>
@@ -6,13 +7,8 @@
 
 namespace tapconv::kernels {
 
-template <class Plan>
-struct Planned {
-  Plan plan;
-  double cost;  // in the units of core/cost.h
-};
-
-// Why an algorithm does not take a problem: a clause that goes with its name, such as "the stride is not 1".
+// The reason why an algorithm does not take a problem is a clause that goes with its name, such as "the stride is not
+// 1".
 struct Declined {
   const char* reason;
 };
@@ -20,18 +16,20 @@ struct Declined {
 template <class Plan>
 class Answer {
  public:
-  Answer(Planned<Plan> planned) : planned_(std::move(planned)) {}
+  Answer(Plan plan) : plan_(std::move(plan)) {}
   Answer(Declined declined) : why_not_(declined.reason) {}
 
-  explicit operator bool() const { return planned_.has_value(); }
-  Planned<Plan>* operator->() { return &*planned_; }
-  const Planned<Plan>* operator->() const { return &*planned_; }
+  explicit operator bool() const { return plan_.has_value(); }
+  Plan& operator*() { return *plan_; }
+  const Plan& operator*() const { return *plan_; }
+  Plan* operator->() { return &*plan_; }
+  const Plan* operator->() const { return &*plan_; }
 
-  // Null if there is a plan.
+  // The reason is null if there is a plan.
   const char* why_not() const { return why_not_; }
 
  private:
-  std::optional<Planned<Plan>> planned_;
+  std::optional<Plan> plan_;
   const char* why_not_ = nullptr;
 };
 

@@ -1,50 +1,35 @@
-// What the plans of all algorithms share: cache shares, the sizes of types, and the arithmetic of dividing work.
+// What the plans of all algorithms share: their parts of the caches, and how much work is worth dividing.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include "integers.h"
 #include "kernels/instruction_sets/register_tiles.h"
+#include "kernels/numbers/storage.h"
 #include "kernels/problem.h"
 
 namespace tapconv::kernels {
 
 inline constexpr int64_t cache_line_bytes = 64;
 
-// Shares of the caches, safe on every x86-64 server of the last ten years (32 KiB of L1, 512 KiB of L2 or more).
+// These parts of the caches are safe on every x86-64 server of the last ten years, with 32 KiB of L1 and 512 KiB of L2
+// or more.
 inline constexpr int64_t l2_rows_bytes = 160 * 1024;  // the rows of a block
 
-// Work below this, some microseconds, is done faster than a second thread wakes up.
+// Less work than this, some microseconds, is done before a second thread wakes up.
 inline constexpr double min_operations_per_slot = 1e6;
-// Below this the transforms of a weight gradient by tiles cannot pay for themselves.
+// With less work than this, the transforms of a weight gradient by tiles cannot pay for themselves.
 inline constexpr double min_operations_of_tiles = 2e6;
-// With more slots than tasks some would idle; with this many tasks for each slot the last ones to finish differ little.
+// With more slots than tasks some would idle. With this many tasks for each slot, the last ones to finish differ
+// little.
 inline constexpr int64_t tasks_per_slot = 4;
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t rounded_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
-// `total` in blocks of at most `block`, made equal.
-inline int64_t even_block(int64_t total, int64_t block) { return ceil_div(total, ceil_div(total, block)); }
 inline size_t aligned_bytes(int64_t bytes) { return static_cast<size_t>(rounded_up(bytes, cache_line_bytes)); }
 
-inline int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
-inline int64_t storage_bytes(DataType data_type) {
-  return data_type == DataType::float32 ? 4 : data_type == DataType::float64 ? 8 : 2;
-}
-inline bool computes_in_own_type(DataType data_type) {
-  return data_type == DataType::float32 || data_type == DataType::float64;
-}
-
-// Multiplications and additions of one pass over the problem, any direction.
-inline double operations_of(const Problem& p) {
-  return 2.0 * static_cast<double>(p.batch) * static_cast<double>(p.out_channels) *
-         static_cast<double>(p.output_length) * static_cast<double>(std::max<int64_t>(p.in_channels / p.groups, 1)) *
-         static_cast<double>(std::max<int64_t>(p.kernel_size, 1));
-}
-
-// (channel, tap) pairs that short tiles hold side by side for so many outputs: as many as leave few lanes of two
-// vectors empty. Zero if there are too many outputs, or too few.
+// Returns how many (channel, tap) pairs short tiles hold side by side for so many outputs: as many as leave few lanes
+// of two vectors empty. It is zero if there are too many outputs, or too few.
 inline int short_tile_pairs(int64_t outputs, int64_t width) {
   for (int pairs = 2; pairs <= std::min<int64_t>(largest_short_tile_pairs, width); pairs *= 2) {
     const int64_t fitting = 2 * width / pairs;
@@ -53,7 +38,7 @@ inline int short_tile_pairs(int64_t outputs, int64_t width) {
   return 0;
 }
 
-// How many slots the work is worth.
+// Returns how many of the slots the work is worth.
 inline int slots_worth(const Problem& p, int slots) {
   const double worth = operations_of(p) / min_operations_per_slot;
   return worth < slots ? std::max(static_cast<int>(worth), 1) : slots;

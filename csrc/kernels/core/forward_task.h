@@ -1,6 +1,7 @@
 // What one task of the direct sum computes: a block of output channels and times of one sample and group.
 #pragma once
 
+#include "integers.h"
 #include "row_plan.h"
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct ForwardTask {
     group = number % p.groups;
     sample = number / p.groups;
     const int64_t left = (plan.folded ? p.batch : 1) * p.output_length - begin;
-    count = left < plan.time_block ? left : plan.time_block;
+    count = min(left, plan.time_block);
   }
 };
 

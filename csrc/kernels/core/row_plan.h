@@ -1,4 +1,4 @@
-// What plans have in common whose algorithms copy input channels as rows and sum over them block by block.
+// RowPlan is what plans have in common whose algorithms copy input channels as rows and sum over them block by block.
 #pragma once
 
 #include "call.h"
@@ -8,11 +8,11 @@ namespace tapconv::kernels {
 
 // Each algorithm divides its work into some of these blocks, and says in its own plan what it counts in out_block.
 struct RowPlan : Call {
-  // Register tile: `tile_rows` output channels at the most, split evenly over the group's output channels.
+  // A register tile has at most `tile_rows` output channels. Those of a group are split evenly among its tiles.
   int tile_rows;
   int64_t tile_row_count;  // tiles needed for the output channels of a group
 
-  // Rows of input channels that are walked over at a time, and the outputs that they serve.
+  // These are the rows of input channels that are walked over at a time, and the outputs that they serve.
   int64_t channel_block;
   int64_t channel_block_count;
   int64_t time_block;

@@ -1,4 +1,4 @@
-// Hands numbered tasks out to slots.
+// This file hands numbered tasks out to slots.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ void run_tasks(const Parallel& parallel, int slots, int64_t count, void* counter
       &shared);
 }
 
-// All tasks of a plan, by a kernel.
+// Hands all tasks of a plan to a kernel.
 template <class Plan, class Operands>
 void run_all(void (*kernel)(const Plan&, const Operands&, int64_t first_task, int64_t last_task, int slot),
              const Plan& plan, const Operands& operands, const Parallel& parallel) {

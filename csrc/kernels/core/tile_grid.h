@@ -1,8 +1,10 @@
-// How output channels and output times are cut into register tiles: evenly, so that the last tile is nearly as large as
-// the others and every size runs a kernel of its own instead of a scalar tail.
+// Output channels and output times are cut into register tiles evenly, so that the last tile is nearly as large as the
+// others and every size runs a kernel of its own instead of a scalar tail.
 #pragma once
 
 #include <cstdint>
+
+#include "integers.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -12,20 +14,19 @@ struct Share {
   int size;
 };
 
-// Share number `index` when `total` things are split evenly into `count` parts; index == count gives the end.
+// Returns share number `index` of `total` things that are split evenly into `count` parts. Where index == count, it
+// begins at the end.
 inline Share share_of(int64_t index, int64_t count, int64_t total) {
-  const int64_t small = total / count;
-  const int64_t larger = total % count;  // the first `larger` parts have one more
-  return {index * small + (index < larger ? index : larger), static_cast<int>(small + (index < larger ? 1 : 0))};
+  const int64_t size = total / count;
+  const int64_t longer = total % count;  // the first `longer` parts have one more
+  return {index * size + min(index, longer), static_cast<int>(size + (index < longer ? 1 : 0))};
 }
 
-// Register tile `index` of `count` over the output channels of a group in whole vectors of `width`.
+// Returns register tile `index` of `count` over the output channels of a group, in whole vectors of `width`.
 inline Share panel_of(int64_t index, int64_t count, int64_t total, int width) {
   const Share vectors = share_of(index, count, total / width);
   return {vectors.first * width, vectors.size * width};
 }
-
-inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 }  // namespace
 }  // namespace tapconv::kernels

@@ -17,7 +17,7 @@
 
 namespace tapconv::kernels {
 
-// Each in a file of its name in targets/, if CMake was told of it (../CMakeLists.txt).
+// Each of these is defined in a file of its name in targets/, if CMake was told of it (../CMakeLists.txt).
 const KernelTable* portable_kernels();
 const KernelTable* neon_kernels();
 const KernelTable* avx2_kernels();
@@ -30,7 +30,7 @@ namespace {
 bool always() { return true; }
 
 #ifdef TAPCONV_HAVE_AVX2
-// Not every compiler's __builtin_cpu_supports knows this name.
+// Some compilers' __builtin_cpu_supports do not know this name.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
@@ -51,7 +51,7 @@ bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf
 
 #ifdef TAPCONV_HAVE_AVX512_AMX
 // A process may use tile registers only after it has asked the system, which must then save more when it switches
-// threads or delivers signals. It may refuse; nothing else changes if it does.
+// threads or delivers signals. The system may refuse. Nothing else changes if it does.
 bool may_use_tiles() {
 #if defined(__linux__)
   constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
@@ -61,7 +61,7 @@ bool may_use_tiles() {
   return false;
 #endif
 }
-// The names are not known to every compiler.
+// Some compilers do not know these names.
 bool has_avx512_amx() {
   constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -70,7 +70,7 @@ bool has_avx512_amx() {
 }
 #endif
 
-// Best first, unless the processor's maker has it otherwise.
+// The best set comes first, unless the processor's maker has it otherwise.
 constexpr auto known_sets = std::to_array<InstructionSet>({
 #ifdef TAPCONV_HAVE_AVX512_AMX
     {

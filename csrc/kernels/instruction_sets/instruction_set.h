@@ -1,4 +1,4 @@
-// The instruction sets this library has kernels for, best first, and the one in use.
+// The instruction sets that this library has kernels for, best first, and the one in use.
 #pragma once
 
 #include <span>
@@ -18,19 +18,20 @@ struct InstructionSet {
   const KernelTable* (*table)();      // entry points
 };
 
-// Every instruction set compiled into this library, the best on this processor first; the last is "portable", which
-// every machine has.
+// Returns every instruction set compiled into this library, the best on this processor first. The last is "portable",
+// which every machine has.
 std::span<const InstructionSet> instruction_sets();
 
-// The one in use: the best available, or the one that the environment variable TAPCONV_ISA names, chosen once per
-// process. Throws std::runtime_error if TAPCONV_ISA names an unknown set or one that this machine lacks: a forced
-// choice never falls back in silence.
+// Returns the set in use: the best available, or the one that the environment variable TAPCONV_ISA names. It is chosen
+// once per process. Throws std::runtime_error if TAPCONV_ISA names an unknown set or one that this machine lacks,
+// because a forced choice never falls back in silence.
 const InstructionSet& current_instruction_set();
 
-// By name; throws std::runtime_error as above. What current_instruction_set() does with TAPCONV_ISA.
+// Returns the set of that name, or throws std::runtime_error as above. current_instruction_set() does this with
+// TAPCONV_ISA.
 const InstructionSet& require_instruction_set(const char* name);
 
-// By name; null if there is none of that name.
+// Returns the set of that name, or null if there is none.
 const InstructionSet* find_instruction_set(const char* name);
 
 }  // namespace tapconv::kernels

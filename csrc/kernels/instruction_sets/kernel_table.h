@@ -1,5 +1,5 @@
-// The entry points that each instruction set offers: one for each algorithm and data type. targets/*.cpp fill one table
-// each; the runs of algorithms/ call through them.
+// The entry points that each instruction set offers: one for each algorithm and data type. Each of targets/*.cpp fills
+// one table, and the runs of algorithms/ call through it.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ struct ForwardOperands {
   void* packed_weight;  // register tiles of weights or of filters: written before the tasks run, or ahead of the call
 };
 
-// The functions of one data type. Tasks and tiles are numbered from zero; any of them may run at the same time as
-// another, as long as each running call has a slot of its own.
+// These are the functions of one data type. Tasks and tiles are numbered from zero. Any of them may run at the same
+// time as another, as long as each running call has a slot of its own.
 struct DirectKernels {
   void (*prepare_bias)(const DirectPlan&, const ForwardOperands&);
   void (*pack_tiles)(const DirectPlan&, const ForwardOperands&, int64_t first, int64_t last);
@@ -47,12 +47,12 @@ struct OutLaneKernels {
   void (*run_tasks)(const OutLanePlan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
 };
 
-// Filters are numbered by register tile, over all groups. With shared tiles the last three work on one block of
-// tiles, one after the other; else run_tasks does everything.
+// Filters are numbered by register tile, over all groups. With shared tiles the last three functions work on one block
+// of tiles, one after the other. Otherwise run_tasks does everything.
 struct TileKernels {
   void (*prepare_bias)(const TilePlan&, const ForwardOperands&);
   void (*transform_weights)(const TilePlan&, const ForwardOperands&, int64_t first_tile, int64_t last_tile, int slot);
-  // Vectors of output channels, over all groups.
+  // Vectors of output channels are numbered over all groups.
   void (*bring_into_lanes)(const TilePlan&, const ForwardOperands&, int64_t first_vector, int64_t last_vector,
                            int slot);
   void (*run_tasks)(const TilePlan&, const ForwardOperands&, int64_t first_task, int64_t last_task, int slot);
@@ -87,7 +87,7 @@ struct GradWeightKernels {
 using CausalKernel = void (*)(const CausalPlan&, const CausalOperands&, int64_t first_task, int64_t last_task,
                               int slot);
 
-struct KernelTable {  // by DataType
+struct KernelTable {  // arrays are indexed by DataType
   DirectKernels direct[4];
   DirectKernels bfloat16_pairs;     // where InstructionSet says so
   DirectKernels bfloat16_matrices;  // likewise

@@ -1,5 +1,5 @@
-// Which register tiles exist: for each number of tile rows (output channels), how many vectors of time fit beside them.
-// Planner and algorithms read the same table.
+// The register tiles that exist: for each number of tile rows (output channels), how many vectors of time fit beside
+// them. Planner and algorithms read the same table.
 #pragma once
 
 namespace tapconv::kernels {
@@ -12,9 +12,9 @@ struct RegisterTiles {
   int columns[largest_tile_rows + 1];  // by number of rows; [0] is unused
 };
 
-// rows * columns accumulators + columns loaded vectors + 1 broadcast weight must fit; with one row the loaded vectors
-// are memory operands of the multiply-add. Few rows take more columns, because a multiply-add takes four cycles and two
-// can start in each: eight independent accumulators are the least that keep the units busy.
+// Register budget: rows * columns accumulators, columns loaded vectors and 1 broadcast weight must fit. With one row
+// the loaded vectors are memory operands of the multiply-add. Few rows take more columns, because a multiply-add takes
+// four cycles and two can start in each, so that eight independent accumulators are the least that keep the units busy.
 inline constexpr RegisterTiles tiles_of_32_registers{8, {0, 8, 8, 7, 6, 5, 4, 3, 3}};
 inline constexpr RegisterTiles tiles_of_16_registers{6, {0, 8, 5, 3, 3, 2, 2, 0, 0}};
 
@@ -22,23 +22,23 @@ constexpr const RegisterTiles& register_tiles(int register_count) {
   return register_count >= 32 ? tiles_of_32_registers : tiles_of_16_registers;
 }
 
-// (channel, tap) pairs that short tiles hold side by side, if a vector has as many lanes
+// Short tiles hold as many (channel, tap) pairs side by side, if a vector has as many lanes
 // (algorithms/direct/short_tile.h).
 inline constexpr int largest_short_tile_pairs = 8;
 
-// Tiles of dot products: output channels by output positions.
+// Tiles of dot products have these numbers of output channels and of output positions.
 inline constexpr int dot_columns = 4;
 constexpr int dot_rows(int register_count) { return register_count >= 32 ? 4 : 2; }
 
 // Depthwise filters of no more taps than this keep their weights in registers (algorithms/direct/depthwise_rows.h).
 inline constexpr int max_depthwise_row_taps = 8;
 
-// Padded positions that depthwise sums with channel lanes keep pointers to.
+// Depthwise sums with channel lanes keep pointers to as many padded positions.
 inline constexpr int max_channel_lane_positions = 96;
 
-// Tiles of the weight gradient: how many (in_channel, tap) pairs go with so many columns (vectors of output channels)
-// or rows (output channels one by one); [0] is unused. Each pair keeps a pointer in a general register, so 8 is the
-// most.
+// Tiles of the weight gradient: the table says how many (in_channel, tap) pairs go with so many columns (vectors of
+// output channels) or rows (output channels one by one); [0] is unused. Each pair keeps a pointer in a general
+// register, so 8 is the most.
 inline constexpr int largest_tile_pairs = 8;
 
 struct GradWeightTiles {

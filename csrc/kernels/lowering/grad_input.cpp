@@ -9,30 +9,16 @@
 #include "kernels/algorithms/columns/column_run.h"
 #include "kernels/choose.h"
 #include "kernels/conv1d.h"
+#include "kernels/core/blocking.h"
 #include "kernels/instruction_sets/instruction_set.h"
-#include "kernels/rows/rows.h"
+#include "kernels/numbers/storage.h"
+#include "kernels/rows/padding.h"
 
 namespace tapconv::kernels {
 namespace {
 
-// Gradients of padded positions that are held at a time.
+// No more gradients of padded positions than this are held at a time.
 constexpr int64_t border_bytes = 1024 * 1024;
-constexpr size_t alignment = 64;
-
-int64_t element_bytes(DataType data_type) {
-  switch (data_type) {
-    case DataType::float32:
-      return 4;
-    case DataType::float64:
-      return 8;
-    case DataType::bfloat16:
-    case DataType::float16:
-      return 2;
-  }
-  return 0;
-}
-
-int64_t wide_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
 
 size_t range_workspace(const Problem& p, const InputRange& range, const InstructionSet& instruction_set, int slots) {
   size_t most = 0;
@@ -47,19 +33,17 @@ size_t range_workspace(const Problem& p, const InputRange& range, const Instruct
 void compute_range(const GradInputPlan& plan, const InputRange& range, const char* grad_output, const void* weight,
                    char* to, void* workspace, const Parallel& parallel) {
   const Problem& p = plan.problem;
-  const int64_t to_bytes = range.wide ? wide_bytes(p.data_type) : element_bytes(p.data_type);
+  const int64_t to_bytes = range.wide ? compute_bytes(p.data_type) : storage_bytes(p.data_type);
   if (!reaches_all(p, range)) fill_zeros(p, range, to_bytes, to);
   for (int64_t i = 0; i < forward_problem_count(p, range); ++i) {
     const ForwardProblem lowered = forward_problem(p, range, i);
     forward(choose_forward(lowered.problem, lowered.variant, *plan.instruction_set, plan.slots), grad_output,
-            static_cast<const char*>(weight) + lowered.weight_offset * element_bytes(p.data_type), nullptr,
+            static_cast<const char*>(weight) + lowered.weight_offset * storage_bytes(p.data_type), nullptr,
             to + lowered.output_offset * to_bytes, workspace, parallel);
   }
 }
 
-InputRange whole_input(const Problem& p) { return {0, p.input_length, p.batch, p.input_strides, false}; }
-
-// Positions [begin, end) of a channel, packed, in the compute type.
+// Returns positions [begin, end) of all channels, packed, in the compute type.
 InputRange packed_range(const Problem& p, int64_t begin, int64_t end, int64_t samples) {
   const int64_t length = end - begin;
   return {begin, end, samples, {p.in_channels * length, length, 1}, true};
@@ -69,8 +53,8 @@ bool has_borders(const Problem& p) {
   return p.padding_mode != PaddingMode::zeros && p.input_length > 0 && p.padding_left + p.padding_right > 0;
 }
 
-// What the borders of a block of samples need: the padded positions on both sides, and the samples they are copies of.
-// With 16-bit types those samples are computed once more, in the wider type, so that the sum is rounded once.
+// Borders are what a block of samples needs: the padded positions on both sides, and the samples that they are copies
+// of. With 16-bit types those samples are computed once more, in the wider type, so that the sum is rounded once.
 struct Borders {
   InputRange left;
   InputRange right;
@@ -96,8 +80,7 @@ InputRange targets_of(const Problem& p, bool left) {
 }
 
 size_t range_bytes(const Problem& p, const InputRange& range) {
-  const size_t bytes = static_cast<size_t>(range.samples * range.strides.batch * wide_bytes(p.data_type));
-  return (bytes + alignment - 1) / alignment * alignment;
+  return aligned_bytes(range.samples * range.strides.batch * compute_bytes(p.data_type));
 }
 
 Borders borders_of(const Problem& p) {
@@ -116,13 +99,13 @@ Borders borders_of(const Problem& p) {
   }
   int64_t positions = p.padding_left + p.padding_right;
   for (int i = 0; i < b.target_count; ++i) positions += b.targets[i].end - b.targets[i].begin;
-  const int64_t sample_bytes = std::max<int64_t>(positions * p.in_channels * wide_bytes(p.data_type), 1);
+  const int64_t sample_bytes = std::max<int64_t>(positions * p.in_channels * compute_bytes(p.data_type), 1);
   b.samples = std::clamp<int64_t>(border_bytes / sample_bytes, 1, std::max<int64_t>(p.batch, 1));
   b.left.samples = b.right.samples = b.targets[0].samples = b.targets[1].samples = b.samples;
   return b;
 }
 
-// to[source of position] += border gradient of position, for the sources inside `target`.
+// Adds the border gradient of each position to that of its source, for the sources inside `target`.
 template <class Wide, class To>
 void add_border(const Problem& p, const InputRange& border, const Wide* gradient, const InputRange& target, To* to) {
   for (int64_t n = 0; n < border.samples; ++n) {
@@ -215,9 +198,9 @@ GradInputPlan plan_forward_problems(const Problem& problem, const InstructionSet
 Plan plan_grad_input(const Problem& problem, const InstructionSet& instruction_set, int slots) {
   const Answer<ColumnPlan> columns = plan_grad_input_columns(problem, instruction_set, slots);
   if (!columns) return plan_forward_problems(problem, instruction_set, slots);
-  GradInputPlan plan = plan_forward_problems(problem, instruction_set, columns->plan.slots);
+  GradInputPlan plan = plan_forward_problems(problem, instruction_set, columns->slots);
   plan.by_columns = true;
-  plan.columns = columns->plan;
+  plan.columns = *columns;
   plan.task_count = plan.columns.task_count;
   plan.slot_bytes = plan.columns.slot_bytes;
   plan.workspace_bytes = std::max(plan.columns.workspace_bytes, plan.workspace_bytes);

@@ -13,11 +13,11 @@ namespace {
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b != 0 && a < 0); }
 int64_t ceil_divide(int64_t a, int64_t b) { return -floor_divide(-a, b); }
 
-// How taps and input positions fall together.
+// Periods say how taps and input positions fall together.
 struct Periods {
   int64_t period;  // taps k and k + period reach the same positions
-  int64_t step;    // outputs apart
-  int64_t phases;  // taps that begin a sequence of their own
+  int64_t step;    // between the outputs that neighbouring taps of a phase read
+  int64_t phases;  // how many taps begin a sequence of their own
 };
 
 Periods periods_of(const Problem& p) {
@@ -28,15 +28,15 @@ Periods periods_of(const Problem& p) {
 
 int64_t length_of(const InputRange& range) { return std::max<int64_t>(range.end - range.begin, 0); }
 
-// Phases [first, last) with the same number of taps.
+// The phases [first, last) have the same number of taps.
 struct PhaseSet {
   int64_t first;
   int64_t last;
   int64_t taps;
 };
 
-// Where the last period of taps is not complete, the later phases have one tap less. They are a set of their own: a tap
-// of weight zero instead would turn a NaN into one where there is none.
+// Where the last period of taps is not complete, the later phases have one tap less, and are a set of their own. Giving
+// them a tap of weight zero instead would make a NaN where there is none.
 int64_t phase_set_count(const Problem& p, const Periods& periods) {
   return p.kernel_size % periods.period == 0 || p.kernel_size < periods.period ? 1 : 2;
 }
@@ -48,7 +48,7 @@ PhaseSet phase_set(const Problem& p, const Periods& periods, int64_t number) {
   return number == 0 ? PhaseSet{0, longer, taps + 1} : PhaseSet{longer, periods.phases, taps};
 }
 
-// Times v that some phase needs: s * v + q * dilation - padding_left in [begin, end) for some q.
+// Some phase needs these times v: s * v + q * dilation - padding_left lies in [begin, end) for some q.
 struct Times {
   int64_t first;
   int64_t count;
@@ -85,7 +85,7 @@ Problem transposed(const Problem& p, const InputRange& range) {
   return q;
 }
 
-// Taps first_tap, first_tap + period, ... last first: later taps read earlier outputs.
+// Takes the taps first_tap, first_tap + period, ... with the last one first, since later taps read earlier outputs.
 void set_taps(const Problem& p, int64_t period, int64_t taps, ForwardProblem& to) {
   to.problem.kernel_size = taps;
   to.problem.weight_strides = {p.weight_strides.in_channel, p.weight_strides.out_channel,
@@ -131,7 +131,7 @@ ForwardProblem one_residue(const Problem& p, const InputRange& range, int64_t re
   set_taps(p, periods.period, taps, f);
   f.problem.dilation = periods.step;
   f.problem.padding_left = taps > 0 ? -(first + p.padding_left - last_tap * p.dilation) / p.stride : 0;
-  f.problem.output_length = (range.end - first + p.stride - 1) / p.stride;
+  f.problem.output_length = ceil_div(range.end - first, p.stride);
   f.problem.output_strides.time *= p.stride;
   set_plain_variant(p, f);
   f.variant.wide_output = range.wide;

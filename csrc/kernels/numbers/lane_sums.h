@@ -1,6 +1,7 @@
-// Sums of long depthwise filters, channel by channel, as they are defined: what transforms must not compute
-// (seen_peaks.h). Samples and taps lie side by side, and lanes are neighbouring taps. Four sums share the loads of what
-// does not move: five loads for four multiply-adds.
+// Sums of long depthwise filters, channel by channel, as they are defined: this is how outputs are computed that
+// transforms must not touch (seen_peaks.h). Samples and taps lie side by side, and lanes are neighbouring taps.
+// Register budget: four sums, the vector of what does not move, and one of what moves. Four sums share the load of what
+// does not move, so there are five loads for four multiply-adds.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,7 @@ void sum_products(const typename Vector::Scalar* fixed, const typename Vector::S
   for (int i = 0; i < Sums; ++i) to[i] = Vector::sum(sums[i]);
 }
 
-// The same for any number of sums.
+// Does the same for any number of sums.
 template <class Vector>
 void sum_products(const typename Vector::Scalar* fixed, const typename Vector::Scalar* moving, int64_t count,
                   int64_t sums, typename Vector::Scalar* to) {

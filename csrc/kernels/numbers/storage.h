@@ -1,13 +1,28 @@
-// Element types as they lie in memory, and their conversion to and from the type that the arithmetic uses.
+// Element types as they lie in memory, what they take there, and their conversion to and from the type that they are
+// summed in.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/problem.h"
+
 namespace tapconv::kernels {
-// Internal linkage on purpose, here and in every header that targets/*.cpp include: each instruction set has its own
-// copy of every function, so a linker can never hand one compiled for AVX-512 to the portable path.
+
+constexpr int64_t storage_bytes(DataType data_type) {
+  return data_type == DataType::float32 ? 4 : data_type == DataType::float64 ? 8 : 2;
+}
+
+// float64 is summed in its own type, every other type in float32.
+constexpr int64_t compute_bytes(DataType data_type) { return data_type == DataType::float64 ? 8 : 4; }
+
+constexpr bool computes_in_own_type(DataType data_type) {
+  return data_type == DataType::float32 || data_type == DataType::float64;
+}
+
+// Linkage is internal on purpose, here and in every header that targets/*.cpp include. Each instruction set has its own
+// copy of every function, so a linker can never hand one that was compiled for AVX-512 to the portable path.
 namespace {
 
 struct BFloat16 {
@@ -46,7 +61,7 @@ inline float widen(Float16 value) {
 inline void narrow(float value, float* to) { *to = value; }
 inline void narrow(double value, double* to) { *to = value; }
 
-// Round to nearest, ties to even; NaN becomes the quiet NaN that torch writes.
+// Rounds to nearest, ties to even. A NaN becomes the quiet NaN that torch writes.
 inline void narrow(float value, BFloat16* to) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {

@@ -1,5 +1,5 @@
-// Which numbers may be transformed at all. A transform would spread a NaN or an infinity over all that it touches, and
-// could overflow where the direct sum does not: what does not fit is left to the direct sum.
+// This file says which numbers may be transformed at all. A transform would spread a NaN or an infinity over all that
+// it touches, and could overflow where the direct sum does not. What does not fit is left to the direct sum.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ inline constexpr Scalar largest_sample = 0x1p44f;
 template <>
 inline constexpr double largest_sample<double> = 0x1p440;
 
-// Lane by lane, over whole vectors and a rest.
+// Magnitudes are compared lane by lane, over whole vectors and a rest.
 template <class Vector>
 typename Vector::Register square_sums(const typename Vector::Scalar* from, int64_t count) {
   constexpr int width = Vector::width;
-  constexpr int chains = 4;  // as many cycles as a multiply-add takes
+  constexpr int chains = 4;  // as many as the cycles that a multiply-add takes
   typename Vector::Register sums[chains];
 #pragma GCC unroll 4
   for (int j = 0; j < chains; ++j) sums[j] = Vector::zero();
@@ -42,7 +42,7 @@ typename Vector::Register square_sums(const typename Vector::Scalar* from, int64
   return Vector::add(Vector::add(sums[0], sums[1]), Vector::add(sums[2], sums[3]));
 }
 
-// Nothing that is or comes near a NaN or an infinity.
+// Says that nothing is a NaN or an infinity, or comes near one.
 template <class Vector>
 bool is_ordinary(const typename Vector::Scalar* from, int64_t count) {
   return Vector::sum(square_sums<Vector>(from, count)) <= largest_square_sum<typename Vector::Scalar>;

@@ -1,4 +1,4 @@
-// Are all numbers of a signal whole? Then sums of their products are, and only a direct sum gives them exactly.
+// If all numbers of a signal are whole, then so are sums of their products, and only a direct sum gives them exactly.
 #pragma once
 
 #include <cmath>
@@ -10,13 +10,13 @@
 namespace tapconv::kernels {
 namespace {
 
-// A NaN is not whole, nor is an infinity less itself.
+// A NaN is not whole, and neither is what an infinity less itself gives.
 template <class Scalar>
 bool is_whole(Scalar x) {
   return std::nearbyint(x) - x == 0;
 }
 
-// Stops at the first number that is not.
+// Looks no further than to the first number that is not whole.
 template <class Storage>
 bool are_whole(const Storage* signal, const ActivationStrides& strides, int64_t batch, int64_t channels,
                int64_t length) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/algorithms/direct/direct_plan.h"
 #include "kernels/algorithms/few_outputs/out_lane_plan.h"
@@ -30,9 +31,8 @@ std::string instruction_set_named_in(const PackedHeader& header) {
   return {header.instruction_set, strnlen(header.instruction_set, sizeof header.instruction_set)};
 }
 
-const char* name_of(int64_t data_type) {
-  constexpr const char* names[] = {"float32", "float64", "bfloat16", "float16"};
-  return data_type >= 0 && data_type < 4 ? names[data_type] : "unknown";
+const char* data_type_named_in(const PackedHeader& header) {
+  return std::in_range<uint8_t>(header.data_type) ? name_of(static_cast<DataType>(header.data_type)) : "unknown";
 }
 
 std::string mismatch(const char* what, const std::string& packed, const std::string& asked) {
@@ -45,7 +45,7 @@ std::string difference(const PackedHeader& header, const Problem& p, const Instr
            instruction_set.name;
   }
   if (header.data_type != static_cast<int64_t>(p.data_type)) {
-    return mismatch("the data type", name_of(header.data_type), name_of(static_cast<int64_t>(p.data_type)));
+    return mismatch("the data type", data_type_named_in(header), name_of(p.data_type));
   }
   const auto shape = [](int64_t out_channels, int64_t in_channels, int64_t kernel_size) {
     std::string text = "(";
@@ -87,7 +87,7 @@ uint64_t checksum_of(const PackedHeader& header) {
   return sum;
 }
 
-// The filters' header fields, or false if the layout does not fit the problem.
+// Fills in the header's fields for filters. Returns false if the layout does not fit the problem.
 bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, const FilterLayout& layout,
                      PackedHeader& header) {
   RowLayout rows{};
@@ -109,7 +109,7 @@ bool lay_out_filters(const Problem& p, const InstructionSet& instruction_set, co
   return true;
 }
 
-// The same for taps in the lanes.
+// Does the same for taps in the lanes.
 bool lay_out_taps(const Problem& p, const InstructionSet& instruction_set, PackedHeader& header) {
   const int64_t element = compute_bytes(p.data_type);
   if (p.kernel_size < 2 || !fits_filter_lanes(p, rows_of_tiles(p), instruction_set.vector_bytes / element))

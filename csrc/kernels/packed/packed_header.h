@@ -1,4 +1,4 @@
-// The header of a packed weight: what lies where, for which weight, and whether it is intact.
+// The header of a packed weight says what lies where and for which weight, and whether it is intact.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace tapconv::kernels {
 
-// The header of a weight with its plain copy and its register tiles. What else there is is laid out behind them, and
-// counted in header.bytes; the last two say whether it suits the problem.
+// lay_out makes the header of a weight with its plain copy and its register tiles. The others add what else there is
+// behind these, and count it in header.bytes. The last two return false if it does not suit the problem.
 PackedHeader lay_out(const Problem& problem, const InstructionSet& instruction_set);
 void lay_out_lanes(const Problem& problem, const InstructionSet& instruction_set, PackedHeader& header);
 bool lay_out_filters(const Problem& problem, const InstructionSet& instruction_set, const FilterLayout& layout,

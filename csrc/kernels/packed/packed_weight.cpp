@@ -23,7 +23,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// What a transform has to save over a smaller one.
+// A transform with more products is taken if it costs less than this part of what one with fewer costs.
 constexpr double worth_more_memory = 0.95;
 
 Problem with_contiguous_weight(Problem p) {
@@ -31,8 +31,9 @@ Problem with_contiguous_weight(Problem p) {
   return p;
 }
 
-// Tiles whose filters are worth their memory, if there are any. Transformed filters are several times as large as plain
-// weights: from beyond the cache, reading them can take longer than transforming anew. Then taps may be worth theirs.
+// Returns tiles whose filters are worth their memory, if there are any. Transformed filters are several times as large
+// as plain weights. From beyond the cache, reading them can take longer than transforming anew; then taps in the lanes
+// may be worth their memory.
 Answer<TilePlan> choose_filters(const Problem& p, const DirectPlan& direct, const InstructionSet& instruction_set,
                                 int slots) {
   const ForwardVariant variant = plain_variant(p);
@@ -53,11 +54,11 @@ Answer<TilePlan> choose_filters(const Problem& p, const DirectPlan& direct, cons
   const Answer<TilePlan> in_call = plan_cheapest_tiles(p, variant, instruction_set, slots, FiltersAhead::in_lanes);
   if (in_call && (!best || in_call->cost <= best->cost)) best = in_call;
   if (!best) return best;
-  if (best->plan.tiles.ahead == FiltersAhead::nothing) return Declined{"transforming filters in the call costs less"};
+  if (best->tiles.ahead == FiltersAhead::nothing) return Declined{"transforming filters in the call costs less"};
   if (!asks_for_transforms(p.algorithm) && best->cost >= direct_cost(direct)) return Declined{"direct sums cost less"};
   const Answer<DepthwiseTilePlan> depthwise = plan_cheapest_depthwise_tiles(p, variant, instruction_set, slots);
   if (depthwise && depthwise->cost <= best->cost) return Declined{"depthwise tiles cost less"};
-  // The layer above computes very long filters, from the plain weights.
+  // The layer above computes very long filters by large transforms, from the plain weights.
   if (choose_overlap_save(p, Direction::forward, instruction_set)) return Declined{"large transforms cost less"};
   return best;
 }
@@ -76,7 +77,7 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
   if (automatic && p.algorithm == AlgorithmRequest::automatic) {
     const Answer<OutLanePlan> lanes = plan_out_lanes(p, instruction_set, slots);
     if (lanes && lanes->cost < direct_cost(packing.direct)) {
-      packing.out_lanes = lanes->plan;
+      packing.out_lanes = *lanes;
       lay_out_lanes(p, instruction_set, packing.header);
       return packing;
     }
@@ -86,12 +87,12 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
                                 : taps_in_lanes ? plan_cheapest_tiles_by_taps(p, variant, instruction_set, slots)
                                                 : choose_filters(p, packing.direct, instruction_set, slots);
   if (!best) return packing;
-  const TileBlocks& tiles = best->plan.tiles;
+  const TileBlocks& tiles = best->tiles;
   if (tiles.ahead == FiltersAhead::in_lanes
           ? lay_out_taps(p, instruction_set, packing.header)
           : lay_out_filters(p, instruction_set, {tiles.transform, has_filter_lanes(tiles)}, packing.header)) {
-    packing.tiles = best->plan;
-    packing.workspace_bytes = best->plan.workspace_bytes;
+    packing.tiles = *best;
+    packing.workspace_bytes = best->workspace_bytes;
   }
   return packing;
 }
@@ -150,7 +151,7 @@ void forward_packed(const Plan& plan, const PackedWeight& weight, const void* in
   if (plan.algorithm == Algorithm::tiles) {
     packed = plan.tiles.tiles.ahead == FiltersAhead::in_lanes ? weight.taps : weight.filters;
   }
-  // Packed ahead, it is only read.
+  // What was packed ahead is only read.
   run_forward(plan, {input, weight.plain, bias, output, workspace, const_cast<void*>(packed)}, parallel);
 }
 

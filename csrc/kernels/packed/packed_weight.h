@@ -1,10 +1,10 @@
-// Weights packed ahead of the calls that use them: one flat piece of memory that can be stored, copied and moved to
+// Weights packed ahead of the calls that use them are one flat piece of memory that can be stored, copied and moved to
 // another process on a machine of the same kind.
 //
-// It holds a header, the weights as they are, and the layouts that a call would otherwise make of them: register tiles
-// for the direct sum, and filters for tiles, under one transform or, where those would take longer to read than to
-// make, with their taps in the lanes; or, for a few outputs, vectors of output channels. None of them depends on the
-// input, so that any length and batch can use them, and each call takes what is cheapest for it.
+// It holds a header, the weights as they are, and the layouts that a call would otherwise make of them. These are
+// register tiles for the direct sum, and filters for tiles: under one transform or, where those would take longer to
+// read than to make, with their taps in the lanes. For a few outputs there are vectors of output channels instead. None
+// of them depends on the input, so that any length and batch can use them, and each call takes what is cheapest for it.
 //
 // A reader trusts nothing in the header. It computes the header that such a memory would have from what the call asks,
 // and takes the memory only if the two are alike and the size is right to the byte. The weights themselves carry no
@@ -20,8 +20,8 @@
 
 namespace tapconv::kernels {
 
-// Plain data, stored as it lies here. Positions and sizes are in bytes from the start, 0 for what is absent; distances
-// are in elements of the compute type.
+// The header is plain data, stored as it lies here. Positions and sizes are in bytes from the start, 0 for what is
+// absent. Distances are in elements of the compute type.
 struct PackedHeader {
   char magic[8];
   int64_t format;  // raised when a layout changes
@@ -42,7 +42,7 @@ struct PackedHeader {
   int64_t transform_products;
   int64_t filter_tile;
   int64_t filter_plane;
-  int64_t filters_fit;  // 0 if they would leave the transform's range: calls then sum directly
+  int64_t filters_fit;  // 0 if they would leave the transform's range, and calls sum directly
   int64_t bytes;        // of everything
   int64_t out_lanes_at;
   int64_t filter_lanes;  // 1 if the filters lie for output channels in the vector lanes
@@ -52,8 +52,8 @@ struct PackedHeader {
 };
 static_assert(sizeof(PackedHeader) == 256);
 
-// What is packed, decided from the shape of the weight and from one problem that is typical of the calls: its lengths
-// and batch choose the transform. The weight has the problem's type and lies contiguously.
+// Says what is packed. It is decided from the shape of the weight and from one problem that is typical of the calls,
+// whose lengths and batch choose the transform. The weight has the problem's type and lies contiguously.
 struct WeightPacking {
   PackedHeader header;
   DirectPlan direct;
@@ -62,8 +62,8 @@ struct WeightPacking {
   size_t workspace_bytes;
 };
 
-// With `filters`, they are transformed so, whether it pays or not, if it fits; with `taps_in_lanes`, taps are brought
-// there.
+// Filters are transformed as `filters` says, if it is given, whether it pays or not, as long as it fits. With
+// `taps_in_lanes`, taps are brought into the lanes.
 WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& instruction_set, int slots,
                                   std::optional<FilterLayout> filters = std::nullopt, bool taps_in_lanes = false);
 
@@ -71,14 +71,14 @@ WeightPacking plan_weight_packing(const Problem& typical, const InstructionSet& 
 void pack_weight(const WeightPacking& packing, const void* weight, void* packed, void* workspace,
                  const Parallel& parallel);
 
-// What a packed weight offers to calls. Points into it.
+// What a packed weight offers to calls. Its pointers point into the packed memory, and are null for what is absent.
 struct PackedWeight {
   AlgorithmRequest algorithm;
   const void* plain;
-  const void* register_tiles;  // or null
-  const void* out_lanes;       // or null
-  const void* taps;            // or null
-  const void* filters;         // or null
+  const void* register_tiles;
+  const void* out_lanes;
+  const void* taps;
+  const void* filters;
   std::optional<FilterLayout> filter_layout;
 };
 
@@ -87,11 +87,11 @@ struct PackedWeight {
 std::string read_packed_weight(const void* packed, size_t size, const Problem& problem,
                                const InstructionSet& instruction_set, PackedWeight& weight);
 
-// What such a weight has for the choice among algorithms.
+// Returns what such a weight has for the choice among algorithms.
 Prepared prepared_of(const PackedWeight& weight);
 
-// As plan_forward and forward, with weights that were packed ahead. The problem's weight_strides do not count. Where it
-// leaves the algorithm open, the one counts that was asked for when packing.
+// These do what plan_forward and forward do, with weights that were packed ahead. The problem's weight_strides do not
+// count. Where the problem leaves the algorithm open, the one counts that was asked for when packing.
 Plan plan_forward_packed(const Problem& problem, const PackedWeight& weight, const InstructionSet& instruction_set,
                          int slots);
 void forward_packed(const Plan& plan, const PackedWeight& weight, const void* input, const void* bias, void* output,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/core/row_plan.h"
+#include "padding.h"
 #include "row_segments.h"
 
 namespace tapconv::kernels {

@@ -3,31 +3,13 @@
 
 #include <type_traits>
 
+#include "kernels/core/integers.h"
 #include "kernels/numbers/storage.h"
 #include "kernels/problem.h"
+#include "padding.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// Where a padded position takes its value from, or -1 for a zero. `position` counts from the first real sample.
-// Positions outside the padding are read only by vector lanes whose result is thrown away.
-inline int64_t source_of(int64_t position, const Problem& problem) {
-  const int64_t length = problem.input_length;
-  if (position >= 0 && position < length) return position;
-  if (problem.padding_mode == PaddingMode::zeros) return -1;
-  if (position < -problem.padding_left || position >= length + problem.padding_right) return -1;
-  switch (problem.padding_mode) {
-    case PaddingMode::reflect:
-      return position < 0 ? -position : 2 * (length - 1) - position;
-    case PaddingMode::replicate:
-      return position < 0 ? 0 : length - 1;
-    case PaddingMode::circular:
-      return position < 0 ? position + length : position - length;
-    case PaddingMode::zeros:
-      break;
-  }
-  return -1;
-}
 
 // A stored number as a row holds it: as it is, or widened.
 template <class Scalar, class Storage>
@@ -57,7 +39,7 @@ inline RealSamples real_samples(const Problem& problem, int64_t first, int64_t c
   const int64_t length = problem.input_length;
   if (first >= 0 && first + (count - 1) * step < length) return {0, count};
   // Divisions take as long as copying a dozen samples.
-  const auto steps_to = [step](int64_t distance) { return step == 1 ? distance : (distance + step - 1) / step; };
+  const auto steps_to = [step](int64_t distance) { return step == 1 ? distance : ceil_div(distance, step); };
   int64_t from = first >= 0 ? 0 : steps_to(-first);
   int64_t to = length > first ? steps_to(length - first) : 0;
   if (from > count) from = count;
@@ -143,13 +125,6 @@ void copy_segment(const Problem& problem, const Storage* channel, int64_t first,
   copy_border<Vector>(problem, channel, first, real.to, count, row);
 }
 
-// `count` in whole vectors, or up to `most`.
-template <int width>
-int64_t rounded_up_to(int64_t count, int64_t most) {
-  const int64_t whole = (count + width - 1) / width * width;
-  return whole < most ? whole : most;
-}
-
 // Elements [from, to) of up to a vector of rows, whose samples lie side by side, those of one row `apart`: loaded by
 // time, transposed, and stored by row. Zeros follow up to `room`, in the last vector at the most.
 template <class Vector, class Storage>
@@ -203,7 +178,7 @@ void copy_neighbouring_segments(const Problem& problem, const Storage* channel, 
     const int64_t from = real_samples(problem, first, count).from;
     const int64_t to = real_samples(problem, first + here - 1, count).to;
     const bool is_padded = from > 0 || to < count;
-    const int64_t transposed_end = is_padded ? to : rounded_up_to<width>(count, slack_end);
+    const int64_t transposed_end = is_padded ? to : min(rounded_up(count, width), slack_end);
     copy_transposed<Vector>(channel + first, here, apart, from, to, transposed_end, segments, segment_length);
     for (int i = 0; i < here; ++i) {
       auto* const segment = segments + i * segment_length;

@@ -1,6 +1,7 @@
 // From finished sums to the output: narrowed, at the output's own distances, and phases put back in their places.
 #pragma once
 
+#include "kernels/core/integers.h"
 #include "kernels/core/row_plan.h"
 #include "kernels/numbers/storage.h"
 
@@ -28,8 +29,8 @@ void write_sums(const RowPlan& plan, const FinishedSums<typename Vector::Scalar>
     const int64_t channel = (block.first_out + o) / v.output_phases;
     // Element of the channel where the block's first time goes; the times [from, to) lie inside the output.
     const int64_t first = block.time * v.time_scale + phase * v.phase_distance + v.origin;
-    int64_t from = first >= 0 ? 0 : (-first + v.time_scale - 1) / v.time_scale;
-    int64_t to = v.output_limit > first ? (v.output_limit - first + v.time_scale - 1) / v.time_scale : 0;
+    int64_t from = first >= 0 ? 0 : ceil_div(-first, v.time_scale);
+    int64_t to = v.output_limit > first ? ceil_div(v.output_limit - first, v.time_scale) : 0;
     if (to > block.count) to = block.count;
     const typename Vector::Scalar* sums = block.sums + o * block.stride;
     To* const at =

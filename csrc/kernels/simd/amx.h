@@ -1,9 +1,9 @@
-// AMX: eight registers, each a tile of up to 16 rows of 64 bytes. One instruction multiplies a tile of 16 output
+// AMX has eight registers, each a tile of up to 16 rows of 64 bytes. One instruction multiplies a tile of 16 output
 // channels by 16 pairs of bfloat16 weights with a tile of 16 pairs of samples by 16 times, and adds the products to 16
 // by 16 sums in float32. It takes a cycle for each output channel, but 8 at the least, however few the pairs are.
 //
-// The compiler knows nothing of these registers, and the instructions are spelled out, since its intrinsics take no
-// template parameter for a register's number.
+// The compiler knows nothing of these registers. The instructions are spelled out, since the compiler's intrinsics take
+// no template parameter for a register's number.
 #pragma once
 
 #include <cstddef>

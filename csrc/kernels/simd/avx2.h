@@ -1,5 +1,5 @@
-// AVX2 with FMA and F16C: 16 registers of 32 bytes. Float and double tails use the masked load and store; 16-bit tails
-// go through a small array.
+// AVX2 with FMA and F16C has 16 registers of 32 bytes. Tails of float and double use the masked load and store; 16-bit
+// tails go through a small array.
 #pragma once
 
 #include <immintrin.h>
@@ -105,7 +105,7 @@ struct Avx2Float {
 
   static Register load_some(const float* from, int begin, int count) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    // Past the loaded ones there are zeros, and lanes before `begin` wrap round to those.
+    // Past the loaded lanes there are zeros, and lanes before `begin` wrap round to those.
     return _mm256_permutevar8x32_ps(load_partial(from, count), _mm256_sub_epi32(lanes, _mm256_set1_epi32(begin)));
   }
   template <class Storage>
@@ -179,7 +179,7 @@ struct Avx2Float {
   }
 
  private:
-  // Within each 128-bit lane, four by four.
+  // Lanes are transposed four by four within each 128 bits.
   static void transpose_quads(const Register (&from)[4], Register (&to)[4]) {
     const Register a = _mm256_unpacklo_ps(from[0], from[1]);
     const Register b = _mm256_unpackhi_ps(from[0], from[1]);
@@ -317,7 +317,7 @@ struct Avx2Double {
   }
 
  private:
-  // By the bits of magnitudes.
+  // Magnitudes are compared by their bits.
   static __m256d is_larger(Register a, Register b) {
     return _mm256_castsi256_pd(_mm256_cmpgt_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b)));
   }

@@ -1,4 +1,4 @@
-// AVX-512 (F, BW, DQ, VL): 32 registers of 64 bytes. Tails are masked, so nothing is read or written past an end.
+// AVX-512 (F, BW, DQ, VL) has 32 registers of 64 bytes. Tails are masked, so nothing is read or written past an end.
 #pragma once
 
 #include <immintrin.h>
@@ -167,7 +167,7 @@ struct Avx512Float {
     quads[3] = _mm512_shuffle_f32x4(c, d, 0xdd);
   }
 
-  // Rows become columns: pairs of elements, pairs of pairs, then 128-bit lanes.
+  // Rows become columns in steps: pairs of elements change places, then pairs of pairs, then 128-bit lanes.
   static void transpose(Register (&rows)[width]) {
     Register t[width];
 #pragma GCC unroll 16
@@ -198,7 +198,7 @@ struct Avx512Float {
   }
 
  private:
-  // Within each 128-bit lane, four by four.
+  // Lanes are transposed four by four within each 128 bits.
   static void transpose_quads(const Register (&from)[4], Register (&to)[4]) {
     const Register a = _mm512_unpacklo_ps(from[0], from[1]);
     const Register b = _mm512_unpackhi_ps(from[0], from[1]);

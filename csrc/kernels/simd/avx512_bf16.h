@@ -12,7 +12,7 @@ struct Avx512BFloat16Pairs : Avx512Float {
     return _mm512_dpbf16_ps(c, bits_of(a), bits_of(b));
   }
 
-  // Two widened numbers, whose lower halves are zero, in one lane; the first goes to the lower half.
+  // Puts two widened numbers, whose lower halves are zero, into one lane. The first goes to the lower half.
   static Register pair(Register first, Register second) {
     const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(first), 16);
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(second)));

@@ -1,4 +1,4 @@
-// AVX-512 (F, BW): 16-bit numbers as they are stored, for copying alone.
+// AVX-512 (F, BW) holds 16-bit numbers as they are stored, for copying alone.
 #pragma once
 
 #include <immintrin.h>
@@ -40,14 +40,15 @@ struct Avx512HalfWords {
     return _mm512_permutex2var_epi16(a, merge, vector);
   }
 
-  // Lane i of 16 lanes of 32 bits: low[i] in its lower half, high[i] in its upper half.
+  // Lane i of 16 lanes of 32 bits gets low[i] in its lower half and high[i] in its upper half.
   static void store_pairs(uint32_t* to, const BFloat16* low, const BFloat16* high) {
     const __m512i lower = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)));
     const __m512i upper = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(high)));
     _mm512_storeu_si512(to, _mm512_or_si512(lower, _mm512_slli_epi32(upper, 16)));
   }
 
-  // 16 pieces of `count` pairs, at most 16, of neighbours each: the i-th pairs go side by side to `to` + i * distance.
+  // Takes 16 pieces of `count` pairs of neighbours each, at most 16. The i-th pairs go side by side to `to` + i *
+  // distance.
   static void transpose_lanes(const BFloat16* const (&from)[16], int count, uint32_t* to, ptrdiff_t distance) {
     Avx512Float::Register lanes[16];
     const __mmask16 wanted = static_cast<__mmask16>((1u << count) - 1u);
@@ -57,8 +58,8 @@ struct Avx512HalfWords {
     for (int i = 0; i < count; ++i) _mm512_storeu_ps(to + i * distance, lanes[i]);
   }
 
-  // `count` neighbours, at most 16, from each of `channels` rows, at most 32, which begin `apart` from each other:
-  // to[i] takes the i-th of each row, in their order. Unless it is null.
+  // Takes `count` neighbours, at most 16, from each of `channels` rows, at most 32, which begin `apart` from each
+  // other. to[i] takes the i-th of each row, in the order of the rows, unless it is null.
   static void transpose_pairs(const BFloat16* from, ptrdiff_t apart, int channels, int count, BFloat16* const* to) {
     Avx512Float::Register pairs[16];
     const __mmask16 wanted = static_cast<__mmask16>((1u << count) - 1u);

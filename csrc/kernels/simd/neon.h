@@ -1,10 +1,11 @@
-// Advanced SIMD of aarch64 (NEON): 32 registers of 16 bytes, with multiply-adds that round once. Tails are put together
-// lane by lane. Lanes are moved by table look-ups, which leave those alone whose index lies beyond the table.
+// Advanced SIMD of aarch64 (NEON) has 32 registers of 16 bytes, and multiply-adds that round once. Tails are put
+// together lane by lane. Lanes are moved by table look-ups, which leave a lane alone if its index lies beyond the
+// table.
 //
 // A multiply-add takes one lane of a register for all lanes of a factor, so that compilers load a broadcast number like
-// any other, without spreading it. The full tile of the direct sum, 8 rows by 3 vectors, has 24 multiply-adds for 11
-// loads (2 of them one instruction) at each step and holds 24 sums, 3 vectors of a row and at least one weight in
-// registers; the largest tiles of the weight gradient have 24 for 11 and for 10. At most one load in four crosses a
+// any other, without spreading it. Register budget: the full tile of the direct sum, 8 rows by 3 vectors, holds 24
+// sums, 3 vectors of a row and at least one weight, and has 24 multiply-adds for 11 loads (2 of them one instruction)
+// at each step. The largest tiles of the weight gradient have 24 for 11 and for 10. At most one load in four crosses a
 // cache line, so vectors are not cut out of their neighbours in the window tile.
 #pragma once
 
@@ -21,8 +22,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// Indices of table look-ups that move words of 32 bits: at[i] says which word of a vector comes to place i. What is not
-// among the first `count` words is out of the table.
+// Returns indices of table look-ups that move words of 32 bits: at[i] says which word of a vector comes to place i. A
+// word that is not among the first `count` is out of the table.
 inline uint8x16_t neon_indices(int32x4_t at, int count) {
   const uint32x4_t words = vreinterpretq_u32_s32(at);
   const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100u), words, 0x04040404u);
@@ -246,7 +247,7 @@ struct NeonDouble {
   }
 
  private:
-  // By the bits of magnitudes.
+  // Magnitudes are compared by their bits.
   static uint64x2_t is_larger(Register a, Register b) {
     return vcgtq_s64(vreinterpretq_s64_f64(a), vreinterpretq_s64_f64(b));
   }

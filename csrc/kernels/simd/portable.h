@@ -1,4 +1,5 @@
-// Any machine: 16-byte vectors in the compiler's own vector type, which it maps to SSE2, NEON or plain scalars.
+// These 16-byte vectors serve any machine. They are the compiler's own vector type, which it maps to SSE2, NEON or
+// plain scalars.
 #pragma once
 
 #include <type_traits>
@@ -133,7 +134,8 @@ struct PortableVector {
   }
 
  private:
-  // Lanes from `first` on of both, in turn. Through memory: GCC takes lanes chosen by a loop for uninitialized.
+  // Takes lanes from `first` on of both in turn. They go through memory, because GCC takes lanes chosen by a loop for
+  // uninitialized.
   static Register interleave(Register a, Register b, int first) {
     Scalar from[2][width];
     store(from[0], a);

@@ -1,9 +1,9 @@
-// What the kernels ask of vectors: they are written once, over a type that has these members, and each of the other
-// headers here offers such types for one instruction set. The kernels find members that not every set can offer by the
-// concepts named after them.
+// This is what the kernels ask of vectors. They are written once, over a type that has these members, and each of the
+// other headers here offers such types for one instruction set. The kernels find members that not every set can offer
+// by the concepts named after them.
 //
 // A vector type has static members alone, so that its functions are copies of the instruction set's own
-// (numbers/storage.h says why). Lanes are counted from 0; a `count` of lanes is at most the width, as is `begin` +
+// (numbers/storage.h says why). Lanes are counted from 0. A `count` of lanes is at most the width, as is `begin` +
 // `count`, and nothing is read or written beside the elements that are counted.
 #pragma once
 
@@ -15,7 +15,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Numbers of the type Scalar move between memory and registers: what copying rows needs.
+// A copyable vector moves numbers of the type Scalar between memory and registers, which is what copying rows needs.
 template <class Vector>
 concept CopyingVector = requires(typename Vector::Register a, const typename Vector::Scalar* from,
                                  typename Vector::Scalar* to, int count, int begin, int apart, int vector) {
@@ -50,15 +50,15 @@ concept ConvertingVector =
 template <class Vector>
 concept TransposingVector = requires(typename Vector::Register (&rows)[Vector::width]) { Vector::transpose(rows); };
 
-// The arithmetic. Each function rounds as its scalar counterpart does, but products that are added may be rounded or
-// not, the same for all lanes.
+// This is the arithmetic. Each function rounds as its scalar counterpart does, except that a product which is added may
+// be rounded or not, the same for all lanes.
 template <class Vector>
 concept ArithmeticVector =
     CopyingVector<Vector> && TransposingVector<Vector> && ConvertingVector<Vector, typename Vector::Scalar> &&
     requires(typename Vector::Register a, typename Vector::Scalar number, const typename Vector::Scalar* from,
              int begin, int count) {
       a = Vector::broadcast(number);
-      // Two elements, over and over; four and eight, where a vector has as many lanes.
+      // These repeat two elements over all lanes; four and eight, where a vector has as many lanes.
       a = Vector::broadcast_two(from);
       requires Vector::width < 4 || requires { Vector::broadcast_four(from); };
       requires Vector::width < 8 || requires { Vector::broadcast_eight(from); };
@@ -72,8 +72,8 @@ concept ArithmeticVector =
       a = Vector::multiply_add(a, a, a);       // first * second + third
       a = Vector::multiply_subtract(a, a, a);  // first * second - third
       a = Vector::subtract_product(a, a, a);   // first - second * third
-      // The first compares a magnitude with any number's, the second two magnitudes; both by bits, so that a NaN is the
-      // largest.
+      // The first compares a magnitude with any number's, the second compares two magnitudes. Both go by the bits, so
+      // that a NaN is the largest.
       a = Vector::larger_magnitude(a, a);
       a = Vector::smaller_magnitude(a, a);
       number = Vector::sum(a);  // of all lanes: halves of the vector are added to halves, down to one lane
@@ -88,17 +88,17 @@ concept ActivatingVector = requires(typename Vector::Register a) {
 };
 
 // Optional: `shifted` cuts a vector out of two neighbours, from lane `count` of the first on, with a count that may
-// change from step to step. Only where that takes less than a load across cache lines.
+// change from step to step. A set offers it only where that takes less than a load across cache lines.
 template <class Vector>
 concept ShiftingVector =
     requires(typename Vector::Register a, int count) { a = Vector::shifted(a, a, Vector::shift_of(count)); };
 
-// Optional: the same with a count known to the compiler.
+// Optional: a vector is cut out in the same way by a count that the compiler knows.
 template <class Vector>
 concept FixedShiftingVector = requires(typename Vector::Register a) { a = Vector::template shifted_by<1>(a, a); };
 
-// Optional: four consecutive elements for each lane: rows[i], lane l, is from[l][offset + i]. And the way back, to
-// 4 * width consecutive elements.
+// Optional: four consecutive elements are loaded for each lane, so that rows[i], lane l, is from[l][offset + i]. The
+// way back writes them to 4 * width consecutive elements.
 template <class Vector>
 concept QuadVector = requires(const typename Vector::Scalar* const* from, ptrdiff_t offset,
                               typename Vector::Register (&rows)[4], typename Vector::Register (&quads)[4]) {
@@ -111,7 +111,7 @@ concept QuadVector = requires(const typename Vector::Scalar* const* from, ptrdif
 template <class Vector>
 concept PairingVector = requires(typename Vector::Register a) { a = Vector::pair(a, a); };
 
-// The vectors of an instruction set: of float32, which 16-bit numbers are widened to, and of float64.
+// An instruction set has vectors of float32, which 16-bit numbers are widened to, and of float64.
 template <class Isa>
 concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which instruction_sets/register_tiles.h divides
                     ArithmeticVector<typename Isa::template VectorOf<float>::type> &&
@@ -121,20 +121,20 @@ concept VectorSet = Isa::register_count >= 16 &&  // vector registers, which ins
                     ActivatingVector<typename Isa::template VectorOf<float>::type> &&
                     ActivatingVector<typename Isa::template VectorOf<double>::type>;
 
-// Vectors of bfloat16 numbers as they are stored, which prepare the operands of matrix products. Squares of 16 by 16
-// lanes of 32 bits are transposed, a lane being a pair.
+// Vectors of bfloat16 numbers as they are stored prepare the operands of matrix products. Squares of 16 by 16 lanes of
+// 32 bits are transposed, where a lane is a pair.
 template <class Vector>
 concept HalfWordVector =
     CopyingVector<Vector> && requires(uint32_t* lanes, const BFloat16* from, const BFloat16* const (&rows)[16],
                                       BFloat16* const* to, int count, int channels, ptrdiff_t distance) {
       Vector::store_pairs(lanes, from, from);                 // 16 lanes, each of an element of both
       Vector::transpose_lanes(rows, count, lanes, distance);  // `count` pairs of each row go to as many rows
-      // `count` elements of each of `channels` rows, likewise.
+      // Likewise, `count` elements of each of `channels` rows are transposed.
       Vector::transpose_pairs(from, distance, channels, count, to);
     };
 
-// Products of bfloat16 matrices: eight registers, each a tile of up to 16 rows of 64 bytes; 0 to 3 hold sums, 4 and 5
-// weights, 6 and 7 samples.
+// Products of bfloat16 matrices use eight registers, each a tile of up to 16 rows of 64 bytes. Registers 0 to 3 hold
+// sums, 4 and 5 weights, 6 and 7 samples.
 template <class Tiles>
 concept MatrixTiles = requires(int rows, int depth, const void* from, void* to, ptrdiff_t row_bytes) {
   Tiles::configure(rows, depth);  // gives the registers their shapes: `rows` output channels, `depth` pairs, at most 16

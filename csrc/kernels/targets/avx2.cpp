@@ -1,4 +1,4 @@
-// The algorithms, instantiated for simd/avx2.h.
+// All algorithms are instantiated here for simd/avx2.h.
 #include "../simd/avx2.h"
 
 #include "kernel_table_of.h"

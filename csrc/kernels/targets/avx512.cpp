@@ -1,4 +1,4 @@
-// The algorithms, instantiated for simd/avx512.h.
+// All algorithms are instantiated here for simd/avx512.h.
 #include "../simd/avx512.h"
 
 #include "kernel_table_of.h"

@@ -1,4 +1,4 @@
-// What products of bfloat16 matrices add to AVX-512: the direct sum of bfloat16.
+// This set adds products of bfloat16 matrices to AVX-512, for the direct sum of bfloat16.
 #include "../simd/amx.h"
 
 #include "../simd/avx512.h"

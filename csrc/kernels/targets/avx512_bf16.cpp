@@ -1,4 +1,4 @@
-// What products of bfloat16 pairs add to AVX-512: the direct sum of bfloat16.
+// This set adds products of bfloat16 pairs to AVX-512, for the direct sum of bfloat16.
 #include "../simd/avx512_bf16.h"
 
 #include "kernels/algorithms/direct/direct.h"

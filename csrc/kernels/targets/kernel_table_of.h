@@ -1,4 +1,4 @@
-// Fills the table of entry points for one instruction set.
+// This file fills the table of entry points for one instruction set.
 #pragma once
 
 #include "kernels/algorithms/columns/grad_input_columns.h"

@@ -1,4 +1,4 @@
-// The algorithms, instantiated for simd/neon.h.
+// All algorithms are instantiated here for simd/neon.h.
 #include "../simd/neon.h"
 
 #include "kernel_table_of.h"

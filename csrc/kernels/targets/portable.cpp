@@ -1,4 +1,4 @@
-// The algorithms, instantiated for simd/portable.h.
+// All algorithms are instantiated here for simd/portable.h.
 #include "../simd/portable.h"
 
 #include "kernel_table_of.h"

@@ -9,19 +9,10 @@ namespace {
 
 using kernels::PaddingMode;
 
-struct NamedMode {
-  std::string_view name;
-  PaddingMode mode;
-};
-
-constexpr std::array<NamedMode, 4> padding_modes = {{{"zeros", PaddingMode::zeros},
-                                                     {"reflect", PaddingMode::reflect},
-                                                     {"replicate", PaddingMode::replicate},
-                                                     {"circular", PaddingMode::circular}}};
-
 PaddingMode padding_mode_named(std::string_view name) {
-  for (const NamedMode& known : padding_modes) {
-    if (known.name == name) return known.mode;
+  for (const PaddingMode mode :
+       {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate, PaddingMode::circular}) {
+    if (name == name_of(mode)) return mode;
   }
   // The words of torch.nn.Conv1d, which is where padding modes come from.
   TORCH_CHECK_VALUE(false, "padding_mode must be one of {'zeros', 'reflect', 'replicate', 'circular'}, ",
@@ -70,8 +61,6 @@ std::optional<Attributes> plain(const SymAttributes& a) {
   if (!stride || !left || !right || !dilation || !groups) return std::nullopt;
   return Attributes{*stride, *left, *right, *dilation, *groups, a.padding_mode, a.algorithm};
 }
-
-std::string_view name_of(PaddingMode mode) { return padding_modes[static_cast<size_t>(mode)].name; }
 
 Spelled::Spelled(const SymAttributes& attributes)
     : attributes_(attributes), padding_{attributes.padding_left, attributes.padding_right}, paddings_(2) {

@@ -122,8 +122,6 @@ std::optional<SymAttributes> understand(const SymRawAttributes& raw);
 // The same attributes in plain numbers, if all are known.
 std::optional<Attributes> plain(const SymAttributes& attributes);
 
-std::string_view name_of(kernels::PaddingMode mode);
-
 // The way back, for calling an operator. Holds the numbers that raw() refers to.
 class Spelled {
  public:

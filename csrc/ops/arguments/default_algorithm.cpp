@@ -3,7 +3,6 @@
 #include <c10/util/Exception.h>
 #include <tapconv/default_algorithm.h>
 
-#include <array>
 #include <cstdlib>
 #include <optional>
 
@@ -13,10 +12,9 @@ namespace {
 
 using kernels::AlgorithmRequest;
 
-// In the order of AlgorithmRequest.
-constexpr std::array<std::string_view, 4> names = {"auto", "direct", "fft", "winograd"};
-
-bool can_be_default(std::string_view name) { return name == names[0] || name == names[1]; }
+bool can_be_default(std::string_view name) {
+  return name == name_of(AlgorithmRequest::automatic) || name == name_of(AlgorithmRequest::direct);
+}
 
 AlgorithmRequest of_environment() {
   static const AlgorithmRequest algorithm = [] {
@@ -35,14 +33,13 @@ thread_local std::optional<AlgorithmRequest> of_thread;
 }  // namespace
 
 AlgorithmRequest algorithm_named(std::string_view name) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) return static_cast<AlgorithmRequest>(i);
+  for (const AlgorithmRequest algorithm :
+       {AlgorithmRequest::automatic, AlgorithmRequest::direct, AlgorithmRequest::fft, AlgorithmRequest::winograd}) {
+    if (name == name_of(algorithm)) return algorithm;
   }
   TORCH_CHECK_VALUE(false, "algorithm must be one of {'auto', 'direct', 'fft', 'winograd'}, but got algorithm='", name,
                     "'");
 }
-
-std::string_view name_of(AlgorithmRequest algorithm) { return names[static_cast<size_t>(algorithm)]; }
 
 AlgorithmRequest default_algorithm() { return of_thread ? *of_thread : of_environment(); }
 
@@ -54,12 +51,12 @@ AlgorithmRequest exchange_default_algorithm(AlgorithmRequest algorithm) {
 
 }  // namespace ops
 
-std::string_view get_default_algorithm() { return ops::name_of(ops::default_algorithm()); }
+std::string_view get_default_algorithm() { return name_of(ops::default_algorithm()); }
 
 std::string_view set_default_algorithm(std::string_view algorithm) {
   TORCH_CHECK_VALUE(ops::can_be_default(algorithm), "the default algorithm must be 'auto' or 'direct', but got '",
                     algorithm, "'. It binds what algorithm=\"auto\" may choose; pass another one to the call itself.");
-  return ops::name_of(ops::exchange_default_algorithm(ops::algorithm_named(algorithm)));
+  return name_of(ops::exchange_default_algorithm(ops::algorithm_named(algorithm)));
 }
 
 }  // namespace tapconv

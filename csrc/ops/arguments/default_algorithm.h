@@ -1,4 +1,4 @@
-// The names of algorithms, and what "auto" may choose on this thread.
+// Algorithms by name, and what "auto" may choose on this thread.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,6 @@ namespace tapconv::ops {
 
 // Raises ValueError for a name that does not exist.
 kernels::AlgorithmRequest algorithm_named(std::string_view name);
-std::string_view name_of(kernels::AlgorithmRequest algorithm);
 
 // The default of the calling thread: `automatic` or `direct`. Until it is set, what the environment variable
 // TAPCONV_ALGORITHM says; raises RuntimeError if that names anything else than "auto" or "direct".

@@ -5,8 +5,8 @@
 
 #include <string>
 
+#include "kernels/conv1d.h"
 #include "kernels/explain.h"
-#include "kernels/instruction_sets/instruction_set.h"
 #include "ops/arguments/arguments.h"
 #include "ops/schema/unboxed.h"
 #include "runtime/launch.h"
@@ -15,11 +15,13 @@ namespace tapconv::ops {
 namespace {
 
 kernels::Direction direction_of(std::string_view name) {
-  if (name == "forward") return kernels::Direction::forward;
-  if (name == "grad_input") return kernels::Direction::grad_input;
-  TORCH_CHECK_VALUE(name == "grad_weight", "direction should be one of 'forward', 'grad_input' or 'grad_weight', got '",
-                    name, "'");
-  return kernels::Direction::grad_weight;
+  using kernels::Direction;
+  for (const Direction direction : {Direction::forward, Direction::grad_input}) {
+    if (name == name_of(direction)) return direction;
+  }
+  TORCH_CHECK_VALUE(name == name_of(Direction::grad_weight),
+                    "direction should be one of 'forward', 'grad_input' or 'grad_weight', got '", name, "'");
+  return Direction::grad_weight;
 }
 
 std::string explain(const at::Tensor& input, const at::Tensor& weight, const RawAttributes& raw,

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/instruction_sets/instruction_set.h"
+#include "kernels/conv1d.h"
 
 namespace tapconv::ops {
 namespace {

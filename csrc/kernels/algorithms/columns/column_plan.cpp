@@ -12,20 +12,20 @@ namespace tapconv::kernels {
 namespace {
 
 // Every output gets a product with every tap, also with those that reach beyond the input, but nothing is packed and
-// nothing transposed. Measured on AVX2 and AVX-512.
+// nothing transposed. These bounds were measured on AVX2 and AVX-512.
 constexpr int64_t max_outputs = 32;
 constexpr int64_t max_outputs_of_large_weights = 64;
 constexpr int64_t large_weight_bytes = 1024 * 1024;
 constexpr int64_t min_out_channels = 8;
-// Gradients by the input are added up for each column before it goes to its samples: from so many output channels on,
+// Gradients by the input are added up for each column before it goes to its samples. From so many output channels on,
 // that is most of the work, and as many outputs as of large weights pay.
 constexpr int64_t many_out_channels = 96;
 // Where no sample is read by two taps, the direct sum packs nothing either, unless it has to widen the weights.
 constexpr int64_t max_outputs_of_single_taps = 8;
-// Sums or columns of a task stay in the second-level cache.
+// The sums or columns of a task stay in the second-level cache.
 constexpr int64_t columns_bytes = 128 * 1024;
 constexpr int64_t span_bytes = 64 * 1024;
-// Output channels whose weights are read side by side: as many streams as pages that the first-level table of
+// The weights of so many output channels are read side by side: as many streams as pages that the first-level table of
 // translations holds beside those of the sums.
 constexpr int64_t streams = 32;
 
@@ -35,7 +35,8 @@ bool has_large_weights(const Problem& p) {
   return p.out_channels * (p.in_channels / p.groups) * p.kernel_size * storage_bytes(p.data_type) >= large_weight_bytes;
 }
 
-// Why a problem of more than `most` outputs, or another that columns do not suit, is declined; null if they suit it.
+// Returns why a problem of more than `most` outputs, or another that columns do not suit, is declined, or null if they
+// suit it.
 const char* reason_to_decline(const Problem& p, int64_t most) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t outputs = outputs_of(p);
@@ -58,8 +59,8 @@ int64_t max_outputs_of_grad_input(const Problem& p) {
 
 constexpr Declined too_few_columns = {"a task would have less than a vector of columns, or more than fit in the cache"};
 
-// Input channels are divided among tasks, each with at least a vector of columns. Nothing if they are too few, or what
-// a task holds of one vector's too much.
+// Divides the input channels among tasks, each with at least a vector of columns. Returns nothing if there are too few
+// channels, or if what a task holds of one vector is too much.
 std::optional<ColumnPlan> divided(const Problem& p, const InstructionSet& instruction_set, int slots) {
   const int64_t element = compute_bytes(p.data_type);
   const int64_t width = instruction_set.vector_bytes / element;
@@ -76,12 +77,13 @@ std::optional<ColumnPlan> divided(const Problem& p, const InstructionSet& instru
   plan.channel_block = ceil_div(group_in, plan.channel_block_count);
   plan.task_count = p.groups * plan.channel_block_count;
   plan.slots = static_cast<int>(std::min<int64_t>(plan.slots, plan.task_count));
-  // A vector more: gathering may write it, and a last vector that is not whole has sums of its own.
+  // There is room for one vector more, since gathering may write it, and a last vector that is not whole has sums of
+  // its own.
   plan.column_stride = rounded_up(plan.channel_block * p.kernel_size, width) + width;
   return plan;
 }
 
-// Register tiles of `count` rows in all.
+// Divides `count` rows evenly among register tiles.
 void divide_rows(ColumnPlan& plan, int64_t count) {
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   plan.tile_row_count = ceil_div(count, tiles.rows);
@@ -108,7 +110,7 @@ Answer<ColumnPlan> plan_grad_input_columns(const Problem& p, const InstructionSe
   plan->slot_sums_at = slot.reserve(outputs_of(p) * plan->column_stride * element);
   plan->slot_span_at = slot.reserve(span * element);
   lay_out_slots(workspace, slot.end(), *plan);
-  return Planned<ColumnPlan>{*plan, 0};
+  return *plan;
 }
 
 Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionSet& instruction_set, int slots) {
@@ -124,8 +126,10 @@ Answer<ColumnPlan> plan_grad_weight_columns(const Problem& p, const InstructionS
   slot.reserve(outputs_of(p) * plan->column_stride * element);
   plan->slot_gradient_at = slot.reserve(outputs_of(p) * largest_tile_rows * element);
   lay_out_slots(workspace, slot.end(), *plan);
-  // Large transforms are compared with this. Columns were never priced: like time lanes, they load for each product.
-  return Planned<ColumnPlan>{*plan, time_lane_cost(p, instruction_set)};
+  // Large transforms are compared with this cost. Columns were never priced, but like time lanes, they load for each
+  // product.
+  plan->cost = time_lane_cost(p, instruction_set);
+  return *plan;
 }
 
 }  // namespace tapconv::kernels

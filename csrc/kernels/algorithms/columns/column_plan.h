@@ -1,5 +1,5 @@
-// Plans of the gradients of a handful of outputs, whose lanes are the columns of the weight: (in_channel, tap) pairs
-// (grad_input_columns.h, grad_weight_columns.h).
+// This file plans the gradients of a handful of outputs. Their lanes are the columns of the weight, which are
+// (in_channel, tap) pairs (grad_input_columns.h, grad_weight_columns.h).
 #pragma once
 
 #include "kernels/core/answer.h"
@@ -17,14 +17,14 @@ struct ColumnPlan : Call {
 
   size_t offset_table_at;
 
-  // Gradient by the input.
+  // The gradient by the input needs these.
   int64_t out_block;  // output channels whose weights are read at a time
   int64_t span;       // positions of an input channel that the taps read, and all of its samples
   size_t flag_at;     // one byte: 1 where sums are not finite
   size_t slot_sums_at;
   size_t slot_span_at;
 
-  size_t slot_gradient_at;  // gradient by the weight
+  size_t slot_gradient_at;  // of the gradient by the weight
 };
 
 Answer<ColumnPlan> plan_grad_input_columns(const Problem& problem, const InstructionSet& instruction_set, int slots);

@@ -1,4 +1,4 @@
-// Carries out plans of columns.
+// This file carries out plans of columns.
 #pragma once
 
 #include "column_plan.h"
@@ -7,7 +7,7 @@
 
 namespace tapconv::kernels {
 
-// The gradient by the input. False if sums were not finite: then another way has to compute it.
+// Computes the gradient by the input. Returns false if sums were not finite, and then another way has to compute it.
 bool run_grad_input_columns(const ColumnPlan& plan, const ForwardOperands& operands, const Parallel& parallel);
 
 void run_grad_weight_columns(const ColumnPlan& plan, const GradWeightOperands& operands, const Parallel& parallel);

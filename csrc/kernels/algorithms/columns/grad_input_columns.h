@@ -3,18 +3,19 @@
 // The weights of an output channel are one row of (in_channel, tap) columns, side by side. Each output adds its
 // gradient times that row to its own row of sums, so lanes are full whatever the length, and all weights are read once,
 // where they lie and in their order. At the end the columns of a channel are added to the samples that its taps read
-// (what other libraries call col2im). Weights outnumber everything else here, and reading them is most of the time.
+// (other libraries call this col2im). Weights outnumber everything else here, and reading them is most of the time.
 //
-// Loop order: a block of output channels (as many streams through memory), then columns, then outputs, so that a
-// register tile's weights come from the first-level cache for all but the first outputs, and sums are read and written
-// once for each block.
+// Loop order: blocks of output channels (as many as there are streams through memory) are outermost, then columns, then
+// outputs. So the weights of a register tile come from the first-level cache for all but the first outputs, and sums
+// are read and written once for each block. The register budget is that of lane_tile.h.
 //
-// A weight that is infinite or NaN makes a NaN of padded outputs in other sums; here no output is padded. Where sums
-// are not finite, the gradient is left to those.
+// In other ways of computing the gradient, a weight that is infinite or NaN makes a NaN of padded outputs. Here no
+// output is padded, so where sums are not finite, the gradient is left to those ways.
 #pragma once
 
-#include "column_plan.h"
+#include "column_task.h"
 #include "kernels/algorithms/few_outputs/lane_tile.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/value_range.h"
@@ -24,33 +25,26 @@ namespace tapconv::kernels {
 namespace {
 
 template <class Isa, class Storage>
-class GradInputColumns {
+class GradInputColumns : ColumnTasks {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
   static constexpr int width = Vector::width;
 
  public:
   GradInputColumns(const ColumnPlan& plan, const ForwardOperands& operands, int slot)
-      : plan_(plan),
+      : ColumnTasks(plan, operands.workspace, slot),
         operands_(operands),
-        group_in_(plan.problem.in_channels / plan.problem.groups),
-        group_out_(plan.problem.out_channels / plan.problem.groups),
-        outputs_(plan.problem.batch * plan.problem.output_length) {
-    char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
-    offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
-    samples_ = reinterpret_cast<Scalar*>(own);
-    sums_ = reinterpret_cast<Scalar*>(own + plan.slot_sums_at);
-    span_ = reinterpret_cast<Scalar*>(own + plan.slot_span_at);
-  }
+        samples_(reinterpret_cast<Scalar*>(own_)),
+        sums_(reinterpret_cast<Scalar*>(own_ + plan.slot_sums_at)),
+        span_(reinterpret_cast<Scalar*>(own_ + plan.slot_span_at)) {}
 
-  // Some input channels of one group.
+  // Computes some input channels of one group.
   void run(int64_t task) {
-    const int64_t group = task / plan_.channel_block_count;
-    const Share channels = share_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
+    const int64_t group = group_of(task);
+    const Share channels = channels_of(task);
     const int64_t columns = channels.size * plan_.problem.kernel_size;
     for (int64_t o = 0; o < group_out_; o += plan_.out_block) {
-      const int64_t count = group_out_ - o < plan_.out_block ? group_out_ - o : plan_.out_block;
+      const int64_t count = min(group_out_ - o, plan_.out_block);
       gather_samples(group * group_out_ + o, count);
       sweep(group * group_out_ + o, count, channels.first, columns, o > 0);
     }
@@ -64,7 +58,7 @@ class GradInputColumns {
   }
 
  private:
-  // [out_channel][output]
+  // Samples are gathered as [out_channel][output].
   void gather_samples(int64_t out_channel, int64_t count) {
     const Problem& p = plan_.problem;
     const ActivationStrides& strides = p.output_strides;
@@ -101,7 +95,8 @@ class GradInputColumns {
     });
   }
 
-  // The last vector of sums begins where the last whole one ends, but some of its columns are in both.
+  // The last vector of sums begins where the last whole one ends, but it also holds columns that lie before. Those that
+  // lie behind are moved to their place.
   void join_last_columns(int64_t columns) {
     const int64_t whole = columns / width * width;
     for (int64_t i = 0; i < outputs_; ++i) {
@@ -111,7 +106,7 @@ class GradInputColumns {
     }
   }
 
-  // Input channel `in_channel`, which is number `column` of the task.
+  // Writes input channel `in_channel`, which is number `column` of the task.
   void write(int64_t in_channel, int64_t column) {
     const Problem& p = plan_.problem;
     const ActivationStrides& strides = p.input_strides;
@@ -142,15 +137,10 @@ class GradInputColumns {
     for (int64_t i = p.input_length; i < plan_.span - p.padding_left; ++i) fold(i);
   }
 
-  const ColumnPlan& plan_;
   const ForwardOperands& operands_;
-  const int64_t group_in_;
-  const int64_t group_out_;
-  const int64_t outputs_;
-  const int32_t* offsets_;
-  Scalar* samples_;
-  Scalar* sums_;  // [output][column]
-  Scalar* span_;  // all positions that the taps read, padded ones included
+  Scalar* const samples_;
+  Scalar* const sums_;  // [output][column]
+  Scalar* const span_;  // all positions that the taps read, padded ones included
 };
 
 // The operands are those of a forward sum: its input is grad_output, its output grad_input.

@@ -1,15 +1,15 @@
-// The weight gradient of a handful of outputs: the counterpart of grad_input_columns.h.
+// The weight gradient of a handful of outputs is the counterpart of grad_input_columns.h.
 //
-// The gradient of an output channel's weights is one row of (in_channel, tap) columns, side by side, and the sum of the
-// columns that the outputs read (column.h), each times the gradient of that output. Lanes are columns, so they are full
-// whatever the length, nothing has to be transposed on the way out, and each row is written once, in its order: with so
-// few outputs writing is most of the time.
+// The gradient of an output channel's weights is one row of (in_channel, tap) columns, side by side. It is the sum of
+// the columns that the outputs read (few_outputs/column.h), each times the gradient of that output. Lanes are columns,
+// so they are full whatever the length, nothing has to be transposed on the way out, and each row is written once, in
+// its order. With so few outputs, writing is most of the time.
 //
-// Loop order: a register tile of output channels, then columns, so that the rows of a tile are written from one end to
-// the other; the columns come from the second-level cache.
+// Loop order: register tiles of output channels are outermost, then columns, so that the rows of a tile are written
+// from one end to the other. The columns come from the second-level cache. The register budget is that of lane_tile.h.
 #pragma once
 
-#include "column_plan.h"
+#include "column_task.h"
 #include "kernels/algorithms/few_outputs/column.h"
 #include "kernels/algorithms/few_outputs/lane_tile.h"
 #include "kernels/core/tile_grid.h"
@@ -19,29 +19,22 @@ namespace tapconv::kernels {
 namespace {
 
 template <class Isa, class Storage>
-class GradWeightColumns {
+class GradWeightColumns : ColumnTasks {
   using Scalar = ComputeType<Storage>;
   using Vector = typename Isa::template VectorOf<Scalar>::type;
   static constexpr int width = Vector::width;
 
  public:
   GradWeightColumns(const ColumnPlan& plan, const GradWeightOperands& operands, int slot)
-      : plan_(plan),
+      : ColumnTasks(plan, operands.workspace, slot),
         operands_(operands),
-        group_in_(plan.problem.in_channels / plan.problem.groups),
-        group_out_(plan.problem.out_channels / plan.problem.groups),
-        outputs_(plan.problem.batch * plan.problem.output_length) {
-    char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
-    offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
-    columns_ = reinterpret_cast<Scalar*>(own);
-    gradients_ = reinterpret_cast<Scalar*>(own + plan.slot_gradient_at);
-  }
+        columns_(reinterpret_cast<Scalar*>(own_)),
+        gradients_(reinterpret_cast<Scalar*>(own_ + plan.slot_gradient_at)) {}
 
-  // Some input channels of one group.
+  // Computes some input channels of one group.
   void run(int64_t task) {
-    const int64_t group = task / plan_.channel_block_count;
-    const Share channels = share_of(task % plan_.channel_block_count, plan_.channel_block_count, group_in_);
+    const int64_t group = group_of(task);
+    const Share channels = channels_of(task);
     gather_columns(group * group_in_ + channels.first, channels.size);
     const int64_t tiles = plan_.tile_row_count;
     for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -64,7 +57,7 @@ class GradWeightColumns {
     }
   }
 
-  // [output][out_channel], of one register tile.
+  // The gradients of one register tile are gathered as [output][out_channel].
   void gather_gradients(int64_t out_channel, int outs) {
     const Problem& p = plan_.problem;
     const ActivationStrides& strides = p.output_strides;
@@ -106,14 +99,9 @@ class GradWeightColumns {
     });
   }
 
-  const ColumnPlan& plan_;
   const GradWeightOperands& operands_;
-  const int64_t group_in_;
-  const int64_t group_out_;
-  const int64_t outputs_;
-  const int32_t* offsets_;
-  Scalar* columns_;
-  Scalar* gradients_;
+  Scalar* const columns_;
+  Scalar* const gradients_;
 };
 
 template <class Isa, class Storage>

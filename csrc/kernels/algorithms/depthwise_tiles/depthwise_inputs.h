@@ -1,14 +1,16 @@
-// Spectra of the input of long depthwise filters, and their sums of products. Lanes are output channels. A row is cut
-// into blocks that overlap: block b begins at element b * outputs and holds one transform's samples. As filter parts
-// are as far apart as blocks are, the spectrum of block b + p is what part p of the filter meets in output block b.
+// The spectra of the input of long depthwise filters, and their sums of products. Lanes are output channels. A row is
+// cut into blocks that overlap: block b begins at element b * outputs and holds one transform's samples. As filter
+// parts are as far apart as blocks are, the spectrum of block b + p is what part p of the filter meets in output block
+// b.
 //
-// Where all output channels of a vector belong to one group they read one row, and a spectrum in every lane would be
-// the same one many times. Then lanes of a spectrum are blocks, and products take one lane of it.
+// Where all output channels of a vector belong to one group they read one row, and every lane would hold the same
+// spectrum. Then lanes of a spectrum are blocks instead, and products take one lane of it.
 #pragma once
 
 #include "depthwise_peaks.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/rows/rows.h"
 #include "spectrum.h"
@@ -39,14 +41,15 @@ class DepthwiseInputs {
     row_problem_.stride = problem_.dilation;  // neighbours in the row of one phase
   }
 
-  // Output channels [first, first + lanes).
+  // Selects output channels [first, first + lanes).
   void select_channels(int64_t first, int lanes) {
     first_channel_ = first;
     lanes_ = lanes;
     one_row_ = group_of(first) == group_of(first + lanes - 1);
   }
 
-  // The row of one sample and one phase of the dilation; blocks are to follow in order, from `first_block` on.
+  // Selects the row of one sample and one phase of the dilation. Its blocks are to follow in order, from `first_block`
+  // on.
   void select_row(int64_t sample, int64_t phase, int64_t first_block) {
     sample_ = sample;
     phase_ = phase;
@@ -87,10 +90,11 @@ class DepthwiseInputs {
   int64_t piece_length() const { return peaks_.piece_length(); }
   int64_t pieces() const { return peaks_.pieces(); }
 
-  // sums[r] = the sum over p of (spectrum of block first + r + p) * filters[p], or `accumulate`s it.
+  // Sets sums[r] to the sum over p of (spectrum of block first + r + p) * filters[p], or adds it if `accumulate` says
+  // so.
   void multiply(int64_t first, const Scalar* filters, int64_t filter_count, Scalar* sums, int sum_count,
                 bool accumulate) {
-    // Filters that meet only padding are left out.
+    // Parts of the filter that meet only padding are left out.
     int64_t begin = 0;
     int64_t end = filter_count;
     while (begin < end && all_padding(first + begin, sum_count)) ++begin;
@@ -109,21 +113,21 @@ class DepthwiseInputs {
                                            accumulate);
   }
 
-  // Elements of one spectrum.
+  // Returns how many elements a spectrum has.
   int64_t spectrum() const { return spectrum_vectors(size_) * width; }
 
  private:
   int64_t group_of(int64_t out_channel) const { return out_channel / (problem_.out_channels / problem_.groups); }
 
-  // In the rings. With one row, blocks share an entry, a lane each.
+  // Returns the place of a block in the rings. With one row, blocks share an entry, a lane each.
   int64_t entry_of(int64_t block) const { return (one_row_ ? (block - first_block_) / width : block) % cut_.ring; }
   int64_t lane_of(int64_t block) const { return one_row_ ? (block - first_block_) % width : 0; }
   Scalar* spectrum_of(int64_t block) const { return ring_ + entry_of(block) * spectrum() + lane_of(block); }
 
-  // The next blocks of the one row, as many as there are lanes.
+  // Transforms the next blocks of the one row, as many as there are lanes.
   void transform_one_row() {
     const int64_t left = cut_.blocks + cut_.filter_parts - 1 - next_block_;
-    const int count = static_cast<int>(left < width ? left : width);
+    const int count = static_cast<int>(min(left, width));
     const Storage* const channel =
         input_ + sample_ * problem_.input_strides.batch + group_of(first_channel_) * problem_.input_strides.channel;
     const int64_t position = next_block_ * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
@@ -153,7 +157,7 @@ class DepthwiseInputs {
     functions_.forward(samples_, to);
   }
 
-  // Does a block lie in zero padding altogether?
+  // Says whether a block lies in zero padding altogether.
   bool is_padding(int64_t block) const {
     if (problem_.padding_mode != PaddingMode::zeros) return false;
     const int64_t first = block * cut_.outputs * problem_.dilation + phase_ - problem_.padding_left;
@@ -166,9 +170,9 @@ class DepthwiseInputs {
     return true;
   }
 
-  // Elements [first, first + count) of the rows of all lanes to [element][lane].
+  // Copies elements [first, first + count) of the rows of all lanes to [element][lane].
   void gather(int64_t first, int64_t count, Scalar* to) {
-    const int64_t row = round_up(count, width) + width;
+    const int64_t row = rounded_up(count, width) + width;
     const Storage* const input = input_ + sample_ * problem_.input_strides.batch;
     const int64_t position = first * problem_.dilation + phase_ - problem_.padding_left;
     for (int l = 0; l < lanes_; ++l) {
@@ -176,7 +180,7 @@ class DepthwiseInputs {
                            position, count, rows_ + l * row);
     }
     for (int64_t i = 0; i < count; i += width) {
-      const int64_t here = count - i < width ? count - i : width;
+      const int64_t here = min(count - i, width);
       Register r[width];
       for (int l = 0; l < width; ++l) r[l] = l < lanes_ ? Vector::load(rows_ + l * row + i) : Vector::zero();
       Vector::transpose(r);

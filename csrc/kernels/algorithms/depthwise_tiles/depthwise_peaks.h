@@ -1,7 +1,7 @@
-// The largest magnitudes of the samples of long depthwise filters, for the question which results may be transformed
+// The largest magnitudes of the samples of long depthwise filters decide which results may be transformed
 // (seen_peaks.h). Each block of the row is cut into pieces of a power of two, no longer than half of what a result
-// sees: every result then sees a whole piece, and where no piece is small, neither is anything that a result sees.
-// Lanes are those of the block's samples.
+// sees. So every result sees a whole piece, and where no piece is small, neither is anything that a result sees. Lanes
+// are those of the samples of the block.
 #pragma once
 
 #include "depthwise_tile_plan.h"
@@ -21,7 +21,8 @@ class DepthwisePeaks {
   DepthwisePeaks(const DepthwiseTiles& cut, Scalar* ring)
       : piece_(cut.piece), pieces_(shape_of(cut.transform).size / cut.piece), ring_(ring) {}
 
-  // From the samples [sample][lane] of a block. Its first pieces may be the last ones of the entry before it.
+  // Keeps the peaks of the samples [sample][lane] of a block. Its first pieces may be the last ones of the entry before
+  // it.
   void keep(int64_t entry, const Scalar* samples, int64_t entry_before, int64_t shared_samples) {
     Scalar* const to = at(entry);
     Register all = Vector::zero();
@@ -40,7 +41,7 @@ class DepthwisePeaks {
     for (int64_t i = 0; i <= pieces_; ++i) Vector::store(at(entry) + i * width, Vector::zero());
   }
 
-  // The largest magnitudes of all samples of an entry, and of one of its pieces, a vector of lanes each.
+  // These return the largest magnitudes of all samples of an entry, and of one of its pieces, a vector of lanes each.
   const Scalar* all(int64_t entry) const { return at(entry) + pieces_ * width; }
   const Scalar* piece(int64_t entry, int64_t i) const { return at(entry) + i * width; }
 

@@ -1,11 +1,13 @@
-// Outputs of long depthwise filters that no transform may compute (seen_peaks.h): one channel's outputs of one block
-// are looked at one by one, and added up directly where they see little beside what the block's transforms hold.
+// Some outputs of long depthwise filters must not be computed by a transform (seen_peaks.h). Here one channel's outputs
+// of one block are looked at one by one, and added up directly where they see little beside what the transforms of the
+// block hold.
 #pragma once
 
 #include <limits>
 
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/filter_kinds.h"
 #include "kernels/numbers/lane_sums.h"
@@ -14,7 +16,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// One channel, one sample, one phase of the dilation: outputs [first, first + count) of that row.
+// Outputs [first, first + count) of the row of one channel, one sample and one phase of the dilation.
 struct DepthwiseOutputs {
   int64_t channel;  // output channel
   int64_t sample;
@@ -41,11 +43,11 @@ class DepthwiseRepair {
     row_problem_.stride = problem_.dilation;  // neighbours in the row of one phase
   }
 
-  // The row of the outputs that follow. Without finite taps every zero counts.
+  // Selects the row of the outputs that follow. Unless taps are finite, every zero counts.
   void select(const DepthwiseOutputs& outputs, bool finite_taps) {
     const ActivationStrides& strides = problem_.input_strides;
     const int64_t group = outputs.channel / (problem_.out_channels / problem_.groups);
-    // Filters of a group read one row.
+    // The filters of a group read one row.
     const bool same_row = group == group_ && outputs.sample == outputs_.sample && outputs.phase == outputs_.phase &&
                           outputs.first == outputs_.first && finite_taps == finite_taps_;
     outputs_ = outputs;
@@ -61,7 +63,7 @@ class DepthwiseRepair {
     real_ = {0, length_};
     if (problem_.padding_mode == PaddingMode::zeros && finite_taps) {
       real_ = real_samples(row_problem_, position, length_);
-      // Zeros that no output sees the beginning of, or the end, make no difference: rows of long filters are mostly
+      // Zeros that no output sees the beginning of, or the end, make no difference. Rows of long filters are mostly
       // padding near their ends.
       const int64_t needed = outputs.count - 1;
       skipped_ = clamped(real_.from - needed, problem_.kernel_size - 1);
@@ -81,7 +83,7 @@ class DepthwiseRepair {
     rewrite(finite, [=](Scalar seen) { return is_uneven(largest, seen, ratio); }, output);
   }
 
-  // Those that see whole numbers only.
+  // Rewrites the outputs that see whole numbers only.
   template <class To>
   void rewrite_whole(To* output) {
     see(Seen::fractions, [this](int64_t i) { return row_[i] - round_to_whole(row_[i]) == 0 ? Scalar(0) : Scalar(1); });
@@ -99,7 +101,7 @@ class DepthwiseRepair {
   static float round_to_whole(float x) { return __builtin_rintf(x); }
   static double round_to_whole(double x) { return __builtin_rint(x); }
 
-  // windows_[j] becomes the largest magnitude of value(i) under the taps of output j.
+  // Sets windows_[j] to the largest magnitude of value(i) under the taps of output j.
   template <class Value>
   void see(Seen what, const Value& value) {
     if (seen_ == what) return;
@@ -114,25 +116,25 @@ class DepthwiseRepair {
 
   static int64_t clamped(int64_t count, int64_t most) { return count < 0 ? 0 : count < most ? count : most; }
 
-  // Outputs of which the smallest one's window tells whether any is wanted.
+  // The smallest window of so many outputs tells whether any of them is wanted.
   static constexpr int64_t outputs_together = 32;
 
-  // Rewrites the outputs whose windows are `wanted`; if a window is, so is every smaller one. `finite`: neither samples
-  // nor taps hold a NaN or an infinity, so that all zeros may be left out.
+  // Rewrites the outputs whose windows are `wanted`. If a window is wanted, so is every smaller one. `finite` says that
+  // neither samples nor taps hold a NaN or an infinity, so that all zeros may be left out.
   template <class Wanted, class To>
   void rewrite(bool finite, const Wanted& wanted, To* output) {
     bool have_taps = false;
     for (int64_t first = 0; first < outputs_.count; first += outputs_together) {
-      const int64_t count = outputs_.count - first < outputs_together ? outputs_.count - first : outputs_together;
+      const int64_t count = min(outputs_.count - first, outputs_together);
       if (!wanted(smallest_of<Vector>(windows_ + first, count))) continue;
-      // Mostly there are no others than these, or not many.
+      // The taps of all outputs from here on are gathered at once: mostly there are no others, or not many.
       if (!have_taps) gather_taps(taps_of(first, outputs_.count - first, finite), finite);
       have_taps = true;
       for (int64_t j = first; j < first + count;) {
         int64_t end = j;
         while (end < first + count && end - j < sums_together && wanted(windows_[end])) ++end;
         if (end > j) add_up(j, end - j, finite, output);
-        j = end > j ? end : j + 1;
+        j = max(end, j + 1);
       }
     }
   }
@@ -142,12 +144,12 @@ class DepthwiseRepair {
     int64_t last;  // the first one that does not belong to them
   };
 
-  // Those that meet samples other than padding for some of `count` outputs.
+  // Returns the taps that meet samples other than padding for some of `count` outputs.
   Taps taps_of(int64_t output, int64_t count, bool finite) const {
     if (!finite) return {skipped_, problem_.kernel_size - skipped_behind_};
     const int64_t first = real_.from - (output + count - 1);
     const int64_t last = real_.to - output;
-    return {first > 0 ? first : 0, last < problem_.kernel_size ? last : problem_.kernel_size};
+    return {max(first, 0), min(last, problem_.kernel_size)};
   }
 
   void gather_taps(const Taps& taps, bool finite) {
@@ -163,12 +165,12 @@ class DepthwiseRepair {
     while (left.first < left.last && taps_[left.last - 1] == 0) --left.last;
   }
 
-  // Outputs [j, j + count), which share their taps.
+  // Adds up outputs [j, j + count), which share their taps.
   template <class To>
   void add_up(int64_t j, int64_t count, bool finite, To* output) {
     const Taps taps = taps_of(j, count, finite);
-    const int64_t first = taps.first > others_than_zero_.first ? taps.first : others_than_zero_.first;
-    const int64_t last = taps.last < others_than_zero_.last ? taps.last : others_than_zero_.last;
+    const int64_t first = max(taps.first, others_than_zero_.first);
+    const int64_t last = min(taps.last, others_than_zero_.last);
     sum_products<Vector>(taps_ + first, row_ + j + first - skipped_, last > first ? last - first : 0, count, sums_);
     const Scalar bias =
         operands_.bias == nullptr ? Scalar(0) : widen(static_cast<const Storage*>(operands_.bias)[outputs_.channel]);
@@ -193,7 +195,7 @@ class DepthwiseRepair {
   bool finite_taps_ = true;
   Seen seen_ = Seen::nothing;  // what windows_ is made of
   RealSamples real_{};         // of what the outputs see: the others are zeros
-  // Zeros at both ends of it that the row leaves out, and what is left.
+  // These are the zeros at both ends of the row that are left out, and what remains.
   int64_t skipped_ = 0;
   int64_t skipped_behind_ = 0;
   int64_t length_ = 0;

@@ -1,11 +1,11 @@
-// What depthwise tiles cost (core/cost.h).
+// This file prices depthwise tiles (core/cost.h).
 #pragma once
 
 #include "depthwise_tile_plan.h"
 
 namespace tapconv::kernels {
 
-// Serves forward problems and weight gradients, which take the same steps.
+// The price serves forward problems and weight gradients, which take the same steps.
 double depthwise_tile_cost(const DepthwiseTilePlan& plan);
 
 }  // namespace tapconv::kernels

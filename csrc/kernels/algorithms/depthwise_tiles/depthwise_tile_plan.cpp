@@ -18,7 +18,7 @@ constexpr int smallest_size = 32;  // two vectors of the widest instruction set
 // With fewer output blocks than this for each part of the filter, a task spends its time on the filter's spectra.
 constexpr int64_t min_blocks_per_part = 4;
 
-// Cuts rows, filter and outputs into blocks of one transform. False if the problem cannot be cut so.
+// Cuts rows, filter and outputs into blocks of one transform. Returns false if the problem cannot be cut so.
 bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, DepthwiseTiles& cut) {
   const int64_t size = shape_of(cut.transform).size;
   if (p.batch == 0 || p.out_channels == 0 || p.output_length == 0 || p.in_channels != p.groups) return false;
@@ -32,8 +32,8 @@ bool cut_into_blocks(const Problem& p, const InstructionSet& instruction_set, De
   return true;
 }
 
-// A slot that holds the spectra of `filters` blocks of the filter, of the inputs in the ring and of `sums` sums. False
-// if it would be too large.
+// Lays out a slot that holds the spectra of `filters` blocks of the filter, of the inputs in the ring and of `sums`
+// sums. Returns false if it would be too large.
 bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseTilePlan& plan) {
   DepthwiseTiles& cut = plan.depthwise;
   const int64_t size = shape_of(cut.transform).size;
@@ -55,7 +55,7 @@ bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseT
     cut.slot_repair_at = slot.reserve(5 * cut.repair_row * vector_bytes / width);
     cut.slot_seen_at = slot.reserve(3 * cut.filter_parts * vector_bytes);
   } else {
-    // Taps, samples and what is seen of them, then sums.
+    // The rows are those of taps, of samples and of what is seen of them; sums follow.
     cut.repair_row = rounded_up(plan.problem.kernel_size + cut.outputs, width) + 2 * width;
     cut.slot_repair_at = slot.reserve((3 * cut.repair_row + width) * vector_bytes / width);
   }
@@ -63,7 +63,7 @@ bool lay_out_slot(int64_t filters, int64_t sums, bool is_grad_weight, DepthwiseT
   return static_cast<int64_t>(plan.slot_bytes) <= max_slot_bytes;
 }
 
-// Why a problem cannot be cut into blocks.
+// Returns why a problem cannot be cut into blocks.
 Declined cannot_be_cut(const Problem& p) {
   if (has_no_outputs(p)) return {"there is no output"};
   if (p.in_channels != p.groups) return {"the filters are not depthwise"};
@@ -120,7 +120,8 @@ Answer<DepthwiseTilePlan> plan_depthwise_tiles(const Problem& p, const ForwardVa
   Workspace workspace = workspace_with_counter();
   cut.kinds_at = workspace.reserve(filter_kind_bytes(p));
   lay_out_slots(workspace, plan.slot_bytes, plan);
-  return Planned<DepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
+  plan.cost = depthwise_tile_cost(plan);
+  return plan;
 }
 
 Answer<DepthwiseTilePlan> plan_cheapest_depthwise_tiles(const Problem& problem, const ForwardVariant& variant,
@@ -152,7 +153,8 @@ Answer<GradWeightDepthwiseTilePlan> plan_grad_weight_depthwise_tiles(const Probl
   lay_out_slots(workspace, plan.slot_bytes, plan);
   plan.fallback = plan_direct_grad_weight(p, instruction_set, plan.slots);
   plan.workspace_bytes = std::max(plan.workspace_bytes, cut.fallback_at + plan.fallback.workspace_bytes);
-  return Planned<GradWeightDepthwiseTilePlan>{plan, depthwise_tile_cost(plan)};
+  plan.cost = depthwise_tile_cost(plan);
+  return plan;
 }
 
 Answer<GradWeightDepthwiseTilePlan> plan_cheapest_grad_weight_depthwise_tiles(const Problem& problem,

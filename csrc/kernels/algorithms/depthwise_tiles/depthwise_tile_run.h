@@ -1,4 +1,4 @@
-// Carries out plans of depthwise tiles and of their weight gradient.
+// This file carries out plans of depthwise tiles and of their weight gradient.
 #pragma once
 
 #include "depthwise_tile_plan.h"

@@ -1,14 +1,19 @@
 // Long depthwise filters by Fourier transforms. Lanes are output channels. The filter is cut into parts of half a
-// transform, the row into blocks that begin as far apart, so that the spectrum of one block serves every part: an
+// transform, and the row into blocks that begin as far apart, so that the spectrum of one block serves every part: an
 // output block is one inverse transform of the sum over all parts of (spectrum of block b + p) * (spectrum of part p).
 // A filter of up to half a transform is one part. This is partitioned convolution as used for reverberation (Stockham
 // 1966, Gardner 1995), with channels for lanes.
+//
+// Loop order: the spectra of the filter come first and serve all rows of a task. Then samples, phases of the dilation
+// and blocks follow one another, so that each block is transformed once and stays in a ring of spectra as long as some
+// part needs it. The register budget is that of spectrum.h.
 #pragma once
 
 #include "depthwise_inputs.h"
 #include "depthwise_repair.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/filter_kinds.h"
 
@@ -30,21 +35,21 @@ class DepthwiseTileRunner {
         operands_(operands),
         functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
         size_(shape_of(plan.depthwise.transform).size),
-        own_(workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes),
+        own_(slot_memory(plan, workspace(), slot)),
         inputs_(plan, operands.input, own_),
         filters_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
         lanes_samples_(reinterpret_cast<Scalar*>(own_ + cut_.slot_lanes_at)),
         repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
-  // A vector of channels, for a range of samples and a range of output blocks.
+  // Computes a vector of channels, for a range of samples and a range of output blocks.
   void run(int64_t task) {
     lane_group_ = task % cut_.lane_groups;
     task /= cut_.lane_groups;
     const int64_t time_part = task % cut_.time_parts;
     const int64_t sample_part = task / cut_.time_parts;
     first_channel_ = lane_group_ * width;
-    lanes_ = static_cast<int>(smaller(width, problem_.out_channels - first_channel_));
+    lanes_ = static_cast<int>(min(width, problem_.out_channels - first_channel_));
     inputs_.select_channels(first_channel_, lanes_);
     transform_filters();
     const int64_t first_block = time_part * cut_.blocks / cut_.time_parts;
@@ -60,7 +65,7 @@ class DepthwiseTileRunner {
     Register squares = Vector::zero();
     for (int64_t part = 0; part < cut_.filter_parts; ++part) {
       const int64_t first = part * cut_.part_taps;
-      const int64_t taps = smaller(cut_.part_taps, problem_.kernel_size - first);
+      const int64_t taps = min(cut_.part_taps, problem_.kernel_size - first);
       gather_taps(first, taps);
       squares = Vector::add(squares, square_sums<Vector>(lanes_samples_, taps * width));
       fill_zeros<Vector>(lanes_samples_ + taps * width, (size_ - taps) * width);
@@ -71,7 +76,7 @@ class DepthwiseTileRunner {
     Vector::store(squares_, squares);
   }
 
-  // Taps [first, first + taps) of all lanes to [tap][lane].
+  // Copies taps [first, first + taps) of all lanes to [tap][lane].
   void gather_taps(int64_t first, int64_t taps) {
     const int64_t group_out = problem_.out_channels / problem_.groups;
     const int64_t distance = problem_.weight_strides.tap;
@@ -88,7 +93,7 @@ class DepthwiseTileRunner {
       return;
     }
     for (int64_t k = 0; k < taps; k += width) {
-      const int count = static_cast<int>(smaller(width, taps - k));
+      const int count = static_cast<int>(min(width, taps - k));
       Register r[width];
       for (int l = 0; l < width; ++l) {
         r[l] = Vector::load_partial(filters[l] + (distance == 1 ? k : -(k + count - 1)), count);
@@ -103,7 +108,7 @@ class DepthwiseTileRunner {
   void run_row(int64_t sample, int64_t phase, int64_t first_block, int64_t last_block) {
     inputs_.select_row(sample, phase, first_block);
     for (int64_t block = first_block; block < last_block; block += depthwise_tiles_together) {
-      const int count = static_cast<int>(smaller(depthwise_tiles_together, last_block - block));
+      const int count = static_cast<int>(min(depthwise_tiles_together, last_block - block));
       inputs_.transform_up_to(block + count + cut_.filter_parts - 1);
       inputs_.multiply(block, filters_, cut_.filter_parts, sums_, count, false);
       for (int r = 0; r < count; ++r) write_block(sample, phase, block + r, sums_ + r * inputs_.spectrum());
@@ -118,8 +123,8 @@ class DepthwiseTileRunner {
     }
     functions_.inverse(spectrum, lanes_samples_);
     const int64_t first = block * cut_.outputs;
-    const int64_t row_length = (problem_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
-    const int64_t count = smaller(cut_.outputs, row_length - first);
+    const int64_t row_length = ceil_div(problem_.output_length - phase, cut_.dilation_phases);
+    const int64_t count = min(cut_.outputs, row_length - first);
     if (count <= 0) return;
     if (plan_.variant.wide_output) {
       scatter(sample, phase, first, count, static_cast<Scalar*>(operands_.output));
@@ -168,8 +173,8 @@ class DepthwiseTileRunner {
     }
   }
 
-  // For each lane, the largest magnitude that the transforms behind a block's outputs hold, and one that is no larger
-  // than the largest that any of these outputs sees.
+  // Finds for each lane the largest magnitude that the transforms behind a block's outputs hold, and one that is no
+  // larger than the largest that any of these outputs sees.
   void find_peaks(int64_t block, int64_t count, Scalar* largest, Scalar* seen) const {
     const int64_t piece = inputs_.piece_length();
     const int64_t end = count + problem_.kernel_size - 1;  // of what the outputs see
@@ -193,7 +198,6 @@ class DepthwiseTileRunner {
   }
 
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const DepthwiseTilePlan& plan_;
   const Problem& problem_;
@@ -207,7 +211,7 @@ class DepthwiseTileRunner {
   Scalar* const sums_;           // spectra of some output blocks
   Scalar* const lanes_samples_;  // [sample][lane] of a part of the filter, then of outputs
   DepthwiseRepair<Vector, Storage> repair_;
-  Scalar squares_[width] = {};  // sums of those of each lane's taps
+  Scalar squares_[width] = {};  // for each lane, the sum of the squares of its taps
   int64_t lane_group_ = 0;
   int64_t first_channel_ = 0;
   int lanes_ = 0;

@@ -1,12 +1,15 @@
-// The weight gradient of long depthwise filters. It is the sum of depthwise_tiles.h with the roles of filter and output
-// exchanged: blocks of grad_output are transformed like filters, and the products of block b with the input's block
-// b + p add up to the spectrum of the filter's part p, which is transformed back once at the end.
+// The weight gradient of long depthwise filters is the sum of depthwise_tiles.h with the roles of filter and output
+// exchanged: blocks of grad_output are transformed like filters, and the products of block b with the input's block b +
+// p add up to the spectrum of the filter's part p, which is transformed back once at the end. Loop order: samples,
+// phases, then some blocks of grad_output at a time, and the parts of the filter innermost, whose sums stay in the
+// cache.
 #pragma once
 
 #include "depthwise_inputs.h"
 #include "depthwise_tile_plan.h"
 #include "grad_weight_lane_repair.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
@@ -27,7 +30,7 @@ class GradWeightDepthwiseTileRunner {
         functions_(spectrum_functions<Vector>(plan.depthwise.transform)),
         size_(shape_of(plan.depthwise.transform).size),
         flag_(static_cast<char*>(operands.workspace) + plan.depthwise.flags_at),
-        own_(static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes),
+        own_(slot_memory(plan, operands.workspace, slot)),
         inputs_(plan, operands.input, own_),
         gradients_(reinterpret_cast<Scalar*>(own_ + cut_.slot_filters_at)),
         sums_(reinterpret_cast<Scalar*>(own_ + cut_.slot_sums_at)),
@@ -35,10 +38,10 @@ class GradWeightDepthwiseTileRunner {
         repair_(plan, operands, reinterpret_cast<Scalar*>(own_ + cut_.slot_seen_at),
                 reinterpret_cast<Scalar*>(own_ + cut_.slot_repair_at)) {}
 
-  // A vector of channels, for all samples.
+  // Computes a vector of channels, for all samples.
   void run(int64_t task) {
     first_channel_ = task * width;
-    lanes_ = static_cast<int>(smaller(width, p_.out_channels - first_channel_));
+    lanes_ = static_cast<int>(min(width, p_.out_channels - first_channel_));
     inputs_.select_channels(first_channel_, lanes_);
     zero_sums<Vector>(sums_, cut_.filter_parts * inputs_.spectrum());
     Vector::store(bias_, Vector::zero());
@@ -57,7 +60,7 @@ class GradWeightDepthwiseTileRunner {
   void add_row(int64_t sample, int64_t phase) {
     inputs_.select_row(sample, phase, 0);
     for (int64_t block = 0; block < cut_.blocks; block += cut_.gradient_blocks) {
-      const int64_t count = smaller(cut_.gradient_blocks, cut_.blocks - block);
+      const int64_t count = min(cut_.gradient_blocks, cut_.blocks - block);
       for (int64_t i = 0; i < count; ++i) {
         transform_gradient(sample, phase, block + i, gradients_ + i * inputs_.spectrum());
         Vector::store(magnitudes_[i], magnitude_sum_);
@@ -68,17 +71,17 @@ class GradWeightDepthwiseTileRunner {
         repair_.add(inputs_, block + i, Vector::load(magnitudes_[i]), whole);
       }
       for (int64_t part = 0; part < cut_.filter_parts; part += together) {
-        const int some = static_cast<int>(smaller(together, cut_.filter_parts - part));
+        const int some = static_cast<int>(min(together, cut_.filter_parts - part));
         inputs_.multiply(block + part, gradients_, count, sums_ + part * inputs_.spectrum(), some, true);
       }
     }
   }
 
-  // That a block of a row has.
+  // Returns how many outputs a block of a row has.
   int64_t outputs_of(int64_t phase, int64_t block) const {
-    const int64_t row_length = (p_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
+    const int64_t row_length = ceil_div(p_.output_length - phase, cut_.dilation_phases);
     const int64_t left = row_length - block * cut_.outputs;
-    return left > 0 ? smaller(cut_.outputs, left) : 0;
+    return left > 0 ? min(cut_.outputs, left) : 0;
   }
 
   void transform_gradient(int64_t sample, int64_t phase, int64_t block, Scalar* spectrum) {
@@ -106,7 +109,7 @@ class GradWeightDepthwiseTileRunner {
     functions_.inverse(sums_ + part * inputs_.spectrum(), lanes_samples_);
     repair_.rewrite(part, first_channel_, lanes_, lanes_samples_);
     const int64_t first = part * cut_.part_taps;
-    const int64_t taps = smaller(cut_.part_taps, p_.kernel_size - first);
+    const int64_t taps = min(cut_.part_taps, p_.kernel_size - first);
     const WeightStrides& strides = p_.weight_strides;
     Storage* const to =
         static_cast<Storage*>(operands_.grad_weight) + first_channel_ * strides.out_channel + first * strides.tap;

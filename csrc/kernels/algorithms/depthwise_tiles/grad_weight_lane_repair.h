@@ -1,13 +1,14 @@
-// Gradients of long depthwise filters that no transform may compute (seen_peaks.h). A transform's rounding error in one
-// part of the filter is relative to the sum over all blocks of (sum of |grad_output|) * (largest |x| of the block that
-// the part meets); a tap's gradient may be off by no more than what the same sum is over the samples that the tap sees.
-// So the first sum is kept while blocks are multiplied, and another one that is no more than any tap's: where they lie
-// too far apart, taps are looked at one by one.
+// Some gradients of long depthwise filters must not be computed by a transform (seen_peaks.h). A transform's rounding
+// error in one part of the filter is relative to the sum over all blocks of (sum of |grad_output|) * (largest |x| of
+// the block that the part meets). A tap's gradient may be off by no more than what the same sum is over the samples
+// that the tap sees. So the first sum is kept while blocks are multiplied, and another one that is no more than any
+// tap's. Where they lie too far apart, taps are looked at one by one.
 #pragma once
 
 #include "depthwise_inputs.h"
 #include "depthwise_tile_plan.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/lane_sums.h"
 #include "kernels/rows/rows.h"
@@ -22,7 +23,7 @@ class GradWeightLaneRepair {
   static constexpr int width = Vector::width;
 
  public:
-  // `sums` holds three vectors for each part, `rows` what repair_row (depthwise_tile_plan.h) says five times.
+  // `sums` holds three vectors for each part, and `rows` five times what repair_row (depthwise_tile_plan.h) says.
   GradWeightLaneRepair(const DepthwiseTilePlan& plan, const GradWeightOperands& operands, Scalar* sums, Scalar* rows)
       : p_(plan.problem),
         cut_(plan.depthwise),
@@ -43,8 +44,9 @@ class GradWeightLaneRepair {
     for (int64_t i = 0; i < 3 * cut_.filter_parts; ++i) Vector::store(held_ + i * width, Vector::zero());
   }
 
-  // Block `block` of grad_output, whose magnitudes add up to `gradients`, meets the inputs' blocks from there on. Are
-  // all of its outputs there? Else taps see less of a block than its pieces tell.
+  // Adds what block `block` of grad_output, whose magnitudes add up to `gradients`, meets in the inputs' blocks from
+  // there on. The last argument says whether the block has all of its outputs. Otherwise taps see less of a block than
+  // its pieces tell.
   void add(const DepthwiseInputs<Vector, Storage>& inputs, int64_t block, Register gradients, bool whole) {
     const Register most = Vector::broadcast(std::numeric_limits<Scalar>::max());
     for (int64_t part = 0; part < cut_.filter_parts; ++part) {
@@ -81,7 +83,7 @@ class GradWeightLaneRepair {
 
   int64_t taps_of(int64_t part) const {
     const int64_t left = p_.kernel_size - part * cut_.part_taps;
-    return left < cut_.part_taps ? left : cut_.part_taps;
+    return min(left, cut_.part_taps);
   }
 
   void rewrite_lane(int64_t part, int64_t channel, int64_t at, Scalar* to) {
@@ -97,7 +99,7 @@ class GradWeightLaneRepair {
         int64_t end = k;
         while (end < taps && end - k < sums_together && is_wanted(end)) ++end;
         if (end > k) add_products(k, end - k, count, finite ? real : RealSamples{0, count + taps - 1});
-        k = end > k ? end : k + 1;
+        k = max(end, k + 1);
       }
     });
     for (int64_t k = 0; k < taps; ++k) {
@@ -105,8 +107,8 @@ class GradWeightLaneRepair {
     }
   }
 
-  // body(count, real): gradients_ hold `count` outputs of a block, samples_ what the part's taps meet there, of which
-  // all but the `real` ones are zeros.
+  // Calls body(count, real) for each block, while gradients_ hold `count` outputs of the block and samples_ what the
+  // part's taps meet there, all of which but the `real` ones are zeros.
   template <class Body>
   void for_each_block(int64_t part, int64_t channel, const Body& body) {
     const ActivationStrides& in = p_.input_strides;
@@ -118,7 +120,7 @@ class GradWeightLaneRepair {
       const Storage* const gradient =
           static_cast<const Storage*>(operands_.grad_output) + n * out.batch + channel * out.channel;
       for (int64_t phase = 0; phase < cut_.dilation_phases; ++phase) {
-        const int64_t row_length = (p_.output_length - phase + cut_.dilation_phases - 1) / cut_.dilation_phases;
+        const int64_t row_length = ceil_div(p_.output_length - phase, cut_.dilation_phases);
         for (int64_t block = 0; block * cut_.outputs < row_length; ++block) {
           const int64_t first = block * cut_.outputs;
           const int64_t count = cut_.outputs < row_length - first ? cut_.outputs : row_length - first;
@@ -151,8 +153,8 @@ class GradWeightLaneRepair {
 
   // Taps [k, k + count) share the outputs for which some of them meet real samples.
   void add_products(int64_t k, int64_t taps, int64_t count, const RealSamples& real) {
-    const int64_t from = real.from - (k + taps - 1) > 0 ? real.from - (k + taps - 1) : 0;
-    const int64_t to = real.to - k < count ? real.to - k : count;
+    const int64_t from = max(real.from - (k + taps - 1), 0);
+    const int64_t to = min(real.to - k, count);
     if (from >= to) return;
     Scalar sums[sums_together];
     sum_products<Vector>(gradients_ + from, samples_ + k + from, to - from, taps, sums);
@@ -163,9 +165,9 @@ class GradWeightLaneRepair {
   const DepthwiseTiles& cut_;
   const GradWeightOperands& operands_;
   Problem row_problem_;
-  Scalar* const held_;     // [part][lane]: what transforms hold
-  Scalar* const seen_;     // at least so much of it is seen by every tap
-  Scalar* const largest_;  // samples
+  Scalar* const held_;     // [part][lane]: the sum that transforms hold
+  Scalar* const seen_;     // [part][lane]: what every tap sees of it at the least
+  Scalar* const largest_;  // [part][lane]: the largest samples
   Scalar* const gradients_;
   Scalar* const samples_;
   Scalar* const windows_;

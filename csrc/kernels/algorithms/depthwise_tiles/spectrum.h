@@ -1,5 +1,5 @@
-// Spectra of real samples as they lie in memory, for sums of products of spectra: whole vectors, in the order of
-// fourier.h.
+// Spectra of real samples as they lie in memory, for sums of products of spectra. A spectrum is whole vectors, in the
+// order of fourier.h.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// Vectors of one spectrum, with one cache line more, so that neighbouring spectra spread over all cache sets.
+// A spectrum has one cache line more than it needs, so that neighbouring spectra spread over all cache sets.
 constexpr int64_t spectrum_vectors(int size) { return size + 1; }
 
 template <class Scalar>
@@ -45,7 +45,7 @@ const SpectrumFunctions<typename Vector::Scalar>& spectrum_functions(TileTransfo
   return all[static_cast<int>(transform)];
 }
 
-// A filter correlates, so its spectrum is conjugated; and it carries the scale of the inverse.
+// A filter correlates, so its spectrum is conjugated. It also carries the scale of the inverse.
 template <class Vector>
 void finish_filter(int size, typename Vector::Scalar* spectrum) {
   using Scalar = typename Vector::Scalar;
@@ -58,8 +58,11 @@ void finish_filter(int size, typename Vector::Scalar* spectrum) {
   }
 }
 
-// sums[r] = the sum over p of inputs[r + p] * filters[p], for r in [0, Count), or adds it to what is there. Filters and
-// sums lie one spectrum apart. `OneLane`: of inputs, every lane meets the first one.
+// Sets sums[r] to the sum over p of inputs[r + p] * filters[p], for r in [0, Count), or adds it to what is there.
+// Filters and sums lie one spectrum apart. With `OneLane`, every lane meets the first lane of the inputs.
+//
+// Register budget: 2 * Count sums, of real and imaginary parts, and both parts of a filter and of an input, 12 of 16 at
+// the most. Loop order: frequencies are outermost and parts innermost, since the sums of a frequency stay in registers.
 template <class Vector, int Count, bool OneLane>
 void multiply_spectra(int size, const typename Vector::Scalar* const* inputs, const typename Vector::Scalar* filters,
                       int64_t parts, typename Vector::Scalar* sums, bool accumulate) {

@@ -1,12 +1,13 @@
-// The direct sum of short depthwise filters, which memory bounds: rows are read where they lie, each output is written
+// The direct sum of short depthwise filters is bound by memory, so rows are read where they lie, each output is written
 // once, and nothing else is touched. Only outputs that reach into the padding are summed from a copied piece of the
 // row.
 //
-// Register budget of the micro-kernel: Taps weights (8 at the most), 4 sums and the bias: 13 of 16. Loop order: along
-// the row, four vectors of outputs at a time, whose sums are independent and so hide the latency of multiply-add; taps
-// within. Taps beyond the first load across cache lines, which for so few of them is still faster than memory. Input
-// and output are fetched ahead: of an output of 33 MB, waiting for the lines to write took a third of the time. Each
-// output is the bias plus its taps in plain order, the order of the micro-kernel in register_tile.h.
+// Register budget of the micro-kernel: as many weights as taps (8 at the most), 4 sums and the bias, 13 of 16. Loop
+// order: along the row, four vectors of outputs at a time, whose sums are independent and so hide the latency of
+// multiply-add; taps within. The loads of all taps but the first cross cache lines, which for so few of them is still
+// faster than memory. Input and output are fetched ahead: of an output of 33 MB, waiting for the lines to write took a
+// third of the time. Each output is the bias plus its taps in plain order, which is the order of the micro-kernel in
+// register_tile.h.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/rows.h"
@@ -21,7 +23,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// A page: the hardware's own prefetching stops at the end of each, and rows of a tensor follow one another.
+// The hardware's own prefetching stops at the end of each page, and rows of a tensor follow one another, so a page is
+// fetched ahead.
 constexpr int64_t fetch_ahead_bytes = 4096;
 
 // Sums `count` outputs that read `row` from its first element on.
@@ -86,7 +89,7 @@ auto sum_row_of(int64_t taps, std::integer_sequence<int, Taps...>) {
   return functions[taps - 1];
 }
 
-// Storage is the type of the input, Output that of the output: the same, or the compute type.
+// Storage is the type of the input. Output is that of the output, which is the same or the compute type.
 template <class Vector, class Storage, class Output>
 class DepthwiseRows {
   using Scalar = typename Vector::Scalar;
@@ -98,7 +101,7 @@ class DepthwiseRows {
         sum_input_(sum_row_of<Vector, Storage, Output>(plan.problem.kernel_size, all_taps())),
         sum_copy_(sum_row_of<Vector, Scalar, Output>(plan.problem.kernel_size, all_taps())) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    rows_ = reinterpret_cast<Scalar*>(workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes);
+    rows_ = reinterpret_cast<Scalar*>(slot_memory(plan, workspace, slot));
     weight_ = static_cast<const Scalar*>(plan.pack_weight ? operands.packed_weight : operands.weight);
     weight_stride_ = plan.pack_weight ? plan.problem.kernel_size : plan.variant.weight_group_stride;
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const Scalar*>(workspace + plan.bias_at);
@@ -119,11 +122,11 @@ class DepthwiseRows {
 
     // Outputs [inner, outer) read real samples only; those before are whole vectors, for the sake of alignment.
     const int64_t begin = time_block * plan_.time_block;
-    const int64_t end = smaller(begin + plan_.time_block, p.output_length);
+    const int64_t end = min(begin + plan_.time_block, p.output_length);
     const int64_t reach = (p.kernel_size - 1) * p.dilation - p.padding_left;
-    const int64_t outer = larger(begin, smaller(end, p.input_length - reach));
-    const int64_t padded = (larger(p.padding_left, 0) + Vector::width - 1) / Vector::width * Vector::width;
-    const int64_t inner = smaller(outer, larger(begin, padded));
+    const int64_t outer = max(begin, min(end, p.input_length - reach));
+    const int64_t padded = rounded_up(max(p.padding_left, 0), Vector::width);
+    const int64_t inner = min(outer, max(begin, padded));
 
     sum_border(input, weight, bias, output, begin, inner);
     if (inner < outer) {
@@ -134,8 +137,6 @@ class DepthwiseRows {
 
  private:
   static auto all_taps() { return std::make_integer_sequence<int, max_depthwise_row_taps>(); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-  static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
   void sum_border(const Storage* input, const Scalar* weight, Scalar bias, Output* output, int64_t begin, int64_t end) {
     if (begin >= end) return;

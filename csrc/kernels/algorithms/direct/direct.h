@@ -1,10 +1,10 @@
-// The direct sum: rows are copied block by block, and register tiles (register_tile.h) sweep over them.
+// The direct sum copies rows block by block, and register tiles (register_tile.h) sweep over them.
 //
-// Loop order of a task: input channel blocks outermost, so that a block's rows stay in L2 and the part one tile reads
-// stays in L1; then time tiles; then output channels innermost, so that a tile's rows are fetched into L1 once and all
-// output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums of few pairs are
-// bound by how they are written, and take the last two the other way around: a few rows of output are then written from
-// one end to the other, where the first order would jump to another page with every tile.
+// Loop order of a task: blocks of input channels are outermost, so that a block's rows stay in L2 and the part that one
+// tile reads stays in L1. Tiles of time come next, and output channels are innermost, so that a tile's rows are fetched
+// into L1 once and all output channels use them, while the packed weights stream from L2 at under 4 bytes a cycle. Sums
+// of few pairs are bound by how they are written, and take the last two loops the other way around: a few rows of
+// output are then written from one end to the other, where the first order would jump to another page with every tile.
 #pragma once
 
 #include <utility>
@@ -12,6 +12,7 @@
 #include "depthwise_rows.h"
 #include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -29,7 +30,7 @@ namespace {
 template <class Scalar>
 using TileFunction = void (*)(const TileCall<Scalar>&);
 
-// All tiles of one number of rows, by number of columns.
+// The tiles of one number of rows stand in an array by their number of columns.
 template <class Vector, bool Packed, int Rows, int... Columns>
 TileFunction<typename Vector::Scalar> tile_of_columns(int columns, std::integer_sequence<int, Columns...>) {
   static constexpr TileFunction<typename Vector::Scalar> tiles[] = {
@@ -53,10 +54,10 @@ auto window_tile_of(int columns, std::integer_sequence<int, Columns...>) {
   return tiles[columns - 1];
 }
 
-// Weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
+// The weights of a tile of so many (channel, tap) pairs stay in L1 while it sweeps along the rows.
 constexpr int64_t max_pairs_in_rows = 256;
 
-// One block of output: some tiles of output channels of one sample and group, times [time, time + count).
+// A block of output is some tiles of output channels of one sample and group, at times [time, time + count).
 template <class Scalar>
 struct DirectBlock {
   int64_t first_tile;
@@ -75,10 +76,10 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   const Problem& p = plan.problem;
   const int64_t group_out = p.out_channels / p.groups;
-  const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
-  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
+  const int64_t group_rows = ceil_div(p.in_channels / p.groups, plan.row_channels);
+  const int64_t vectors = ceil_div(block.count, Vector::width);
   const int64_t max_columns = tiles.columns[plan.tile_rows];
-  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+  const int64_t column_tiles = ceil_div(vectors, max_columns);
   const int64_t block_out = share_of(block.first_tile, plan.tile_row_count, group_out).first;
 
   TileCall<typename Vector::Scalar> call;
@@ -120,14 +121,14 @@ void sweep_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scal
   }
 }
 
-// The same for a group of one output channel whose taps can share loads (window_tile.h).
+// Does the same for a group of one output channel whose taps can share loads (window_tile.h).
 template <class Isa, class Vector>
 void sweep_windows(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                    const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
   constexpr int max_columns = register_tiles(Isa::register_count).columns[1];
   const Problem& p = plan.problem;
-  const int64_t vectors = (block.count + Vector::width - 1) / Vector::width;
-  const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+  const int64_t vectors = ceil_div(block.count, Vector::width);
+  const int64_t column_tiles = ceil_div(vectors, max_columns);
   WindowCall<typename Vector::Scalar> call;
   call.row_length = plan.rows.row_length;
   call.channels = channels;
@@ -155,7 +156,7 @@ TileFunction<typename Vector::Scalar> short_tile_of(int rows) {
   return &short_tile<Vector, Pairs, Rows>;
 }
 
-// The same for outputs of a vector of times at the most, from interleaved rows (short_tile.h).
+// Does the same for outputs of at most a vector of times, from interleaved rows (short_tile.h).
 template <class Isa, class Vector, int Pairs>
 void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector::Scalar>& block,
                        const typename Vector::Scalar* rows, int64_t channel, int64_t channels) {
@@ -176,7 +177,7 @@ void sweep_short_tiles(const DirectPlan& plan, const DirectBlock<typename Vector
     call.output = block.sums + (part.first - block_out) * block.sums_stride;
     for (int64_t pair = 0; pair < pair_count; pair += max_pairs) {
       call.rows = rows + pair / Pairs * 2 * Vector::width;
-      call.pair_count = pair_count - pair < max_pairs ? pair_count - pair : max_pairs;
+      call.pair_count = min(pair_count - pair, max_pairs);
       call.weight = weight + pair;
       call.accumulate = channel + pair > 0;
       short_tile_of<Isa, Vector, Pairs>(part.size)(call);
@@ -194,8 +195,8 @@ class DirectRunner {
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups),
-        group_rows_((group_in_ + plan.row_channels - 1) / plan.row_channels) {
-    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+        group_rows_(ceil_div(group_in_, plan.row_channels)) {
+    char* const own = slot_memory(plan, workspace(), slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace() + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     partial_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
@@ -212,7 +213,7 @@ class DirectRunner {
 
     DirectBlock<Scalar> block;
     block.first_tile = task.out_block * plan_.out_block;
-    block.last_tile = smaller(block.first_tile + plan_.out_block, plan_.tile_row_count);
+    block.last_tile = min(block.first_tile + plan_.out_block, plan_.tile_row_count);
     const int64_t first_out = share_of(block.first_tile, plan_.tile_row_count, group_out_).first;
     const int64_t last_out = share_of(block.last_tile, plan_.tile_row_count, group_out_).first;
     block.weight = weight_ + group * (plan_.pack_weight ? group_out_ * group_rows_ * p.kernel_size
@@ -232,7 +233,7 @@ class DirectRunner {
     }
     int64_t c = 0;
     do {  // once at least: without input channels the output is the bias
-      const int64_t channels = smaller(plan_.channel_block, group_rows_ - c);
+      const int64_t channels = min(plan_.channel_block, group_rows_ - c);
       if (plan_.short_tile_pairs > 0) {
         if constexpr (!PairingVector<Vector> && std::is_same_v<Storage, Scalar>) {
           add_by_short_tiles<2>(block, input, c, channels);
@@ -271,20 +272,19 @@ class DirectRunner {
     sweep_short_tiles<Isa, Vector, Pairs>(plan_, block, interleaved_, channel, channels);
   }
 
-  // Rows [first, first + count) of the group, for the outputs [time, time + times).
+  // Copies the rows [first, first + count) of the group, for the outputs [time, time + times).
   void copy_input(const Storage* input, int64_t first, int64_t count, int64_t time, int64_t times) {
     const int64_t channel = first * plan_.row_channels;
     input += channel * plan_.problem.input_strides.channel;
     if constexpr (PairingVector<Vector>) {
       Scalar* const spare = rows_ + plan_.channel_block * plan_.rows.row_length;
-      copy_pairs<Vector>(plan_, input, smaller(2 * count, group_in_ - channel), time, times, rows_, spare);
+      copy_pairs<Vector>(plan_, input, min(2 * count, group_in_ - channel), time, times, rows_, spare);
     } else {
       copy_rows<Vector>(plan_, input, count, time, times, rows_);
     }
   }
 
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const DirectPlan& plan_;
   const ForwardOperands& operands_;

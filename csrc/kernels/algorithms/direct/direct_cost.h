@@ -1,4 +1,4 @@
-// What the direct sum costs (core/cost.h).
+// This file prices the direct sum (core/cost.h).
 #pragma once
 
 #include "kernels/core/direct_sum.h"

@@ -17,21 +17,21 @@ constexpr int64_t l1_rows_bytes = 20 * 1024;          // what one register tile 
 constexpr int64_t l2_weight_bytes = 256 * 1024;       // the packed weights that one block of channels sweeps over
 constexpr int64_t l2_partial_bytes = 256 * 1024;      // a block of partial sums
 constexpr int64_t l2_interleaved_bytes = 384 * 1024;  // samples of short tiles, beside which nothing has to last
-// A register tile loads and stores its sums once for each block of channels: this many (channel, tap) pairs make that
+// A register tile loads and stores its sums once for each block of channels. So many (channel, tap) pairs make that
 // small beside the multiplications.
 constexpr int64_t min_pairs_per_block = 96;
 
-// Weights used by no more column tiles than this are read where they lie: six to eight rows of them are as many streams
-// that prefetchers follow, and packing them would take as long as one use or more. Where they were packed before the
-// call, that is paid for.
+// Weights that no more column tiles use than this are read where they lie. Six to eight rows of them are as many
+// streams that prefetchers follow, and packing them would take as long as one use or more. Where they were packed
+// before the call, that is paid for.
 constexpr int64_t max_uses_unpacked = 30;
 constexpr int64_t max_uses_unpacked_ahead = 8;
 
-// Outputs of a block of the fallback: not many more than one tile, for the sake of which it runs, and enough of them
+// A block of the fallback has so many outputs: not many more than one tile, for the sake of which it runs, and enough
 // that its rows and weights pay.
 constexpr int64_t fallback_time = 128;
 
-// Outputs this long leave hardly any lanes empty.
+// Outputs that are longer than this leave hardly any lanes empty.
 constexpr int64_t max_folded_vectors = 8;
 
 class DirectPlanner {
@@ -88,7 +88,7 @@ class DirectPlanner {
   }
 
   void choose_weights() {
-    // Weights in the compute type, a row for each output channel, can be used where they lie.
+    // Weights in the compute type that lie as a row for each output channel can be used where they lie.
     const bool in_place = computes_in_own_type(p_.data_type) && plan_.variant.output_phases == 1 &&
                           p_.weight_strides.tap == 1 &&
                           (group_in_ == 1 || p_.weight_strides.in_channel == p_.kernel_size);
@@ -103,8 +103,9 @@ class DirectPlanner {
     }
   }
 
-  // Do the weights of one input channel lie side by side, output channel by output channel? They do in gradients of
-  // kernels of one tap by the input, and in transposed convolutions whose stride is their kernel or longer.
+  // Says whether the weights of one input channel lie side by side, output channel by output channel. They do in
+  // gradients of kernels of one tap by the input, and in transposed convolutions whose stride is their kernel or
+  // longer.
   bool has_weight_columns() const {
     const WeightStrides& strides = p_.weight_strides;
     const int64_t phases = plan_.variant.output_phases;
@@ -112,7 +113,7 @@ class DirectPlanner {
            strides.out_channel == phases && (phases == 1 || plan_.variant.weight_phase_stride == 1);
   }
 
-  // The samples of one (channel, tap) pair.
+  // Returns the bytes of the samples of one (channel, tap) pair.
   int64_t interleaved_bytes() const { return 2 * width_ * element_ / plan_.short_tile_pairs; }
 
   int64_t row_bytes(int64_t time_block) const {
@@ -121,7 +122,7 @@ class DirectPlanner {
 
   void choose_channel_block() {
     const int64_t taps = std::max<int64_t>(p_.kernel_size, 1);
-    // What one tile reads of a row: its own vectors for each tap, or all of the segments if the taps overlap.
+    // A tile reads its own vectors of a row for each tap, or all of the segments if the taps overlap.
     const int64_t per_tap = taps * (tile_time_ * element_ + cache_line_bytes);
     const int64_t footprint = std::min(per_tap, row_bytes(tile_time_) + plan_.rows.segment_count * cache_line_bytes);
     int64_t block = l1_rows_bytes / footprint;
@@ -143,12 +144,12 @@ class DirectPlanner {
     const int64_t weight_bytes_per_tile = plan_.tile_rows * plan_.channel_block * taps * element_;
     plan_.out_block = std::clamp<int64_t>(l2_weight_bytes / weight_bytes_per_tile, 1, plan_.tile_row_count);
     plan_.out_block = even_block(plan_.tile_row_count, plan_.out_block);
-    // Here no weight is read twice, and each row of them from one end to the other.
+    // Here no weight is read twice, and each row of weights is read from one end to the other.
     if (plan_.short_tile_pairs > 0 || (length_ <= tile_time_ && plan_.channel_block_count == 1)) {
       plan_.out_block = plan_.tile_row_count;
     }
 
-    // As many outputs as keep the rows of a block of channels, and its partial sums, in L2.
+    // A block has as many outputs as keep its rows and its partial sums in L2.
     const int64_t rows_bytes = group_in_ == 1 && plan_.tile_row_count == 1 ? l1_rows_bytes : l2_rows_bytes;
     int64_t time =
         std::max(rows_bytes / (plan_.channel_block * plan_.rows.segment_count * element_) - span_, 2 * span_);
@@ -162,7 +163,8 @@ class DirectPlanner {
 
     plan_.slots = slots_worth(p_, plan_.slots);
     const int64_t enough = plan_.slots > 1 ? plan_.slots * tasks_per_slot : 1;
-    // Too few tasks: cut time first, down to two tiles, since that repeats only the overlap of the rows; then channels.
+    // With too few tasks, time is cut first, down to two tiles, since that repeats only the overlap of the rows; then
+    // output channels.
     int64_t others = batch_ * p_.groups * ceil_div(plan_.tile_row_count, plan_.out_block);
     if (others * ceil_div(length_, plan_.time_block) < enough) {
       const int64_t wanted = ceil_div(enough, others);
@@ -170,7 +172,7 @@ class DirectPlanner {
       plan_.time_block = std::min(plan_.time_block, std::max({shorter, 2 * tile_time_, 2 * span_}));
     }
     plan_.time_block_count = ceil_div(length_, plan_.time_block);
-    // Equal blocks, in whole vectors.
+    // Blocks are made equal, in whole vectors.
     plan_.time_block = std::min(rounded_up(ceil_div(length_, plan_.time_block_count), width_), length_);
     plan_.time_block_count = ceil_div(length_, plan_.time_block);
     others = batch_ * p_.groups * plan_.time_block_count;

@@ -7,8 +7,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// Below this a second thread costs more than packing on one.
-constexpr int64_t min_parallel_packing = 64 * 1024;  // elements
+// With fewer elements than this, a second thread costs more than packing on one.
+constexpr int64_t min_parallel_packing = 64 * 1024;
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Carries out plans of the direct sum: tables and bias first, then the weights, then the tasks.
+// This file carries out plans of the direct sum: tables and bias first, then the weights, then the tasks.
 #pragma once
 
 #include "kernels/core/direct_sum.h"
@@ -10,7 +10,7 @@ namespace tapconv::kernels {
 
 const DirectKernels& direct_kernels(const DirectPlan& plan);
 
-// The offset table of a plan by register tiles or matrix tiles.
+// Fills in the offset table of a plan by register tiles or matrix tiles.
 void fill_offsets(const DirectPlan& plan, int32_t* table);
 
 // Writes operands.packed_weight for a direct plan.

@@ -1,4 +1,4 @@
-// Packing of weights for the direct sum: [tile][row of input channels][tap][tile row], widened to the compute type or
+// Weights for the direct sum are packed as [tile][row of input channels][tap][tile row], widened to the compute type or
 // in pairs.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -37,29 +38,29 @@ void pack_taps(const Storage* const* from, int rows, int64_t taps, typename Vect
   }
 }
 
-// The weights of two input channels of one tap and output channel, as a row of pairs holds their samples.
+// Joins the weights of two input channels of one tap and output channel, as a row of pairs holds their samples.
 inline float pair_of(BFloat16 first, BFloat16 second) {
   return std::bit_cast<float>(static_cast<uint32_t>(first.bits) | static_cast<uint32_t>(second.bits) << 16);
 }
 
-// Where the weights of a register tile are, and where they go.
+// PackedTile knows where the weights of a register tile are, and where they go.
 template <class Scalar, class Storage>
 struct PackedTile {
   int rows;
   const Storage* from[largest_tile_rows];  // input channel 0, tap 0 of each row
-  // Rows whose weights are neighbours in memory, as those of the phases of a transposed convolution are.
+  // A run is rows whose weights are neighbours in memory, as those of the phases of a transposed convolution are.
   int run_count;
   int run_ends[largest_tile_rows];
   Scalar* to;
 
   PackedTile() = default;
 
-  // Tile number `tile`, counted over all groups.
+  // The tile of number `tile` is counted over all groups.
   PackedTile(const DirectPlan& plan, const ForwardOperands& operands, int64_t tile) : run_count(0) {
     const Problem& p = plan.problem;
     const ForwardVariant& variant = plan.variant;
     const int64_t group_out = p.out_channels / p.groups;
-    const int64_t group_rows = (p.in_channels / p.groups + plan.row_channels - 1) / plan.row_channels;
+    const int64_t group_rows = ceil_div(p.in_channels / p.groups, plan.row_channels);
     const int64_t group = tile / plan.tile_row_count;
     const Share part = share_of(tile % plan.tile_row_count, plan.tile_row_count, group_out);
     const Storage* const weight = static_cast<const Storage*>(operands.weight) + group * variant.weight_group_stride;
@@ -77,8 +78,9 @@ struct PackedTile {
   bool has_long_runs() const { return 2 * run_count <= rows; }
 };
 
-// In fours: masked vectors would read across the ends of cache lines. Each four goes through an array, which nothing
-// overlaps, so that it moves as one vector without a check; the last one may write some weights once more.
+// Weights are copied in fours, because masked vectors would read across the ends of cache lines. Each four goes through
+// an array, which nothing overlaps, so that it moves as one vector without a check. The last one may write some weights
+// once more.
 template <class Scalar, class Storage>
 void pack_run(const Storage* from, int count, Scalar* to) {
   constexpr int four = 4;
@@ -97,7 +99,7 @@ void pack_run(const Storage* from, int count, Scalar* to) {
   if (count % four != 0) move_four(count - four);
 }
 
-// What one tap of input channel `channel` has for a tile, run by run.
+// Copies what one tap of input channel `channel` has for a tile, run by run.
 template <class Vector, class Storage>
 void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>& tile, int64_t channel,
                typename Vector::Scalar* to) {
@@ -110,7 +112,7 @@ void pack_runs(const Problem& p, const PackedTile<typename Vector::Scalar, Stora
   }
 }
 
-// One weight after the other, in pairs where rows are.
+// Packs one weight after the other, in pairs where rows are in pairs.
 template <class Vector, class Storage>
 void pack_each(const Problem& p, const PackedTile<typename Vector::Scalar, Storage>& tile, int64_t channel,
                typename Vector::Scalar* to) {
@@ -128,9 +130,9 @@ void pack_each(const Problem& p, const PackedTile<typename Vector::Scalar, Stora
   }
 }
 
-// Neighbouring tiles side by side, input channel by input channel: what the tiles read of one lies together, but the
-// channels may be pages apart, all in a few sets of the caches, where no line would stay until the next tile wants it,
-// and beyond all that a hardware prefetcher looks at.
+// Packs neighbouring tiles side by side, input channel by input channel. What the tiles read of one channel lies
+// together, but the channels may be pages apart. All of them then fall into a few sets of the caches, where no line
+// would stay until the next tile wants it, and beyond all that a hardware prefetcher looks at.
 template <class Vector, class Storage>
 void pack_side_by_side(const DirectPlan& plan, const PackedTile<typename Vector::Scalar, Storage>* tiles,
                        int tile_count) {

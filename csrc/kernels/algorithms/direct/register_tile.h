@@ -3,11 +3,12 @@
 //   output[o][t .. t + Columns vectors) += sum over j of weight[j][o] * row[offset[j] + t ..]
 //
 // where j runs over all (channel, tap) pairs of a block. Register budget: Rows * Columns accumulators, Columns loaded
-// row vectors and one broadcast weight; instruction_set.h states how many columns fit for each number of rows. Each
-// step loads Columns + Rows times and multiplies Rows * Columns times, so a full tile is bound by the multipliers, not
-// by the loads. The (channel, tap) pairs are one flat list, so that kernels of one tap run as smoothly as long ones.
-// Each call sums its own pairs from zero, in plain order in one accumulator for each output, and adds once to what is
-// there: long sums are made of short ones and lose little to rounding, and every tile shape gives the same bits.
+// row vectors and one broadcast weight; instruction_sets/register_tiles.h states how many columns fit for each number
+// of rows. Each step loads Columns + Rows times and multiplies Rows * Columns times, so a full tile is bound by the
+// multipliers, not by the loads. Loop order: the pairs are one flat list, so that kernels of one tap run as smoothly as
+// long ones. Each call sums its own pairs from zero, in plain order in one accumulator for each output, and adds once
+// to what is there. So long sums are made of short ones and lose little to rounding, and every tile shape gives the
+// same bits.
 #pragma once
 
 #include <cstddef>

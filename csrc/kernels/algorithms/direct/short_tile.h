@@ -1,22 +1,24 @@
-// The micro-kernel of the direct sum for outputs that fill an eighth of a vector to a whole one, with weights where
-// they lie.
+// The micro-kernel of the direct sum for outputs that fill between an eighth of a vector and a whole one. Weights are
+// read where they lie.
 //
 // A tile of one vector of times (register_tile.h) loads once for each multiply-add and once more for its row, which
-// crosses a cache line; as two of either can start in a cycle, the loads bound it. Here lanes hold two to eight
-// neighbouring (channel, tap) pairs of each time, side by side as their weights are in memory, and two vectors all
-// times: one load brings the weights of all these pairs, for two multiply-adds. The pairs' sums are added at the end.
+// crosses a cache line. As two loads or two multiply-adds can start in a cycle, the loads bound it. Here lanes hold two
+// to eight neighbouring (channel, tap) pairs of each time, side by side as their weights are in memory, and two vectors
+// hold all times. One load then brings the weights of all these pairs, for two multiply-adds. The sums of the pairs are
+// added at the end.
 //
-// Register budget: Rows * 2 accumulators, two vectors of samples and one of weights. Weights are read once, so those of
-// the next tile are fetched while this one runs.
+// Register budget: Rows * 2 accumulators, two vectors of samples and one of weights. Loop order: pairs run innermost,
+// along the weights as they lie. Weights are read once, so those of the next tile are fetched while this one runs.
 #pragma once
 
+#include "kernels/core/integers.h"
 #include "register_tile.h"
 
 namespace tapconv::kernels {
 namespace {
 
-// Collects the samples of (channel, tap) pairs, a vector of times each, and stores `Pairs` of them interleaved:
-// [time][pair], two vectors in all. What is missing at the end are zeros.
+// Collects the samples of (channel, tap) pairs, a vector of times each, and stores `Pairs` of them interleaved as
+// [time][pair], two vectors in all. What is missing at the end is filled with zeros.
 template <class Vector, int Pairs>
 class Interleaving {
   using Register = typename Vector::Register;
@@ -34,7 +36,8 @@ class Interleaving {
   }
 
  private:
-  // Every `apart`-th vector held, from the first on. So few times are used that their lanes fill one.
+  // Interleaves every `apart`-th vector held, from the first on. So few times are used that their lanes fill one
+  // vector.
   template <int apart>
   Register joined(const Register* first) {
     if constexpr (apart == Pairs) {
@@ -65,12 +68,12 @@ void interleave_rows(const typename Vector::Scalar* rows, const int32_t* offsets
   interleaving.finish();
 }
 
-// Can the samples of a tap be loaded where they lie, as a run of lanes?
+// Says whether the samples of a tap can be loaded where they lie, as a run of lanes.
 inline bool has_runs_of_lanes(const Problem& p) {
   return p.padding_mode == PaddingMode::zeros && p.stride == 1 && p.input_strides.time == 1;
 }
 
-// The same from the channels themselves, without rows: copying short ones takes longer than all else here.
+// Does the same from the channels themselves, without rows, because copying short ones takes longer than all else here.
 template <class Vector, int Pairs>
 void interleave_channels(const Problem& p, const typename Vector::Scalar* input, int64_t channels,
                          typename Vector::Scalar* to) {
@@ -80,7 +83,7 @@ void interleave_channels(const Problem& p, const typename Vector::Scalar* input,
     for (int64_t k = 0; k < p.kernel_size; ++k) {
       const int64_t shift = k * p.dilation - p.padding_left;
       const int64_t begin = shift < 0 ? -shift : 0;
-      const int64_t end = p.input_length - shift < p.output_length ? p.input_length - shift : p.output_length;
+      const int64_t end = min(p.input_length - shift, p.output_length);
       if (begin < end) {
         interleaving.add(Vector::load_lanes(Vector::zero(), channel + shift + begin, static_cast<int>(begin),
                                             static_cast<int>(end - begin)));
@@ -103,7 +106,7 @@ typename Vector::Register broadcast_pairs(const typename Vector::Scalar* weights
   }
 }
 
-// The call's rows are interleaved.
+// The rows of the call are interleaved.
 template <class Vector, int Pairs, int Rows>
 [[gnu::noinline]] void short_tile(const TileCall<typename Vector::Scalar>& call) {
   using Scalar = typename Vector::Scalar;

@@ -1,18 +1,19 @@
-// The micro-kernel for one output channel: depthwise layers, a vocoder's last layer, the input gradient of a
-// one-channel layer. With nothing to share a loaded vector between output channels, taps share it: taps k and
-// k + period, where period * dilation is one vector, read the same vectors of the row, one vector apart. Taking them
-// together, Columns + Taps - 1 loads serve Columns * Taps multiplications. Where the instruction set can cut a vector
-// out of two neighbours (ShiftingVector), the row is loaded aligned, once for all taps of a window, and the vectors of
-// the other taps are cut from registers: a load across two cache lines costs two to four times an aligned one.
+// The micro-kernel for one output channel: depthwise layers, the last layer of a vocoder, the input gradient of a
+// one-channel layer. As no output channels share a loaded vector, taps share it. Taps k and k + period, where period *
+// dilation is one vector, read the same vectors of the row, one vector apart. Taken together, Columns + Taps - 1 loads
+// serve Columns * Taps multiplications. Where the instruction set can cut a vector out of two neighbours
+// (ShiftingVector), the row is loaded aligned, once for all taps of a window, and the vectors of the other taps are cut
+// from registers, since a load across two cache lines costs two to four times an aligned one.
 //
 // Register budget: Columns accumulators, Columns + 4 row vectors (one where vectors are not shifted), 4 weights and one
-// vector at work: 29 of 32 at the most. Loop order: channels, then windows of 4 periods of taps, then the taps of the
-// first period, then the up to 4 taps of a window; each output is summed in that order whatever the tile.
+// vector at work, 29 of 32 at the most. Loop order: channels, then windows of 4 periods of taps, then the taps of the
+// first period, then the up to 4 taps of a window. Each output is summed in that order whatever the tile.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/core/integers.h"
 #include "kernels/numbers/storage.h"
 #include "kernels/simd/vector.h"
 
@@ -33,7 +34,7 @@ struct WindowCall {
   bool accumulate;  // add to what the output holds, instead of starting from the bias
 };
 
-// Vector j of the row, beginning `shift` elements later, for j in [0, Count).
+// Returns vector j of the row, beginning `shift` elements later, for j in [0, Count).
 template <class Vector, int Count>
 class LoadedRow {
  public:
@@ -85,7 +86,7 @@ inline void add_window(const typename Vector::Scalar* row, const typename Vector
                        int64_t dilation, int64_t left, typename Vector::Register (&sum)[Columns]) {
   LoadedRow<Vector, Columns + Taps - 1> loaded(row);
   const int64_t last = left - (Taps - 1) * period;  // taps [0, last) of the first period have Taps taps in the window
-  const int64_t full = last < period ? last : period;
+  const int64_t full = min(last, period);
   for (int64_t first = 0; first < full; ++first) {
     loaded.shift_to(first * dilation);
     add_taps<Vector, Columns, Taps>(loaded, weight + first, period, sum);

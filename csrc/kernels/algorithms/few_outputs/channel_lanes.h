@@ -9,7 +9,7 @@
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/rows/channel_lanes.h"
-#include "kernels/rows/row_segments.h"
+#include "kernels/rows/padding.h"
 
 namespace tapconv::kernels {
 namespace {
@@ -24,8 +24,7 @@ void run_channel_lanes(const ChannelLanePlan& plan, const ForwardOperands& opera
   const Problem& p = plan.problem;
   const ActivationStrides& in = p.input_strides;
   const ActivationStrides& out = p.output_strides;
-  Scalar* const zeros = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.slots_at +
-                                                  static_cast<size_t>(slot) * plan.slot_bytes);
+  Scalar* const zeros = reinterpret_cast<Scalar*>(slot_memory(plan, operands.workspace, slot));
   Scalar* const weights = zeros + width;
   Scalar* const outputs = weights + p.kernel_size * width;
   Scalar* const samples = outputs + p.output_length * width;

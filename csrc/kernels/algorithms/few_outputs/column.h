@@ -2,6 +2,7 @@
 // memory.
 #pragma once
 
+#include "kernels/rows/padding.h"
 #include "kernels/rows/rows.h"
 
 namespace tapconv::kernels {

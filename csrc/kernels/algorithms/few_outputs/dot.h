@@ -98,8 +98,7 @@ void run_dot(const DotPlan& plan, const ForwardOperands& operands, int64_t first
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t length = p.in_channels / p.groups * p.kernel_size;
   const int64_t positions = p.batch * p.output_length;
-  Scalar* const columns = reinterpret_cast<Scalar*>(static_cast<char*>(operands.workspace) + plan.slots_at +
-                                                    static_cast<size_t>(slot) * plan.slot_bytes);
+  Scalar* const columns = reinterpret_cast<Scalar*>(slot_memory(plan, operands.workspace, slot));
   const int64_t column_stride = plan.column_stride;
   int64_t gathered = -1;  // which (group, block of positions) the columns hold
   for (int64_t task = first_task; task < last_task; ++task) {

@@ -81,7 +81,7 @@ Answer<ChannelLanePlan> plan_channel_lanes(const Problem& p, const ForwardVarian
   const int64_t samples = anywhere ? p.input_length : std::min(positions_read(p), p.input_length);
   const int64_t vectors = 1 + p.kernel_size + p.output_length + samples;
   lay_out(vectors * width * element, plan);
-  return Planned<ChannelLanePlan>{plan, 0};
+  return plan;
 }
 
 Answer<DotPlan> plan_dot(const Problem& p, const ForwardVariant& variant, const InstructionSet& instruction_set,
@@ -131,7 +131,7 @@ Answer<DotPlan> plan_dot(const Problem& p, const ForwardVariant& variant, const 
   plan.out_block_count = ceil_div(group_out, plan.out_block);
   plan.task_count = others * plan.out_block_count;
   lay_out((plan.column_block * plan.column_stride + width) * element, plan);
-  return Planned<DotPlan>{plan, 0};
+  return plan;
 }
 
 }  // namespace tapconv::kernels

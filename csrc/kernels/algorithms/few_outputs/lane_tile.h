@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/register_tiles.h"
 
@@ -101,7 +102,7 @@ void for_each_column_tile(int64_t columns, int rows, const Body& body) {
   constexpr int width = Vector::width;
   constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
   const int64_t vectors = columns / width;
-  const int64_t count = (vectors + tiles.columns[rows] - 1) / tiles.columns[rows];
+  const int64_t count = ceil_div(vectors, tiles.columns[rows]);
   for (int64_t tile = 0; tile < count; ++tile) {
     const Share part = share_of(tile, count, vectors);
     body(part.first * width, part.size, part.first * width);

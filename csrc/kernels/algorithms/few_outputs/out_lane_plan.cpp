@@ -69,7 +69,8 @@ Answer<OutLanePlan> plan_out_lanes(const Problem& p, const InstructionSet& instr
   slot.reserve(plan.channel_block * row_bytes);
   plan.slot_partial_at = slot.reserve(p.output_length * plan.partial_stride * element);
   lay_out_slots(workspace, slot.end() + cache_line_bytes, plan);
-  return Planned<OutLanePlan>{plan, out_lane_cost(plan)};
+  plan.cost = out_lane_cost(plan);
+  return plan;
 }
 
 }  // namespace tapconv::kernels

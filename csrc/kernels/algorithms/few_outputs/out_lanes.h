@@ -5,6 +5,7 @@
 // vector's stream through memory from one end to the other, once for up to a tile of times.
 #pragma once
 
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
@@ -23,7 +24,7 @@ void pack_out_lane_vector(const OutLanePlan& plan, const ForwardOperands& operan
   const WeightStrides& strides = p.weight_strides;
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t group_in = p.in_channels / p.groups;
-  const int64_t vectors = (group_out + width - 1) / width;
+  const int64_t vectors = ceil_div(group_out, width);
   const int64_t first = index % vectors * width;
   const Storage* const weight =
       static_cast<const Storage*>(operands.weight) + (index / vectors * group_out + first) * strides.out_channel;
@@ -52,9 +53,9 @@ class OutLaneRunner {
         operands_(operands),
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups),
-        vectors_((group_out_ + width - 1) / width) {
+        vectors_(ceil_div(group_out_, width)) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     sums_ = reinterpret_cast<Scalar*>(own + plan.slot_partial_at);
@@ -83,7 +84,7 @@ class OutLaneRunner {
   void sweep(int64_t group, int64_t first, int64_t last, int64_t channel, int64_t channels) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
     const Problem& p = plan_.problem;
-    const int64_t column_tiles = (last - first + tiles.columns[plan_.tile_rows] - 1) / tiles.columns[plan_.tile_rows];
+    const int64_t column_tiles = ceil_div(last - first, tiles.columns[plan_.tile_rows]);
     LaneTileCall<Scalar, Scalar, Scalar> call;
     call.offsets = offsets_;
     call.steps = channels * p.kernel_size;

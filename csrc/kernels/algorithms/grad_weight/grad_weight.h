@@ -1,12 +1,14 @@
-// The weight gradient: rows are copied as for the forward sum, and the tiles of grad_weight_tile.h sweep over them.
+// The weight gradient copies rows as the forward sum does, and the tiles of grad_weight_tile.h sweep over them.
 //
-// Loop order of a task: (sample, time block) outermost, since every block of rows and of grad_output is then read once;
-// the sums of all its (channel, tap, output channel) triples stay in L2 from the first block to the last.
+// Loop order of a task: (sample, time block) pairs are outermost, since every block of rows and of grad_output is then
+// read once, and the sums of all (channel, tap, output channel) triples of the task stay in L2 from the first block to
+// the last. The register budget is that of the tiles.
 #pragma once
 
 #include "grad_weight_plan.h"
 #include "grad_weight_sums.h"
 #include "grad_weight_tile.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
@@ -28,7 +30,7 @@ class GradWeightRunner {
   GradWeightRunner(const GradWeightPlan& plan, const GradWeightOperands& operands, int slot)
       : plan_(plan), blocks_(plan.grad_weight), p_(plan.problem), operands_(operands) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     rows_ = reinterpret_cast<Scalar*>(own);
     gradient_ = reinterpret_cast<Scalar*>(own + blocks_.slot_gradient_at);
@@ -41,7 +43,7 @@ class GradWeightRunner {
     outs_ = task.outs;
     pairs_ = task.pairs;
     with_bias_ = task.with_bias;
-    if (with_bias_) zero_sums<Vector>(bias_, round_up(outs_, width) * width);
+    if (with_bias_) zero_sums<Vector>(bias_, rounded_up(outs_, width) * width);
     const int64_t lanes_per_out = blocks_.channel_lanes ? 1 : width;
     sums_stride_ = blocks_.out_lanes * lanes_per_out;
     zero_sums<Vector>(sums_, pairs_ * sums_stride_);
@@ -54,7 +56,7 @@ class GradWeightRunner {
     for (int64_t step = task.steps.first; step < task.steps.first + task.steps.size; ++step) {
       const int64_t sample = step / plan_.time_block_count;
       const int64_t time = step % plan_.time_block_count * plan_.time_block;
-      const int64_t count = smaller(plan_.time_block, p_.output_length - time);
+      const int64_t count = min(plan_.time_block, p_.output_length - time);
       copy_rows<Vector>(plan_, input + sample * p_.input_strides.batch, task.channels, time, count, rows_);
       const Storage* const block = grad_output + sample * p_.output_strides.batch + time * p_.output_strides.time;
       if (blocks_.channel_lanes) {
@@ -74,21 +76,21 @@ class GradWeightRunner {
 
  private:
   void add_with_channel_lanes(const Storage* grad_output, int64_t count) {
-    const int64_t vectors = (outs_ + width - 1) / width;
-    const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
+    const int64_t vectors = ceil_div(outs_, width);
+    const int64_t panels = ceil_div(vectors, tiles.columns);
     for (int64_t panel = 0; panel < panels; ++panel) {
       const Share columns = share_of(panel, panels, vectors);
       const int64_t max_pairs = tiles.pairs_of_columns[columns.size];
-      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
+      const int64_t pair_tiles = ceil_div(pairs_, max_pairs);
       const int64_t first_lane = columns.first * width;
       const int64_t stride = columns.size * width;
       for (int64_t time = 0; time < count; time += blocks_.gradient_block) {
-        const int64_t times = smaller(blocks_.gradient_block, count - time);
+        const int64_t times = min(blocks_.gradient_block, count - time);
         for (int column = 0; column < columns.size; ++column) {
           const int64_t lane = first_lane + column * width;
           transpose_gradient<Vector>(
               p_.output_strides, grad_output + lane * p_.output_strides.channel + time * p_.output_strides.time,
-              static_cast<int>(smaller(width, outs_ - lane)), times, gradient_ + column * width, stride);
+              static_cast<int>(min(width, outs_ - lane)), times, gradient_ + column * width, stride);
         }
         for (int64_t lane = 0; with_bias_ && lane < stride; lane += width) {
           add_times<Vector>(gradient_ + lane, stride, times, bias_ + first_lane + lane);
@@ -105,7 +107,7 @@ class GradWeightRunner {
 
   void add_with_time_lanes(const Storage* grad_output, int64_t count) {
     const Scalar* gradient = gradient_;
-    int64_t gradient_stride = round_up(plan_.time_block, width);
+    int64_t gradient_stride = rounded_up(plan_.time_block, width);
     if constexpr (same_type) {
       if (p_.output_strides.time == 1) {
         gradient = grad_output;
@@ -120,11 +122,11 @@ class GradWeightRunner {
     if (with_bias_) {
       for (int64_t o = 0; o < outs_; ++o) add_row_to_bias(gradient + o * gradient_stride, count, bias_ + o * width);
     }
-    const int64_t out_tiles = (outs_ + tiles.rows - 1) / tiles.rows;
+    const int64_t out_tiles = ceil_div(outs_, tiles.rows);
     for (int64_t out_tile = 0; out_tile < out_tiles; ++out_tile) {
       const Share outs = share_of(out_tile, out_tiles, outs_);
       const int64_t max_pairs = tiles.pairs_of_rows[outs.size];
-      const int64_t pair_tiles = (pairs_ + max_pairs - 1) / max_pairs;
+      const int64_t pair_tiles = ceil_div(pairs_, max_pairs);
       for (int64_t tile = 0; tile < pair_tiles; ++tile) {
         const Share pairs = share_of(tile, pair_tiles, pairs_);
         time_lane_tile_of<Isa, Vector>(outs.size, pairs.size)(
@@ -134,7 +136,7 @@ class GradWeightRunner {
     }
   }
 
-  // Time lanes: a vector of sums for each output channel.
+  // With times in the lanes, each output channel has a vector of sums.
   static void add_row_to_bias(const Scalar* gradient, int64_t count, Scalar* to) {
     Register sum = Vector::zero();
     int64_t t = 0;
@@ -161,7 +163,7 @@ class GradWeightRunner {
   Scalar* gradient_;
   Scalar* sums_;
   Scalar* bias_;
-  // What follows describes the task at hand.
+  // These members describe the task at hand.
   bool with_bias_ = false;  // one task for each output channel also sums the gradient itself
   int64_t outs_ = 0;
   int64_t pairs_ = 0;

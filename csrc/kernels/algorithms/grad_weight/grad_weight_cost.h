@@ -1,4 +1,4 @@
-// What the weight gradient costs (core/cost.h).
+// This file prices the weight gradient (core/cost.h).
 #pragma once
 
 #include "kernels/problem.h"
@@ -7,13 +7,13 @@ namespace tapconv::kernels {
 
 struct InstructionSet;
 
-// Register tiles of `pairs` by the output channels of a group, for one step of the sum.
+// Prices register tiles of `pairs` by the output channels of a group, for one step of the sum.
 double grad_weight_sweep_cost(const Problem& problem, int64_t pairs, const InstructionSet& instruction_set);
 
-// With lanes over times, which groups of few output channels take.
+// Prices lanes over times, which groups of few output channels take.
 double time_lane_cost(const Problem& problem, const InstructionSet& instruction_set);
 
-// Without transforms.
+// Prices the weight gradient without transforms.
 double grad_weight_cost(const Problem& problem, const InstructionSet& instruction_set);
 
 }  // namespace tapconv::kernels

@@ -15,13 +15,13 @@ constexpr int64_t l1_gradient_bytes = 24 * 1024;  // transposed gradient of one 
 constexpr int64_t max_gradient_block = 128;  // outputs: long sums are made of short ones and lose little to rounding
 constexpr int64_t panels_per_task = 4;       // panels that share one copy of the rows
 constexpr int64_t time_lane_block = 1024;    // outputs: four rows of gradient and one of input fit L1
-// Below this many tasks the sums over samples and times are split too, for the threads' sake; as that changes the order
-// of summation it may depend on the problem only.
+// With fewer tasks than this the sums over samples and times are split too, for the threads' sake. As that changes the
+// order of summation, it may depend on the problem only.
 constexpr int64_t wanted_tasks = 8;
 constexpr double min_operations_per_part = 2e6;
 constexpr int64_t max_parts_bytes = 2 * 1024 * 1024;
 
-// As many parts of the sums over samples and times as keep threads busy.
+// Returns as many parts of the sums over samples and times as keep threads busy.
 int64_t parts_of(const GradWeightPlan& plan) {
   const Problem& p = plan.problem;
   const GradWeightBlocks& blocks = plan.grad_weight;
@@ -36,7 +36,8 @@ int64_t parts_of(const GradWeightPlan& plan) {
   return std::max<int64_t>(parts, 1);
 }
 
-// Each block of output channels is `others` tasks for each group: as many blocks as let all slots end together.
+// Each block of output channels is `others` tasks for each group. There are as many blocks as let all slots end
+// together.
 void even_out_blocks(GradWeightPlan& plan, int64_t others, int64_t unit) {
   const int64_t group_out = plan.problem.out_channels / plan.problem.groups;
   const int64_t tasks_per_block = others * plan.problem.groups;
@@ -72,7 +73,7 @@ class GradWeightPlanner {
   int64_t lanes_of(int64_t out_channels) const {
     return blocks_.channel_lanes ? rounded_up(out_channels, width_) : out_channels;
   }
-  // Bytes of one sum while it is in the making.
+  // Returns the bytes of one sum while it is in the making.
   int64_t sum_bytes() const { return blocks_.channel_lanes ? element_ : element_ * width_; }
 
   void choose_task() {
@@ -110,7 +111,7 @@ class GradWeightPlanner {
                                  ? rounded_up(blocks_.gradient_block, width_) * tiles_.columns * width_
                                  : plan_.out_block * rounded_up(plan_.time_block, width_);
     blocks_.slot_gradient_at = slot.reserve(gradient * element_);
-    // One vector more than the sums, which are zeroed in whole vectors.
+    // There is room for one vector more than the sums, which are zeroed in whole vectors.
     const int64_t sums = plan_.channel_block * p_.kernel_size * blocks_.out_lanes;
     blocks_.slot_sums_at = slot.reserve(sums * sum_bytes() + cache_line_bytes);
     blocks_.slot_bias_at = slot.reserve(rounded_up(plan_.out_block, width_) * width_ * element_);

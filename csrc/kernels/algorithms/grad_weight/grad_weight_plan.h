@@ -1,4 +1,4 @@
-// Plans of the weight gradient.
+// This file plans the weight gradient.
 #pragma once
 
 #include "kernels/core/row_plan.h"
@@ -6,8 +6,8 @@
 
 namespace tapconv::kernels {
 
-// How a weight gradient is divided. A task computes all taps of some output channels and some input channels of one
-// group, for one part of the (sample, time block) sequence.
+// GradWeightBlocks say how a weight gradient is divided. A task computes all taps of some output channels and some
+// input channels of one group, for one part of the sequence of (sample, time block) pairs.
 struct GradWeightBlocks {
   bool channel_lanes;       // lanes are output channels; else they are times
   int64_t reduction_parts;  // of the sums over samples and times; depends on the problem alone
@@ -17,26 +17,26 @@ struct GradWeightBlocks {
   size_t slot_gradient_at;
   size_t slot_sums_at;
   size_t slot_repaired_at;  // products that were not transformed (grad_weight_tile_repair.h), like the sums
-  size_t slot_left_out_at;  // and for each tile of a block, a byte for each segment of each channel
+  size_t slot_left_out_at;  // for each tile of a block, a byte for each segment of each channel
   size_t slot_bias_at;      // one sum of grad_output for each output channel of a task, in a vector of lanes each
   size_t parts_at;          // [part][out_channel][in_channel][tap], in the compute type
   size_t bias_parts_at;     // [part][out_channel]
 };
 
-// out_block counts output channels.
+// In this plan, out_block counts output channels.
 struct GradWeightPlan : RowPlan {
   GradWeightBlocks grad_weight;
 };
 
-// The sums of outputs and inputs themselves, without transforms.
+// Plans the sums of outputs and inputs themselves, without transforms.
 GradWeightPlan plan_direct_grad_weight(const Problem& problem, const InstructionSet& instruction_set, int slots);
 
-// What plans with transforms share with it.
+// Plans with transforms share what follows.
 
-// Is there no weight to have a gradient?
+// Says whether there is no weight to have a gradient.
 bool has_no_weights(const Problem& problem);
 
-// Channel lanes, unless most of them would stay empty.
+// Says whether lanes are output channels, which they are unless most of them would stay empty.
 bool has_channel_lanes(const Problem& problem, const InstructionSet& instruction_set);
 
 // Chooses the number of parts, and divides the work, whose blocks of channels were chosen, among the plan's slots.

@@ -1,4 +1,4 @@
-// Carries out plans of the weight gradient.
+// This file carries out plans of the weight gradient.
 #pragma once
 
 #include "grad_weight_plan.h"
@@ -10,19 +10,20 @@ namespace tapconv::kernels {
 
 void run_grad_weight(const GradWeightPlan& plan, const GradWeightOperands& operands, const Parallel& parallel);
 
-// What runs of plans with transforms share with it.
+// Runs of plans with transforms share what follows.
 
 const GradWeightKernels& grad_weight_kernels_of(const Call& call);
 
 // Adds up the parts of a sum that was divided.
 void add_grad_weight_parts(const GradWeightPlan& plan, const GradWeightOperands& operands, const Parallel& parallel);
 
-// Are all numbers of both operands whole?
+// Says whether all numbers of both operands are whole.
 bool are_all_whole(const Problem& problem, const GradWeightOperands& operands);
 
-// Sums of whole numbers are exact without transforms. And where a NaN, an infinity or enormous gradients turn up, all
-// is computed once more without them: they would spread these over taps that have nothing to do with them. False if the
-// sums that `run_transformed` was to take were taken by the plan's fallback.
+// Takes sums without transforms where they would lose something by them: sums of whole numbers are exact only so. Where
+// a NaN, an infinity or enormous gradients turn up, all is computed once more without transforms, which would spread
+// these over taps that have nothing to do with them. Returns false if the fallback of the plan took the sums that
+// `run_transformed` was to take.
 template <class Plan, class RunTransformed>
 bool run_with_fallback(const Plan& plan, const GradWeightOperands& operands, const Parallel& parallel, size_t flag_at,
                        size_t fallback_at, const RunTransformed& run_transformed) {

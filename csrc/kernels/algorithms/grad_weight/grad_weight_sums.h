@@ -1,8 +1,9 @@
-// What every form of the weight gradient shares: which part of the weight a task computes, the transposition of
+// All forms of the weight gradient share this: which part of the weight a task computes, the transposition of
 // grad_output, and the way from finished sums to grad_weight and grad_bias.
 #pragma once
 
 #include "grad_weight_plan.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/storage.h"
@@ -10,9 +11,7 @@
 namespace tapconv::kernels {
 namespace {
 
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// All taps of some output channels and some input channels of one group, for one part of the steps.
+// A task computes all taps of some output channels and some input channels of one group, for one part of the steps.
 struct GradWeightTask {
   int64_t part;
   int64_t group;
@@ -36,8 +35,8 @@ struct GradWeightTask {
     group = task % p.groups;
     part = task / p.groups;
     first_channel = channel_block * plan.channel_block;
-    channels = smaller(plan.channel_block, group_in - first_channel);
-    outs = smaller(plan.out_block, group_out - out_block * plan.out_block);
+    channels = min(plan.channel_block, group_in - first_channel);
+    outs = min(plan.out_block, group_out - out_block * plan.out_block);
     out_channel = group * group_out + out_block * plan.out_block;
     pairs = channels * p.kernel_size;
     first_pair = first_channel * p.kernel_size;
@@ -72,7 +71,7 @@ void transpose_gradient(const ActivationStrides& strides, const Storage* from, i
     return;
   }
   for (int64_t t = 0; t < count; t += width) {
-    const int times = static_cast<int>(smaller(width, count - t));
+    const int times = static_cast<int>(min(width, count - t));
     typename Vector::Register block[width];
     for (int lane = 0; lane < width; ++lane) {
       if (lane >= lanes) {
@@ -101,7 +100,7 @@ template <class Vector>
 void add_lanes(typename Vector::Scalar* sums, int64_t count) {
   constexpr int width = Vector::width;
   for (int64_t first = 0; first < count; first += width) {
-    const int here = static_cast<int>(smaller(width, count - first));
+    const int here = static_cast<int>(min(width, count - first));
     typename Vector::Register block[width];
     for (int i = 0; i < width; ++i) {
       block[i] = i < here ? Vector::load(sums + (first + i) * width) : Vector::zero();
@@ -122,9 +121,9 @@ void write_rows(const typename Vector::Scalar* sums, int64_t sums_stride, int64_
   constexpr int width = Vector::width;
   constexpr int64_t pairs_ahead = 4 * width;
   for (int64_t pair = 0; pair < pair_count; pair += width) {
-    const int pairs = static_cast<int>(smaller(width, pair_count - pair));
+    const int pairs = static_cast<int>(min(width, pair_count - pair));
     for (int64_t o = 0; o < out_count; o += width) {
-      const int outs = static_cast<int>(smaller(width, out_count - o));
+      const int outs = static_cast<int>(min(width, out_count - o));
       typename Vector::Register block[width];
       for (int i = 0; i < width; ++i) {
         block[i] = i < pairs ? Vector::load_partial(sums + (pair + i) * sums_stride + o, outs) : Vector::zero();

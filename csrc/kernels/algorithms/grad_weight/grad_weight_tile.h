@@ -16,9 +16,10 @@
 namespace tapconv::kernels {
 namespace {
 
-// Lanes are output channels: grad_output comes transposed, [time][lane]. Register budget: Pairs * Columns accumulators,
-// Columns loaded vectors, one broadcast sample. Nothing is reduced across lanes, so short times cost nothing extra, and
-// all vector loads are aligned; time runs innermost because one step needs only Columns + Pairs loads.
+// Here lanes are output channels, and grad_output comes transposed, [time][lane]. Register budget: Pairs * Columns
+// accumulators, Columns loaded vectors, one broadcast sample. Nothing is reduced across lanes, so short times cost
+// nothing extra, and all vector loads are aligned. Loop order: time runs innermost, because one step needs only Columns
+// + Pairs loads.
 template <class Vector, int Pairs, int Columns>
 [[gnu::noinline]] void channel_lane_tile(const typename Vector::Scalar* rows, const int32_t* offsets,
                                          const typename Vector::Scalar* gradient, ptrdiff_t gradient_stride,
@@ -57,9 +58,10 @@ template <class Vector, int Pairs, int Columns>
   }
 }
 
-// Lanes are times: grad_output is read where it lies, and sums are [pair][out_channel][lane], to be added up over their
-// lanes when all times are in. Register budget: Rows * Pairs accumulators, Rows loaded gradient vectors, one loaded row
-// vector. For few output channels, which would leave channel lanes empty.
+// Here lanes are times. This tile is for few output channels, which would leave channel lanes empty. grad_output is
+// read where it lies, and sums are [pair][out_channel][lane], to be added up over their lanes when all times are in.
+// Register budget: Rows * Pairs accumulators, Rows loaded gradient vectors, one loaded row vector. Loop order: time
+// runs innermost, as above.
 template <class Vector, int Rows, int Pairs>
 [[gnu::noinline]] void time_lane_tile(const typename Vector::Scalar* rows, const int32_t* offsets,
                                       const typename Vector::Scalar* gradient, ptrdiff_t gradient_stride, int64_t times,
@@ -94,7 +96,8 @@ template <class Vector, int Rows, int Pairs>
     for (int o = 0; o < Rows; ++o) g[o] = Vector::load_partial(gradient + o * gradient_stride + t, left);
 #pragma GCC unroll 16
     for (int i = 0; i < Pairs; ++i) {
-      // Both factors are cut off: a lane beyond the end may hold an infinity, and zero times infinity is not zero.
+      // Both factors are cut off, since a lane beyond the end may hold an infinity, and zero times infinity is not
+      // zero.
       const Register x = Vector::load_partial(row[i] + t, left);
 #pragma GCC unroll 16
       for (int o = 0; o < Rows; ++o) sum[o][i] = Vector::multiply_add(x, g[o], sum[o][i]);

@@ -1,4 +1,4 @@
-// What weight gradients by tiles cost (core/cost.h).
+// This file prices weight gradients by tiles (core/cost.h).
 #pragma once
 
 #include "grad_weight_tile_plan.h"

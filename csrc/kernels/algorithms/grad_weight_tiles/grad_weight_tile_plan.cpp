@@ -9,7 +9,8 @@
 namespace tapconv::kernels {
 namespace {
 
-// Input tiles, gradient tiles and sums of a task, all products. They stream through L2 one product after the other.
+// Input tiles, gradient tiles and sums of a task take this at the most, for all products. They stream through L2 one
+// product after the other.
 constexpr int64_t max_task_bytes = 3 * 1024 * 1024;
 constexpr int64_t max_row_bytes = 512 * 1024;
 constexpr int64_t candidate_channels[] = {64, 32, 16, 8};
@@ -53,7 +54,7 @@ void lay_out_workspace(GradWeightTilePlan& plan) {
   plan.workspace_bytes = std::max(plan.workspace_bytes, tiles.fallback_at + plan.fallback.workspace_bytes);
 }
 
-// The cheapest transform and blocks: tiles, rows and the blocks of channels, and nothing else.
+// Returns the cheapest transform and blocks. The plan has its tiles, rows and blocks of channels, and nothing else.
 Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSet& instruction_set) {
   Answer<GradWeightTilePlan> best =
       Declined{"no Fourier transform is allowed, or takes so many taps in blocks that fit in the cache"};
@@ -83,8 +84,8 @@ Answer<GradWeightTilePlan> cheapest_blocks(const Problem& p, const InstructionSe
             block_channels * tiles.block_tiles + tiles.block_tiles * lanes + block_channels * lanes;
         if (shape.products * elements * element > max_task_bytes) continue;
         if (block_row_elements(p, tiles, tiles.block_tiles) * width * element > max_row_bytes) continue;
-        const double cost = grad_weight_tile_cost(p, plan, instruction_set);
-        if (!best || cost < best->cost) best = Planned<GradWeightTilePlan>{plan, cost};
+        plan.cost = grad_weight_tile_cost(p, plan, instruction_set);
+        if (!best || plan.cost < best->cost) best = plan;
       }
     }
   }
@@ -100,7 +101,7 @@ Answer<GradWeightTilePlan> plan_grad_weight_tiles(const Problem& problem, const 
   }
   Answer<GradWeightTilePlan> answer = cheapest_blocks(problem, instruction_set);
   if (!answer) return answer;
-  GradWeightTilePlan& plan = answer->plan;
+  GradWeightTilePlan& plan = *answer;
   plan.problem = problem;
   plan.instruction_set = &instruction_set;
   plan.slots = slots_worth(problem, std::max(slots, 1));

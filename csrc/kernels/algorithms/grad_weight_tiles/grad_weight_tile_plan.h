@@ -1,4 +1,4 @@
-// Plans of the weight gradient by tiles (grad_weight_tiles.h), and what they cost.
+// This file plans the weight gradient by tiles (grad_weight_tiles.h).
 #pragma once
 
 #include "kernels/algorithms/grad_weight/grad_weight_plan.h"
@@ -12,7 +12,7 @@ struct GradWeightTilePlan : GradWeightPlan {
   GradWeightPlan fallback;  // for numbers that must not be transformed, with a workspace at tiles.fallback_at
 };
 
-// The cheapest of all transforms that the problem's request allows, and of all blocks.
+// Returns the cheapest plan of all transforms that the problem's request allows, and of all blocks.
 Answer<GradWeightTilePlan> plan_grad_weight_tiles(const Problem& problem, const InstructionSet& instruction_set,
                                                   int slots);
 

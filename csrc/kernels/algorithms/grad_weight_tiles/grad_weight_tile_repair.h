@@ -1,13 +1,15 @@
-// Products of the weight gradient that no transform may compute (seen_peaks.h): a tile of one input channel in which
-// some tap sees little beside the largest sample. Such a tile is left out of the transform, as zeros, and its products
-// with the gradients of its outputs are added up directly, in time order, with output channels in the lanes. Sums of
-// four taps are kept at a time: each gradient is loaded once for four multiply-adds, whose samples are broadcast.
+// Some products of the weight gradient must not be computed by a transform (seen_peaks.h): those of a tile of one input
+// channel in which some tap sees little beside the largest sample. Such a tile is left out of the transform, as zeros,
+// and its products with the gradients of its outputs are added up directly, in time order, with output channels in the
+// lanes. Register budget: four sums, one gradient and the broadcast samples. Four taps are summed at a time, so that
+// each gradient is loaded once for four multiply-adds.
 #pragma once
 
 #include "grad_weight_tile_plan.h"
 #include "kernels/algorithms/grad_weight/grad_weight_sums.h"
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 
@@ -30,7 +32,8 @@ class GradWeightTileRepair {
         sums_(reinterpret_cast<Scalar*>(slot + plan.grad_weight.slot_repaired_at)),
         row_(reinterpret_cast<Scalar*>(slot + plan.tiles.slot_peaks_at)),
         left_out_(slot + plan.grad_weight.slot_left_out_at) {
-    // Taps see at least half of a tile's samples, or else as many as there are outputs: a whole piece of half of that.
+    // Taps see at least half of a tile's samples, or else as many as there are outputs: in either case a whole piece of
+    // half of that.
     piece_ = 1;
     while (2 * piece_ <= (cut_.outputs + 1) / 2) piece_ *= 2;
   }
@@ -39,7 +42,7 @@ class GradWeightTileRepair {
   void begin_block() { any_left_out_ = false; }
 
   // Looks at a vector of tiles of one segment of a channel, samples [sample][lane], and replaces those of tiles to be
-  // left out by zeros. `number` counts the segments of the task's channels.
+  // left out by zeros. `number` counts the segments of all channels of the task.
   void leave_out(const TileLanes& lanes, int64_t number, int64_t segment, int lane, Scalar* samples) {
     Scalar largest[width];
     Scalar seen[width];
@@ -61,7 +64,7 @@ class GradWeightTileRepair {
   bool any_left_out() const { return any_left_out_; }
 
   // Adds the products of all tiles that were left out of the block, for a vector of output channels from `out` on.
-  // `gradients` are theirs, [element of the rows][lane].
+  // `gradients` are those of these channels, [element of the rows][lane].
   void add_products(const TileLanes& lanes, const GradWeightTask& task, const Storage* input, int64_t out,
                     const Scalar* gradients) {
     if (!has_sums_) zero_sums<Vector>(sums_, task.pairs * plan_.grad_weight.out_lanes);
@@ -80,7 +83,7 @@ class GradWeightTileRepair {
     }
   }
 
-  // To sums [pair][output channel] of the task.
+  // Adds them to sums [pair][output channel] of the task.
   void add_sums(const GradWeightTask& task, Scalar* sums) const {
     if (!has_sums_) return;
     for (int64_t i = 0; i < task.pairs * plan_.grad_weight.out_lanes; i += width) {
@@ -91,14 +94,12 @@ class GradWeightTileRepair {
  private:
   static constexpr Scalar ratio = largest_ratio<Storage>(TileTransform::fourier8);
 
-  int64_t taps_of(int64_t segment) const {
-    return (p_.kernel_size - segment + plan_.rows.segment_count - 1) / plan_.rows.segment_count;
-  }
+  int64_t taps_of(int64_t segment) const { return ceil_div(p_.kernel_size - segment, plan_.rows.segment_count); }
   int64_t times_of(const TileLanes& lanes, int lane) const {
-    return smaller(cut_.outputs, (lanes.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
+    return min(cut_.outputs, ceil_div(lanes.left[lane], cut_.dilation_phases));
   }
 
-  // For each lane the largest magnitude, and one no larger than the largest that any tap sees.
+  // Finds for each lane the largest magnitude, and one that is no larger than the largest that any tap sees.
   void find_peaks(int64_t segment, const Scalar* samples, Scalar* largest, Scalar* seen) const {
     const int64_t end = taps_of(segment) + cut_.outputs - 1;
     Register all = Vector::zero();
@@ -115,7 +116,7 @@ class GradWeightTileRepair {
     Vector::store(seen, least);
   }
 
-  // One lane, tap by tap.
+  // Looks at one lane, tap by tap.
   bool is_even(const Scalar* samples, int64_t taps, int64_t times, Scalar largest) {
     for (int64_t i = 0; i < size_ + width; ++i) row_[i] = 0;
     for (int64_t i = 0; i < size_; ++i) row_[i] = samples[i * width] < 0 ? -samples[i * width] : samples[i * width];
@@ -123,7 +124,7 @@ class GradWeightTileRepair {
     return !is_uneven(largest, smallest_of<Vector>(row_, taps), ratio);
   }
 
-  // The tile in one lane, for all taps of its segment.
+  // Adds the tile in one lane, for all taps of its segment.
   void add_tile(const TileLanes& lanes, int lane, int64_t number, const Scalar* gradients, int64_t out) {
     const int64_t segments = plan_.rows.segment_count;
     const int64_t segment = number % segments;
@@ -134,7 +135,7 @@ class GradWeightTileRepair {
     const Scalar* const row = row_ + lanes.row_at[lane];
     const Scalar* const gradient = gradients + int64_t(lanes.row_at[lane]) * width;
     for (int64_t k = 0; k < taps; k += taps_together) {
-      const int64_t count = smaller(taps_together, taps - k);
+      const int64_t count = min(taps_together, taps - k);
       Register sums[taps_together];
       for (Register& sum : sums) sum = Vector::zero();
       for (int64_t t = 0; t < times; ++t) {

@@ -1,4 +1,4 @@
-// Carries out plans of the weight gradient by tiles.
+// This file carries out plans of the weight gradient by tiles.
 #pragma once
 
 #include "grad_weight_tile_plan.h"

@@ -1,10 +1,10 @@
-// The weight gradient by tiles. It is a convolution too: of the input with the gradient as its filter. So tiles of the
+// The weight gradient by tiles. It is a convolution too, of the input with the gradient as its filter. So tiles of the
 // input are transformed like those of the forward sum, tiles of grad_output like filters, and their products are added
-// up over all tiles before anything is transformed back: the way back is taken once for each filter, not for each tile.
+// up over all tiles before anything is transformed back. The way back is taken once for each filter, not for each tile.
 //
 // Lanes are tiles for the input and output channels for the gradient, which makes every product of the transform one
-// sum over tiles of the form that grad_weight_tile.h computes. Each call of it works on one product, whose tiles, sums
-// and gradients fit L1 together; the next product follows in memory.
+// sum over tiles of the form that grad_weight_tile.h computes, whose register budget holds here. Loop order: each call
+// of it works on one product, whose tiles, sums and gradients fit L1 together; the next product follows in memory.
 #pragma once
 
 #include "grad_weight_tile_plan.h"
@@ -15,6 +15,7 @@
 #include "kernels/algorithms/tiles/tile_gather.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "kernels/numbers/value_range.h"
@@ -40,9 +41,9 @@ class GradWeightTileRunner {
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         size_(shape_of(plan.tiles.transform).size),
         products_(shape_of(plan.tiles.transform).products),
-        repair_(plan, slot_memory(plan, operands, slot)) {
+        repair_(plan, slot_memory(plan, operands.workspace, slot)) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = slot_memory(plan, operands, slot);
+    char* const own = slot_memory(plan, operands.workspace, slot);
     const auto at = [own](size_t offset) { return reinterpret_cast<Scalar*>(own + offset); };
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     flag_ = workspace + cut_.flags_at;
@@ -75,10 +76,6 @@ class GradWeightTileRunner {
   }
 
  private:
-  static char* slot_memory(const GradWeightTilePlan& plan, const GradWeightOperands& operands, int slot) {
-    return static_cast<char*>(operands.workspace) + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
-  }
-
   const Storage* first_channel(const GradWeightTask& task) const {
     return static_cast<const Storage*>(operands_.input) +
            (task.group * (p_.in_channels / p_.groups) + task.first_channel) * p_.input_strides.channel;
@@ -104,15 +101,14 @@ class GradWeightTileRunner {
     }
   }
 
-  // One vector of output channels after the other: their gradients are transposed to [time][output channel], and each
-  // tile of them is transformed like a filter.
+  // Takes one vector of output channels after the other: their gradients are transposed to [time][output channel], and
+  // each tile of them is transformed like a filter.
   void transform_gradients(const GradWeightTask& task) {
     for (int64_t o = 0; o < task.outs; o += width) {
       transpose_gradients(task, o);
       for (int64_t i = cut_.outputs; i < size_; ++i) Vector::store(samples_ + i * width, Vector::zero());
       for (int lane = 0; lane < lanes_.count; ++lane) {
-        const int64_t times =
-            smaller(cut_.outputs, (lanes_.left[lane] + cut_.dilation_phases - 1) / cut_.dilation_phases);
+        const int64_t times = min(cut_.outputs, ceil_div(lanes_.left[lane], cut_.dilation_phases));
         const Scalar* from = rows_ + int64_t(lanes_.row_at[lane]) * width;
         for (int64_t i = 0; i < cut_.outputs; ++i) {
           Vector::store(samples_ + i * width,
@@ -124,15 +120,15 @@ class GradWeightTileRunner {
     }
   }
 
-  // Gradients of a vector of output channels to the buffer of rows, [element][lane].
+  // Copies the gradients of a vector of output channels to the buffer of rows, as [element][lane].
   void transpose_gradients(const GradWeightTask& task, int64_t o) {
     const ActivationStrides& strides = p_.output_strides;
     const Storage* const grad_output =
         static_cast<const Storage*>(operands_.grad_output) + (task.out_channel + o) * strides.channel;
-    const int outs = static_cast<int>(smaller(width, task.outs - o));
+    const int outs = static_cast<int>(min(width, task.outs - o));
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
-      const int64_t times = smaller(run.count, p_.output_length - run.first);
+      const int64_t times = min(run.count, p_.output_length - run.first);
       transpose_gradient<Vector>(strides, grad_output + run.sample * strides.batch + run.first * strides.time, outs,
                                  times, rows_ + run.at * width, width);
       if (!is_ordinary<Vector>(rows_ + run.at * width, times * width)) raise_flag(flag_);
@@ -147,13 +143,13 @@ class GradWeightTileRunner {
   }
 
   void multiply(int64_t channels, int64_t outs) {
-    const int64_t vectors = (outs + width - 1) / width;
-    const int64_t panels = (vectors + tiles.columns - 1) / tiles.columns;
+    const int64_t vectors = ceil_div(outs, width);
+    const int64_t panels = ceil_div(vectors, tiles.columns);
     for (int q = 0; q < products_; ++q) {
       for (int64_t panel = 0; panel < panels; ++panel) {
         const Share columns = share_of(panel, panels, vectors);
         const int64_t most = tiles.pairs_of_columns[columns.size];
-        const int64_t channel_tiles = (channels + most - 1) / most;
+        const int64_t channel_tiles = ceil_div(channels, most);
         const int64_t lane = columns.first * width;
         for (int64_t tile = 0; tile < channel_tiles; ++tile) {
           const Share part = share_of(tile, channel_tiles, channels);

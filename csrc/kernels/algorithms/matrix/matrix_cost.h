@@ -1,4 +1,4 @@
-// What the direct sum by matrices costs (core/cost.h).
+// This file prices the direct sum by matrices (core/cost.h).
 #pragma once
 
 #include "kernels/core/direct_sum.h"

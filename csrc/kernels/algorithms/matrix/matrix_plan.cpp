@@ -21,13 +21,13 @@ constexpr int64_t l2_sums_bytes = 128 * 1024;   // of two output tiles
 constexpr int64_t l1_weight_bytes = 24 * 1024;  // of two output tiles, for the steps at a time
 constexpr double max_row_bytes = 4 * 1024 * 1024;
 
-// How the reduction over channels and taps is cut into steps, from the weight's shape alone.
+// Cuts the reduction over channels and taps into steps, from the weight's shape alone.
 MatrixSteps cut_into_steps(const Problem& p) {
   const int64_t group_in = p.in_channels / p.groups;
   const int64_t group_out = p.out_channels / p.groups;
   const int64_t out_tiles = ceil_div(group_out, tile_size);
-  // Cycles for 16 times: what the products take, from whole lines and across the ends of lines, and the copies of one
-  // channel.
+  // These are cycles for 16 times: what the products take, from whole lines and across the ends of lines, and what the
+  // copies of one channel take.
   constexpr double step = 16, split_step = 18, copy = 6;
   const auto steps_of = [](int64_t rows) { return ceil_div(rows, tile_size); };
   const int64_t channel_rows = ceil_div(group_in, 2);
@@ -51,8 +51,8 @@ MatrixSteps cut_into_steps(const Problem& p) {
   return steps;
 }
 
-// The fewest bytes that the rows of a task take, whatever the input: those of one register tile of times, with shared
-// segments or one for each tap. A dilation may be so large that integers would overflow.
+// Returns the fewest bytes that the rows of a task take, whatever the input. They are those of one register tile of
+// times, with shared segments or one for each tap. A dilation may be so large that integers would overflow.
 double min_row_bytes(const Problem& p) {
   const MatrixSteps steps = cut_into_steps(p);
   const int64_t common = std::gcd(p.stride, p.dilation);
@@ -104,14 +104,14 @@ class MatrixPlanner {
     plan_.rows.tap_distance = 0;
   }
 
-  // Would a block of times that fits in the cache copy fewer samples with a segment for each tap than with what the
-  // last taps read of shared ones?
+  // Says whether a block of times that fits in the cache would copy fewer samples with a segment for each tap than with
+  // what the last taps read of shared ones.
   bool reads_mostly_overlap() const {
     const int64_t times = std::clamp(times_within(l2_rows_bytes_of_matrices), column, std::max(length_, column));
     return plan_.rows.segment_count * (times + span_of(plan_.rows)) > p_.kernel_size * times;
   }
 
-  // Times whose rows take so many bytes.
+  // Returns how many times have rows that take so many bytes.
   int64_t times_within(int64_t bytes) const {
     const int64_t segments = plan_.matrix.rows_of_taps ? 1 : plan_.rows.segment_count;
     return bytes / (std::max<int64_t>(plan_.matrix.rows * segments, 1) * pair_bytes) - span_of(plan_.rows);
@@ -162,7 +162,7 @@ class MatrixPlanner {
     plan_.packed_weight_at = workspace.reserve(plan_.packed_ahead ? 0 : matrix_weight_bytes(p_));
     Workspace slot;
     slot.reserve(plan_.matrix.rows * plan_.matrix.row_distance * pair_bytes);
-    // Rows of two channels, and what the last pair of half a one reads.
+    // There is room for the rows of two channels, and for what the last pair reads where it lacks its second half.
     plan_.matrix.slot_samples_at = slot.reserve((2 * plan_.rows.row_length + plan_.rows.segment_length) * 2);
     plan_.partial_stride = rounded_up(plan_.time_block, tile_size) + cache_line_bytes / 4;
     plan_.slot_partial_at = slot.reserve(2 * plan_.tile_rows * plan_.partial_stride * 4);

@@ -1,17 +1,19 @@
-// The rows of the direct sum by matrix products: two samples in each lane (plan.h, MatrixSteps).
+// The rows of the direct sum by matrix products hold two samples in each lane (MatrixSteps in core/direct_sum.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
+#include "kernels/rows/padding.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
 
 namespace tapconv::kernels {
 namespace {
 
-// Makes all rows of a group for some outputs. `samples` has room for two channels as Plan::rows lays them out.
+// Makes all rows of a group for some outputs. `samples` has room for two channels as RowPlan::rows lays them out.
 template <class HalfWords>
 class MatrixRows {
  public:
@@ -22,7 +24,8 @@ class MatrixRows {
         rows_(rows),
         samples_(samples) {}
 
-  // For the outputs [time, time + count); `input` is the group's first channel of a sample, or of the first one.
+  // Copies what the outputs [time, time + count) read. `input` is the group's first channel of a sample, or of the
+  // first sample if they are folded.
   void copy(const BFloat16* input, int64_t time, int64_t count) const {
     uint32_t* to = rows_;
     if (steps_.transposes_taps) {
@@ -34,13 +37,14 @@ class MatrixRows {
     } else {
       for (int64_t c = 0; c < group_in_; c += 2) to = pair_channels(input, c, time, count, to);
     }
-    // The last step's rows that the problem lacks: zeros, since zero weights do not keep a NaN from the sums.
+    // The rows of the last step that the problem lacks become zeros, since zero weights do not keep a NaN from the
+    // sums.
     for (uint32_t* const end = rows_ + steps_.rows * steps_.row_distance; to < end; ++to) *to = 0;
   }
 
  private:
-  // Channels c and c + 1: either a row of pairs of both, or, as the segments of the one and then those of the other are
-  // one sequence of taps, a row for each two segments.
+  // Channels c and c + 1 become either a row of pairs of both, or a row for each two segments, where the segments of
+  // the one and then those of the other are one sequence of taps.
   uint32_t* pair_channels(const BFloat16* input, int64_t c, int64_t time, int64_t count, uint32_t* to) const {
     const int64_t length = plan_.rows.row_length;
     const int64_t segment = plan_.rows.segment_length;
@@ -71,14 +75,14 @@ class MatrixRows {
     return !steps_.rows_of_taps && !plan_.folded && strides.channel == 1 && strides.time > 1;
   }
 
-  // Channels that lie side by side: up to 16 pairs of them at 16 times are transposed.
+  // Channels that lie side by side are transposed, up to 16 pairs of them at 16 times.
   uint32_t* transpose_channels(const BFloat16* input, int64_t time, int64_t count, uint32_t* to) const {
     constexpr int64_t together = 2 * matrix_tile_size;
     const Problem& p = plan_.problem;
     const RowLayout& layout = plan_.rows;
     const int64_t used = count + (layout.taps_per_segment - 1) * layout.tap_distance;
     for (int64_t c = 0; c < group_in_; c += together) {
-      const int64_t channels = group_in_ - c < together ? group_in_ - c : together;
+      const int64_t channels = min(group_in_ - c, together);
       const int pairs = static_cast<int>((channels + 1) / 2);
       for (int64_t s = 0; s < layout.segment_count; ++s) {
         const int64_t first = time * p.stride + s * p.dilation - p.padding_left;
@@ -86,7 +90,7 @@ class MatrixRows {
           alignas(64) BFloat16 borders[matrix_tile_size][together];
           const BFloat16* from[matrix_tile_size];
           for (int64_t i = 0; i < matrix_tile_size; ++i) {
-            const int64_t source = source_of(first + (t + i < used ? t + i : used - 1) * p.stride, p);
+            const int64_t source = source_of(first + min(t + i, used - 1) * p.stride, p);
             from[i] = input + c + source * p.input_strides.time;
             if (source >= 0 && channels % 2 == 0) continue;
             for (int64_t j = 0; j < 2 * pairs; ++j) {
@@ -102,18 +106,18 @@ class MatrixRows {
     return to;
   }
 
-  // One channel whose taps lie side by side: what 16 outputs read, up to 16 pairs of taps at a time, is transposed.
+  // The taps of this channel lie side by side. What 16 outputs read is transposed, up to 16 pairs of taps at a time.
   uint32_t* transpose_taps(const BFloat16* channel, int64_t time, int64_t count, uint32_t* to) const {
     constexpr int64_t together = 2 * matrix_tile_size;
     const Problem& p = plan_.problem;
     for (int64_t k = 0; k < p.kernel_size; k += together) {
-      const int64_t taps = p.kernel_size - k < together ? p.kernel_size - k : together;
+      const int64_t taps = min(p.kernel_size - k, together);
       const int pairs = static_cast<int>((taps + 1) / 2);
       for (int64_t t = 0; t < count; t += matrix_tile_size) {
         alignas(64) BFloat16 borders[matrix_tile_size][together];
         const BFloat16* from[matrix_tile_size];
         for (int64_t i = 0; i < matrix_tile_size; ++i) {
-          const int64_t last = t + i < count ? t + i : count - 1;
+          const int64_t last = min(t + i, count - 1);
           const int64_t first = (time + last) * p.stride + k - p.padding_left;
           from[i] = channel + first;
           if (first >= 0 && first + 2 * pairs <= p.input_length && taps % 2 == 0) continue;

@@ -1,7 +1,7 @@
-// The direct sum by matrix products (matrix_tile.h), where the instruction set has them.
+// The direct sum is made of matrix products (matrix_tile.h), where the instruction set has them.
 //
-// Loop order of a task: all rows of a block of times are copied first, and stay in L2; then output channels outermost,
-// as many as a tile has, steps next, so many that their weights stay in L1, and times innermost.
+// Loop order of a task: all rows of a block of times are copied first, and stay in L2. Output channels are outermost,
+// as many as two tiles have. Steps come next, so many that their weights stay in L1, and times are innermost.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 #include "kernels/core/direct_sum.h"
 #include "kernels/core/forward_task.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/write_output.h"
 #include "matrix_rows.h"
@@ -18,7 +19,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// A vector of equal numbers for each output channel, as a tile of sums begins.
+// Writes a vector of equal numbers for each output channel, as a tile of sums begins.
 inline void prepare_matrix_bias(const DirectPlan& plan, const ForwardOperands& operands) {
   const BFloat16* const from = static_cast<const BFloat16*>(operands.bias);
   float* to = reinterpret_cast<float*>(static_cast<char*>(operands.workspace) + plan.bias_at);
@@ -45,7 +46,7 @@ class MatrixRunner {
         group_out_(plan.problem.out_channels / plan.problem.groups),
         group_in_(plan.problem.in_channels / plan.problem.groups) {
     char* const workspace = static_cast<char*>(operands.workspace);
-    char* const own = workspace + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace, slot);
     offsets_ = reinterpret_cast<const int32_t*>(workspace + plan.offset_table_at);
     bias_ = operands.bias == nullptr ? nullptr : reinterpret_cast<const float*>(workspace + plan.bias_at);
     rows_ = reinterpret_cast<uint32_t*>(own);
@@ -66,12 +67,12 @@ class MatrixRunner {
                     task.group * group_in_ * p.input_strides.channel,
                 task.begin, task.count);
     }
-    const int64_t last_tile = smaller((task.out_block + 1) * plan_.out_block, plan_.tile_row_count);
+    const int64_t last_tile = min((task.out_block + 1) * plan_.out_block, plan_.tile_row_count);
     for (int64_t tile = task.out_block * plan_.out_block; tile < last_tile; tile += 2) {
       const bool two = tile + 1 < last_tile;
       add_up(task.group * plan_.tile_row_count + tile, two, task.count);
       const int64_t first_out = tile * plan_.tile_rows;
-      const int64_t outs = smaller((two ? 2 : 1) * plan_.tile_rows, group_out_ - first_out);
+      const int64_t outs = min((two ? 2 : 1) * plan_.tile_rows, group_out_ - first_out);
       const FinishedSums<float> sums{sums_, plan_.partial_stride, task.group * group_out_ + first_out,
                                      outs,  task.begin,           task.count};
       write_output<Vector, BFloat16>(plan_, sums, task.sample, operands_.output);
@@ -79,11 +80,9 @@ class MatrixRunner {
   }
 
  private:
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-  // All sums of one tile or two of output channels.
+  // Takes all sums of one tile or two of output channels.
   void add_up(int64_t tile, bool two, int64_t count) {
-    const int64_t time_tiles = (count + matrix_tile_size - 1) / matrix_tile_size;
+    const int64_t time_tiles = ceil_div(count, matrix_tile_size);
     MatrixCall call;
     call.row_bytes = steps_.row_distance * static_cast<int64_t>(sizeof(uint32_t));
     call.weight_bytes = steps_.steps * matrix_tile_bytes;
@@ -94,7 +93,7 @@ class MatrixRunner {
       call.weight =
           static_cast<const char*>(operands_.packed_weight) + tile * call.weight_bytes + step * matrix_tile_bytes;
       call.offsets = offsets_ + step;
-      call.steps = smaller(steps_.steps_at_a_time, steps_.steps - step);
+      call.steps = min(steps_.steps_at_a_time, steps_.steps - step);
       call.accumulate = step > 0;
       for (int64_t time = 0; time < time_tiles; time += 2) {
         call.rows = rows_ + time * matrix_tile_size;

@@ -3,8 +3,9 @@
 //   sums[o][t .. t + 16) += sum over steps of weights[step][o][pair] * rows[offset[step] + pair rows + t ..]
 //
 // where a step multiplies up to 16 pairs of channels or taps. Register budget: 4 tiles of sums, 2 of weights, 2 of
-// samples. Two by two loads as many tiles as it multiplies, the fewest that so many registers allow: loads of whole
-// cache lines hide behind the products, those of samples that begin within a line take nearly as long as two products.
+// samples, which is all 8. Two tiles by two load as many tiles as they multiply, the fewest that so many registers
+// allow. Loads of whole cache lines hide behind the products, whereas those of samples that begin within a line take
+// nearly as long as two products. Loop order: steps run innermost, since sums stay in their registers.
 #pragma once
 
 #include <cstddef>

@@ -1,11 +1,12 @@
-// Packing of weights for matrix products: [output tile][step], each a tile of 16 output channels by 16 pairs, of which
-// those that the problem lacks are zero.
+// Weights for matrix products are packed as [output tile][step], each a tile of 16 output channels by 16 pairs. Pairs
+// and channels that the problem lacks are zero.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/core/direct_sum.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "matrix_tile.h"
@@ -13,7 +14,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// One output tile of one group: where its weights are, and where they go.
+// MatrixWeights knows, for one output tile of one group, where its weights are, and where they go.
 class MatrixWeights {
  public:
   MatrixWeights(const DirectPlan& plan, const ForwardOperands& operands, int64_t tile)
@@ -23,14 +24,14 @@ class MatrixWeights {
         together_(2 * plan.matrix.depth),
         first_out_(tile % plan.tile_row_count * plan.tile_rows) {
     const int64_t left = p_.out_channels / p_.groups - first_out_;
-    outs_ = left < plan.tile_rows ? left : plan.tile_rows;
+    outs_ = min(left, plan.tile_rows);
     weight_ = static_cast<const BFloat16*>(operands.weight) + tile / plan.tile_row_count * variant_.weight_group_stride;
     end_ = past_the_last(operands);
     to_ = static_cast<BFloat16*>(operands.packed_weight) + tile * plan.matrix.steps * step_elements;
     std::memset(to_, 0, static_cast<size_t>(plan.matrix.steps * matrix_tile_bytes));
   }
 
-  // Steps of (channel, tap) pairs in their order.
+  // Packs steps of (channel, tap) pairs in their order.
   template <class HalfWords>
   void pack_taps() const {
     const int64_t pairs = group_in_ * p_.kernel_size;
@@ -40,7 +41,7 @@ class MatrixWeights {
       const BFloat16* const from = weight_ + offset_of(o, 0);
       BFloat16* const to = to_ + o * row_elements;
       for (int64_t i = 0; i < pairs; i += together_) {
-        const int64_t count = smaller(together_, pairs - i);
+        const int64_t count = min(together_, pairs - i);
         BFloat16* const step = to + i / together_ * step_elements;
         if (in_order) {
           copy_strided_weights<HalfWords>(from + i, 1, count, step);
@@ -54,9 +55,9 @@ class MatrixWeights {
     }
   }
 
-  // Steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart, and
-  // are merged from vectors; else those of neighbouring taps, or of neighbouring output channels and taps, do, and are
-  // transposed with as many channels.
+  // Packs steps of one tap of some channels. Weights of neighbouring channels may lie side by side or some taps apart,
+  // and are merged from vectors. Otherwise those of neighbouring taps, or of neighbouring output channels and taps, lie
+  // side by side, and are transposed with as many channels.
   template <class HalfWords>
   void pack_channels() const {
     const WeightStrides& s = p_.weight_strides;
@@ -72,7 +73,7 @@ class MatrixWeights {
         for (int64_t c = 0; c < group_in_; c += together_) {
           for (int64_t k = 0; k < p_.kernel_size; ++k) {
             copy_strided_weights<HalfWords>(weight_ + offset_of(o, k) + c * s.in_channel, s.in_channel,
-                                            smaller(together_, group_in_ - c), row_of(o, c, k));
+                                            min(together_, group_in_ - c), row_of(o, c, k));
           }
         }
       }
@@ -87,9 +88,8 @@ class MatrixWeights {
   static constexpr int transposed = 16;  // at a time
   static constexpr int64_t max_dense_elements = 256;
 
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-  // Element of output channel `o` of the tile and tap `k`, of the first input channel, from the group's first weight.
+  // Returns the element of output channel `o` of the tile and tap `k`, of the first input channel, counted from the
+  // group's first weight.
   int64_t offset_of(int64_t o, int64_t k) const {
     const int64_t channel = (first_out_ + o) / variant_.output_phases;
     const int64_t phase = (first_out_ + o) % variant_.output_phases;
@@ -100,7 +100,8 @@ class MatrixWeights {
     return to_ + (channel / together_ * p_.kernel_size + k) * step_elements + o * row_elements;
   }
 
-  // Past the last weight of all, where they lie in order; else nothing is known to be readable beyond a weight.
+  // Returns the end of the last weight of all, where they lie in order. Otherwise nothing is known to be readable
+  // beyond a weight.
   const BFloat16* past_the_last(const ForwardOperands& operands) const {
     const WeightStrides& s = p_.weight_strides;
     const BFloat16* const first = static_cast<const BFloat16*>(operands.weight);
@@ -123,16 +124,16 @@ class MatrixWeights {
     const WeightStrides& s = p_.weight_strides;
     for (int64_t c = 0; c < group_in_; c += together_) {
       for (int64_t k = 0; k < p_.kernel_size; k += transposed) {
-        const int count = static_cast<int>(smaller(transposed, p_.kernel_size - k));
+        const int count = static_cast<int>(min(transposed, p_.kernel_size - k));
         BFloat16* to[transposed];
         for (int i = 0; i < count; ++i) to[i] = row_of(o, c, k + (s.tap == 1 ? i : count - 1 - i));
         HalfWords::transpose_pairs(weight_ + offset_of(o, s.tap == 1 ? k : k + count - 1) + c * s.in_channel,
-                                   s.in_channel, static_cast<int>(smaller(together_, group_in_ - c)), count, to);
+                                   s.in_channel, static_cast<int>(min(together_, group_in_ - c)), count, to);
       }
     }
   }
 
-  // Where the weights of one input channel go, by their place in memory.
+  // Places say where the weights of one input channel go, by their place in memory.
   struct Places {
     int64_t first;                   // element of the first place, from the group's first weight
     int64_t count;                   // 0 unless the weights lie densely, each in a place of its own
@@ -168,9 +169,9 @@ class MatrixWeights {
   void transpose_dense(const Places& places) const {
     const int64_t apart = p_.weight_strides.in_channel;
     for (int64_t c = 0; c < group_in_; c += together_) {
-      const int channels = static_cast<int>(smaller(together_, group_in_ - c));
+      const int channels = static_cast<int>(min(together_, group_in_ - c));
       for (int64_t i = 0; i < places.count; i += transposed) {
-        const int count = static_cast<int>(smaller(transposed, places.count - i));
+        const int count = static_cast<int>(min(transposed, places.count - i));
         BFloat16* to[transposed];
         for (int j = 0; j < count; ++j) {
           to[j] = places.to[i + j] == nowhere ? nullptr : row_of(0, c, 0) + places.to[i + j];

@@ -1,51 +1,71 @@
-// The choice among transforms and ways of blocking, for filters as they are and for filters prepared before the call.
-#include <utility>
+// This file chooses among transforms and ways of blocking, for filters as they are and for filters prepared before the
+// call.
+#include <limits>
+#include <span>
 
 #include "tile_plan.h"
 
 namespace tapconv::kernels {
 namespace {
 
-// What shared tiles have to save over others, by estimates that are only so good.
+// Shared tiles are taken if they cost less than this part of what others cost. The estimates are no better than that.
 constexpr double worth_sharing = 0.95;
 
-constexpr Declined no_transform = {"no transform is allowed"};
+// Returns the cheapest plan of all transforms that the problem's request allows, blocked in one of these ways.
+Answer<TilePlan> cheapest(std::span<const TileBlocking> blockings, const Problem& problem,
+                          const ForwardVariant& variant, const InstructionSet& instruction_set, int slots,
+                          FiltersAhead ahead) {
+  const char* why_not = "no transform is allowed";
+  double least = std::numeric_limits<double>::infinity();
+  TileTransform transform{};
+  TileBlocking blocking{};
+  for (int i = 0; i < tile_transform_count; ++i) {
+    const auto candidate = static_cast<TileTransform>(i);
+    if (!is_allowed(candidate, problem)) continue;
+    for (const TileBlocking way : blockings) {
+      const Answer<double> price = tiles_price(problem, variant, instruction_set, slots, candidate, way, ahead);
+      if (!price) {
+        why_not = price.why_not();
+      } else if (*price < least) {
+        least = *price;
+        transform = candidate;
+        blocking = way;
+      }
+    }
+  }
+  if (least == std::numeric_limits<double>::infinity()) return Declined{why_not};
+  return plan_tiles(problem, variant, instruction_set, slots, transform, blocking, ahead);
+}
+
+// Takes the other way of blocking where that has more blocks to keep all slots busy. It gives the same sums. The cost
+// stays the one that does not depend on the slots, and so do decisions that are made by it.
+void take_if_more_blocks(const Answer<TilePlan>& other, TilePlan& plan) {
+  if (!other || other->task_count <= plan.task_count) return;
+  const double cost = plan.cost;
+  plan = *other;
+  plan.cost = cost;
+}
+
+bool has_too_few_blocks(const TilePlan& plan, int slots) { return slots > 1 && plan.task_count < 2 * slots; }
 
 }  // namespace
 
 Answer<TilePlan> plan_cheapest_tiles(const Problem& problem, const ForwardVariant& variant,
                                      const InstructionSet& instruction_set, int slots, FiltersAhead ahead) {
-  Answer<TilePlan> best = no_transform;
-  for (int i = 0; i < tile_transform_count; ++i) {
-    if (!is_allowed(static_cast<TileTransform>(i), problem)) continue;
-    for (const TileBlocking blocking : all_tile_blockings) {
-      Answer<TilePlan> answer =
-          plan_tiles(problem, variant, instruction_set, slots, static_cast<TileTransform>(i), blocking, ahead);
-      if (!best || (answer && answer->cost < best->cost)) best = std::move(answer);
-    }
-  }
-  // Too few blocks to keep all slots busy: the other way of blocking may have more, and gives the same sums.
-  if (best && slots > 1 && best->plan.task_count < 2 * slots && !has_filter_lanes(best->plan.tiles)) {
-    const Answer<TilePlan> other =
-        plan_tiles(problem, variant, instruction_set, slots, best->plan.tiles.transform,
-                   shares_tiles(best->plan.tiles) ? TileBlocking::private_tiles : TileBlocking::shared_tiles);
-    // The cost stays the one that does not depend on the slots, and so do decisions that are made by it.
-    if (other && other->plan.task_count > best->plan.task_count) best->plan = other->plan;
+  Answer<TilePlan> best = cheapest(all_tile_blockings, problem, variant, instruction_set, slots, ahead);
+  if (best && has_too_few_blocks(*best, slots) && !has_filter_lanes(best->tiles)) {
+    take_if_more_blocks(
+        plan_tiles(problem, variant, instruction_set, slots, best->tiles.transform,
+                   shares_tiles(best->tiles) ? TileBlocking::private_tiles : TileBlocking::shared_tiles),
+        *best);
   }
   return best;
 }
 
 Answer<TilePlan> plan_cheapest_tiles_by_taps(const Problem& problem, const ForwardVariant& variant,
                                              const InstructionSet& instruction_set, int slots) {
-  Answer<TilePlan> best = no_transform;
-  for (int i = 0; i < tile_transform_count; ++i) {
-    const auto transform = static_cast<TileTransform>(i);
-    if (!is_allowed(transform, problem)) continue;
-    Answer<TilePlan> answer = plan_tiles(problem, variant, instruction_set, slots, transform,
-                                         TileBlocking::filter_lanes, FiltersAhead::in_lanes);
-    if (!best || (answer && answer->cost < best->cost)) best = std::move(answer);
-  }
-  return best;
+  constexpr TileBlocking blockings[] = {TileBlocking::filter_lanes};
+  return cheapest(blockings, problem, variant, instruction_set, slots, FiltersAhead::in_lanes);
 }
 
 Answer<TilePlan> plan_tiles_by_filters(const Problem& problem, const ForwardVariant& variant,
@@ -57,10 +77,7 @@ Answer<TilePlan> plan_tiles_by_filters(const Problem& problem, const ForwardVari
   Answer<TilePlan> best = plan(TileBlocking::private_tiles);
   const Answer<TilePlan> shared = plan(TileBlocking::shared_tiles);
   if (!best || (shared && shared->cost < worth_sharing * best->cost)) best = shared;
-  if (!best || !shared || slots == 1 || best->plan.task_count >= 2 * slots) return best;
-  // Too few blocks to keep all slots busy: the other way of blocking gives the same sums. The cost stays the one that
-  // does not depend on the slots.
-  if (shared->plan.task_count > best->plan.task_count) best->plan = shared->plan;
+  if (best && has_too_few_blocks(*best, slots)) take_if_more_blocks(shared, *best);
   return best;
 }
 

@@ -1,4 +1,4 @@
-// How rows are cut into tiles of one transform, and tiles into blocks.
+// This file says how rows are cut into tiles of one transform, and tiles into blocks.
 #pragma once
 
 #include <cstddef>
@@ -8,44 +8,47 @@
 
 namespace tapconv::kernels {
 
-// How the tile algorithm divides its work.
+// The tile algorithm divides its work in one of these ways.
 enum class TileBlocking : uint8_t {
   // A task takes a block of tiles, all input and output channels of a group, with the filters transformed ahead.
   private_tiles,
   // All slots share one large block of tiles of some groups at a time, and a task takes a block of output channels,
-  // whose filters it transforms itself: better where filters outnumber tiles, and where they would not stay in cache.
+  // whose filters it transforms itself. This is better where filters outnumber tiles, and where they would not stay in
+  // cache.
   shared_tiles,
-  // The same with output channels in the vector lanes (algorithms/tiles/tile_filter_lanes.h), for few tiles.
+  // Slots share tiles as above, with output channels in the vector lanes (algorithms/tiles/tile_filter_lanes.h). This
+  // is for few tiles.
   filter_lanes,
 };
 
 inline constexpr TileBlocking all_tile_blockings[] = {TileBlocking::private_tiles, TileBlocking::shared_tiles,
                                                       TileBlocking::filter_lanes};
 
-// How transformed filters lie.
+// FilterLayout says how transformed filters lie.
 struct FilterLayout {
   TileTransform transform;
-  bool lanes;  // TileBlocking::filter_lanes
+  bool lanes;  // as TileBlocking::filter_lanes wants them
 
   bool operator==(const FilterLayout&) const = default;
 };
 
-// What was done with filters before the call.
+// FiltersAhead says what was done with filters before the call.
 enum class FiltersAhead : uint8_t {
   nothing,
   in_lanes,  // their taps were brought into the lanes, which TileBlocking::filter_lanes reads in memory order
   transformed,
 };
 
-// How a forward problem is cut into tiles (algorithms/tiles/tiles.h). Every phase of the dilation is an undilated row
-// of its own, and every segment of a row (the phases of the stride) counts as a channel of its own.
+// TileBlocks say how a forward problem is cut into tiles (algorithms/tiles/tiles.h). Every phase of the dilation is an
+// undilated row of its own, and every segment of a row (a phase of the stride) counts as a channel of its own.
 struct TileBlocks {
   TileTransform transform;
   int64_t taps;      // of a segment
   int64_t outputs;   // that a tile yields
   int64_t channels;  // segments of all input channels of a group
-  // Segments of an input channel that the last product of the transform needs: all of them for a Fourier transform. A
-  // Winograd transform's is of the last tap alone, which some segments lack where the stride does not divide the taps.
+  // So many segments of an input channel are needed by the last product of the transform. A Fourier transform needs all
+  // of them. The last product of a Winograd transform is of the last tap alone, which some segments lack where the
+  // stride does not divide the taps.
   int64_t last_product_segments;
   int64_t dilation_phases;
   int64_t tiles_per_phase;  // of one sample
@@ -55,15 +58,16 @@ struct TileBlocks {
 
   TileBlocking blocking;
   FiltersAhead ahead;
-  int64_t shared_groups;  // of shared tiles
-  // Input channels that a task multiplies, and unless tiles are shared, transforms at a time: all, unless few output
-  // channels hold the sums of many input channels, whose transformed tiles would not fit in the second-level cache.
+  int64_t shared_groups;  // groups whose tiles are shared at a time
+  // A task multiplies so many input channels at a time, and unless tiles are shared, transforms them. These are all
+  // channels, unless few output channels hold the sums of many input channels, whose transformed tiles would not fit in
+  // the second-level cache.
   int64_t channels_at_a_time;
   int64_t channels_together;  // input channels whose tiles share a vector: one, unless a block is less than a vector
-  // How often transformed tiles are read where one slot does all: once for each block of output channels.
+  // Transformed tiles are read so often where one slot does all: once for each block of output channels.
   int64_t tile_reads;
 
-  // Distances, in elements.
+  // These distances are in elements.
   int64_t input_plane;   // between the products of transformed tiles
   int64_t output_plane;  // between the products of transformed outputs
   int64_t weight_plane;  // between the products of transformed filters
@@ -84,7 +88,7 @@ struct TileBlocks {
   size_t slot_peaks_at;  // for each shared group (algorithms/tiles/tile_peaks.h), and spare rows
 };
 
-// The most tiles of a block.
+// A block has at most so many tiles.
 inline constexpr int largest_tile_block = 512;
 
 // With filters in the lanes, tiles are transformed back together until they have about so many outputs.

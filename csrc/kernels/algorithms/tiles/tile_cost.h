@@ -1,4 +1,4 @@
-// What tiles cost (core/cost.h).
+// This file prices tiles (core/cost.h).
 #pragma once
 
 #include "tile_plan.h"

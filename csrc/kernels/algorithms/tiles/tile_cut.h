@@ -1,4 +1,4 @@
-// Cutting rows into tiles of one transform: what the tile forms of the sum and of the weight gradient share.
+// This file cuts rows into tiles of one transform, which the tile forms of the sum and of the weight gradient share.
 #pragma once
 
 #include "kernels/algorithms/transforms/tile_transforms.h"
@@ -10,7 +10,7 @@
 
 namespace tapconv::kernels {
 
-// The segments of rows that are cut into tiles.
+// Returns the segments of rows that are cut into tiles.
 inline RowLayout rows_of_tiles(const Problem& p) {
   const int64_t common = std::gcd(p.stride, p.dilation);
   RowLayout rows{};
@@ -20,9 +20,9 @@ inline RowLayout rows_of_tiles(const Problem& p) {
   return rows;
 }
 
-// Fills in the segments of the rows and the tiles' taps, outputs and channels: what filters depend on. False if the
-// problem cannot be cut so: no input channel, a single tap, or taps as long as a tile or other than the transform
-// takes.
+// Fills in the segments of the rows and the taps, outputs and channels of the tiles, which is what filters depend on.
+// Returns false if the problem cannot be cut so: if there is no input channel, a single tap, or as many taps as a tile
+// has samples, or other than the transform takes.
 inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   const int64_t group_in = p.in_channels / p.groups;
   if (p.out_channels == 0 || p.kernel_size < 2 || group_in == 0) return false;
@@ -36,7 +36,8 @@ inline bool cut_taps(const Problem& p, const TileTransformShape& shape, RowLayou
   return tiles.taps >= 2 && tiles.outputs >= 2;
 }
 
-// The same, and the tiles' phases and numbers. False also without outputs, or with a dilation longer than the output.
+// Fills in the same, and the phases and numbers of the tiles. Returns false also without outputs, or with a dilation
+// longer than the output.
 inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, RowLayout& rows, TileBlocks& tiles) {
   if (p.batch == 0 || p.output_length == 0 || !cut_taps(p, shape, rows, tiles)) return false;
   tiles.dilation_phases = rows.tap_distance;
@@ -46,15 +47,15 @@ inline bool cut_into_tiles(const Problem& p, const TileTransformShape& shape, Ro
   return true;
 }
 
-// How the output channels of a group are divided: into register tiles of so many rows at the most or, with filters in
-// the lanes, into panels of whole vectors.
+// OutChannelSplit says how the output channels of a group are divided: into register tiles of so many rows at the most
+// or, with filters in the lanes, into panels of whole vectors.
 struct OutChannelSplit {
   int64_t tile_row_count;
   int tile_rows;
 };
 
-// False if filters cannot be in the lanes: where output channels are no whole vectors, and with phases or segments,
-// whose rows are not read or written in vectors of their own.
+// Says whether filters can be in the lanes. They cannot where output channels are no whole vectors, nor with phases or
+// segments, whose rows are not read or written in vectors of their own.
 inline bool fits_filter_lanes(const Problem& p, const RowLayout& rows, int64_t width) {
   return p.in_channels >= p.groups && p.out_channels / p.groups % width == 0 && rows.tap_distance == 1 &&
          rows.segment_count == 1;
@@ -68,12 +69,13 @@ inline OutChannelSplit split_out_channels(const Problem& p, const InstructionSet
   return {count, static_cast<int>(ceil_div(units, count) * unit)};
 }
 
-// Elements between the products of transformed tiles or filters: an odd number of cache lines, so that they spread over
-// all cache sets.
+// Returns how many elements lie between the products of transformed tiles or filters: an odd number of cache lines, so
+// that they spread over all cache sets.
 inline int64_t plane_of(int64_t elements, int64_t line) { return (ceil_div(elements, line) | 1) * line; }
 
-// Transformed filters lie as [group][product][register tile or panel][segment][channel][tile row]: elements between
-// the register tiles, in whole vectors, of which each segment writes at least one; and between the products.
+// Transformed filters lie as [group][product][register tile or panel][segment][channel][tile row]. The first function
+// returns the elements between register tiles, in whole vectors, of which each segment writes at least one. The second
+// returns those between products.
 inline int64_t filter_tile(int64_t group_in, int64_t segments, int64_t tile_rows, int64_t width) {
   const int64_t segment = tile_rows * group_in;
   return rounded_up((segments - 1) * segment + std::max(segment, width), width);
@@ -82,7 +84,7 @@ inline int64_t filter_plane(int64_t tile, int64_t tile_count, int64_t line) {
   return plane_of(tile_count * tile, line);
 }
 
-// The longest rows that a block of tiles reads, all samples together.
+// Returns the length of the longest rows that a block of tiles reads, all samples together.
 inline int64_t block_row_elements(const Problem& p, const TileBlocks& tiles, int64_t block_tiles) {
   const int64_t count = std::min(block_tiles, tiles.tile_count);
   const int64_t pairs =

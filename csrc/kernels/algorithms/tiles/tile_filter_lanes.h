@@ -2,17 +2,19 @@
 // would leave many lanes of whole vectors of tiles empty: 34 tiles take 48 lanes of AVX-512. Here a register tile is
 // some tiles by some vectors of output channels, and any number of tiles fills it.
 //
-// It is the micro-kernel of the direct sum with exchanged roles (direct/register_tile.h): its rows are transformed
-// filters, its weights transformed tiles, which it reads where they lie, and its outputs are the tiles' sums, channel
-// by channel. A panel, some vectors of output channels, goes through all input channels, a block of them at a time: the
-// block's filters are transformed, one vector for each input channel without any transposition, and multiplied while
-// they are in the second-level cache. On the way back lanes are channels too, and tiles that follow each other make one
-// long stretch of times, which is transposed into the rows of the output in whole vectors however short the tiles are.
+// It is the micro-kernel of the direct sum with exchanged roles (direct/register_tile.h), and has that register budget:
+// its rows are transformed filters, its weights transformed tiles, which it reads where they lie, and its outputs are
+// the tiles' sums, channel by channel. Loop order: a panel, some vectors of output channels, goes through all input
+// channels, a block of them at a time. The block's filters are transformed, one vector for each input channel without
+// any transposition, and multiplied while they are in the second-level cache. On the way back lanes are channels too,
+// and tiles that follow each other make one long stretch of times, which is transposed into the rows of the output in
+// whole vectors however short the tiles are.
 #pragma once
 
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/register_tiles.h"
 #include "tile_filters.h"
@@ -42,7 +44,7 @@ class FilterLanes {
   // `first`.
   void multiply(const Share& panel, int64_t first, int64_t last, const Scalar* inputs, const Scalar* filters) const {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
-    const int64_t tile_groups = (lanes_.count + tiles.rows - 1) / tiles.rows;
+    const int64_t tile_groups = ceil_div(lanes_.count, tiles.rows);
     TileCall<Scalar> call;
     call.offsets = offsets_;
     call.pair_count = last - first;
@@ -65,7 +67,7 @@ class FilterLanes {
     }
   }
 
-  // `output` is that of the panel's first channel; `bias` begins with it, or is null.
+  // `output` is that of the panel's first channel. `bias` begins with that channel, or is null.
   template <class To>
   void transform_outputs(const Share& panel, const Scalar* bias, To* output) const {
     for (int lane = 0; lane < panel.size; lane += width) {
@@ -84,7 +86,8 @@ class FilterLanes {
   }
 
  private:
-  // Tiles from this one on whose outputs follow each other, as many as the buffer of samples holds.
+  // Returns the end of the tiles from this one on whose outputs follow each other, as many as the buffer of samples
+  // holds.
   int end_of_stretch(int tile) const {
     const int64_t distance = blocks_.outputs * plan_.problem.output_strides.time;
     const int64_t most = filter_lane_times / blocks_.outputs;
@@ -101,7 +104,7 @@ class FilterLanes {
     return times < lanes_.left[tile] ? times : lanes_.left[tile];
   }
 
-  // Every channel begins far from the last one, where no hardware prefetcher looks.
+  // Every channel begins far from the last one, where no hardware prefetcher looks, so lines are fetched ahead.
   template <class To>
   void prefetch_stretch(int tile, int end, const To* output) const {
     if (plan_.problem.output_strides.time != 1) return;

@@ -1,7 +1,8 @@
-// Filters of the tile algorithm: [product][register tile][segment][input channel][tile row] for each group, or for one
-// block of its register tiles where they are transformed where they are used. Where filters are in the lanes, a
-// register tile is a panel: a few vectors of output channels, and some input channels at a time. Taps brought into the
-// lanes before the call lie as [vector of output channels][input channel][tap][lane], vectors counted over all groups.
+// Filters of the tile algorithm lie as [product][register tile][segment][input channel][tile row] for each group, or
+// for one block of its register tiles where they are transformed where they are used. Where filters are in the lanes, a
+// register tile is a panel, which is a few vectors of output channels, and some input channels at a time. Taps brought
+// into the lanes before the call lie as [vector of output channels][input channel][tap][lane], with vectors counted
+// over all groups.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/core/tile_grid.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/numbers/value_range.h"
@@ -29,8 +31,8 @@ const TransformFunctions<typename Vector::Scalar>& transform_functions(TileTrans
   return all[static_cast<int>(transform)];
 }
 
-// Filters that were transformed before the call come from far away, and those of the next product lie a plane
-// further, in pieces too short for hardware prefetchers.
+// Filters that were transformed before the call come from far away, and those of the next product lie a plane further,
+// in pieces too short for hardware prefetchers. So they are fetched ahead.
 template <class Scalar>
 void prefetch_filters(const Scalar* filters, int64_t count) {
   constexpr int64_t line = 64 / sizeof(Scalar);
@@ -42,7 +44,7 @@ struct InputChannels {
   int64_t last;  // the first one that does not belong to them
 };
 
-// The filters of one register tile, as a sequence of (input channel, tile row) pairs, `width` of them at a time.
+// Reads the filters of one register tile as a sequence of (input channel, tile row) pairs, `width` of them at a time.
 template <class Vector, class Storage>
 class FilterReader {
   using Scalar = typename Vector::Scalar;
@@ -51,12 +53,11 @@ class FilterReader {
   static constexpr bool has_quads = QuadVector<Vector> && std::is_same_v<Storage, Scalar>;
   // Filters come from memory in short pieces of many rows, which hardware prefetchers do not follow.
   static constexpr int channels_ahead = 16;
-  // Taps further apart are picked one by one, for a vector would hold too few of them.
+  // Taps further apart are picked one by one, since a vector would hold too few of them.
   static constexpr int64_t max_apart = 4;
 
  public:
-  // `weight` is the group's; rows are its output channels (with phases, as many for each) from
-  // `first_out` on.
+  // `weight` is the group's. Rows are its output channels (with phases, as many for each) from `first_out` on.
   FilterReader(const TilePlan& plan, const Storage* weight, const InputChannels& channels, int64_t first_out, int rows)
       : plan_(plan),
         strides_(plan.problem.weight_strides),
@@ -69,14 +70,14 @@ class FilterReader {
         first_phase_(first_out % plan.variant.output_phases),
         rows_(rows) {
     constexpr int64_t step = has_quads ? 4 : width;
-    const int64_t beyond = (span_ + step - 1) / step * step - span_;
+    const int64_t beyond = rounded_up(span_, step) - span_;
     const int64_t distance = strides_.in_channel;
-    vector_channels_ = channels_ - (distance > 0 ? (beyond + distance - 1) / distance : channels_);
+    vector_channels_ = channels_ - (distance > 0 ? ceil_div(beyond, distance) : channels_);
     begin_channel();
   }
 
-  // Writes the taps of the next `width` filters to [segment][sample][lane]. The last `width` of all are read where
-  // fewer are left; where there are no more than that, the last one stands for those that lack.
+  // Writes the taps of the next `width` filters to [segment][sample][lane]. Where fewer filters are left, the last
+  // `width` of all are read. Where there are no more than that, the last one stands for those that lack.
   void read(Scalar* taps) {
     if (channels_ * rows_ - at_ < width) begin_last();
     at_ += width;
@@ -95,11 +96,11 @@ class FilterReader {
     }
   }
 
-  // The sum of the squares of all taps that were read.
+  // Returns the sum of the squares of all taps that were read.
   Scalar square_sum() const { return Vector::sum(Vector::add(squares_[0], squares_[1])); }
 
  private:
-  // Where taps go, one after the other.
+  // Place says where taps go, one after the other.
   struct Place {
     Scalar* to;
     int64_t segments_left;  // until the next sample's or, backwards, the last sample's turn comes
@@ -136,7 +137,7 @@ class FilterReader {
     }
   }
 
-  // `whole`: vectors may be read to their end, since filters of later channels follow.
+  // If `whole`, vectors may be read to their end, since filters of later channels follow.
   void transpose_taps(const Storage* const* filters, bool whole, Scalar* taps) {
     const int64_t segments = plan_.rows.segment_count;
     const bool forward = strides_.tap > 0;
@@ -175,7 +176,7 @@ class FilterReader {
     keep(r, left, place);
   }
 
-  // Those of the first `count` rows that are taps.
+  // Takes those of the first `count` rows that are taps.
   template <int Rows>
   void keep(const Register (&r)[Rows], int64_t count, Place& place) {
     const int64_t segments = plan_.rows.segment_count;
@@ -287,7 +288,7 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
   const int64_t size = shape_of(plan.tiles.transform).size;
   const int64_t segments = plan.rows.segment_count;
   for (int64_t s = 0; s < segments; ++s) {
-    for (int64_t i = (p.kernel_size - s + segments - 1) / segments; i < size; ++i) {
+    for (int64_t i = ceil_div(p.kernel_size - s, segments); i < size; ++i) {
       Vector::store(taps + (s * size + i) * width, Vector::zero());
     }
   }
@@ -297,7 +298,7 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
         plan, static_cast<const Storage*>(operands.weight) + group * plan.variant.weight_group_stride, channels,
         first_out, rows);
     const int64_t filters = (channels.last - channels.first) * rows;
-    // So few that a vector has room for several segments, which adjoin.
+    // There may be so few filters that a vector has room for those of several segments, which adjoin.
     const int64_t together = filters < width ? width / filters : 1;
     const int64_t last = filters > width ? (filters - width) / width * step + filters % width : 0;
     for (int64_t i = 0; i < filters; i += width) {
@@ -305,11 +306,9 @@ void transform_filters(const TilePlan& plan, const ForwardOperands& operands, in
       const int64_t place = i / width * step;
       for (int64_t s = 0; s < segments; s += together) {
         if (together > 1) {
-          join_segments<Vector>(segments - s < together ? segments - s : together, static_cast<int>(filters), size,
-                                taps + s * size * width);
+          join_segments<Vector>(min(segments - s, together), static_cast<int>(filters), size, taps + s * size * width);
         }
-        transform.weight(taps + s * size * width, at + s * filters + (place < last ? place : last),
-                         plan.tiles.weight_plane);
+        transform.weight(taps + s * size * width, at + s * filters + min(place, last), plan.tiles.weight_plane);
       }
     }
     return reader.square_sum();

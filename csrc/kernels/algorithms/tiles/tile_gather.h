@@ -1,8 +1,9 @@
-// Between rows and tiles: where the tiles of a block lie in rows and outputs, and the copies from rows to lanes and
-// from lanes to outputs.
+// Between rows and tiles: this file knows where the tiles of a block lie in rows and outputs, and copies from rows to
+// lanes and from lanes to outputs.
 #pragma once
 
 #include "kernels/core/call.h"
+#include "kernels/core/integers.h"
 #include "kernels/numbers/storage.h"
 #include "kernels/rows/rows.h"
 #include "tile_blocks.h"
@@ -10,7 +11,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// A stretch of one sample's row that tiles of a block read.
+// A run is a stretch of one sample's row that tiles of a block read.
 struct TileRun {
   int64_t sample;
   int64_t first;  // row element
@@ -18,7 +19,7 @@ struct TileRun {
   int64_t at;  // in the buffer of rows
 };
 
-// The tiles of a block, one for each lane.
+// TileLanes are the tiles of a block, one for each lane.
 struct TileLanes {
   int count;
   int run_count;
@@ -26,14 +27,15 @@ struct TileLanes {
   TileRun runs[largest_tile_block];
   int32_t row_at[largest_tile_block];  // the tile's first element in the buffer of rows
   int32_t piece[largest_tile_block];   // lanes from here on whose tiles are neighbouring phases, this one included
-  // The tile's first output, from the channel of the first sample; if it is to be spread, in the buffer of rows.
+  // The tile's first output is counted from the channel of the first sample or, if outputs are to be spread, in the
+  // buffer of rows.
   int64_t output_at[largest_tile_block];
   int64_t left[largest_tile_block];  // outputs from there to the end of the sample, all phases
 
   void locate(const Call& call, const TileBlocks& blocks, int64_t block, int width) {
     const Problem& p = call.problem;
     const int64_t first = block * blocks.block_tiles;
-    const int64_t end = first + blocks.block_tiles < blocks.tile_count ? first + blocks.block_tiles : blocks.tile_count;
+    const int64_t end = min(first + blocks.block_tiles, blocks.tile_count);
     const int64_t size = blocks.outputs + blocks.taps - 1;
     const bool in_order = writes_in_order(p, call.variant);
     count = static_cast<int>(end - first);
@@ -53,8 +55,7 @@ struct TileLanes {
       output_at[lane] = in_order ? sample * p.output_strides.batch + element * p.output_strides.time : row_at[lane];
       left[lane] = p.output_length - element;
       const int64_t in_vector = width - lane % width;
-      piece[lane] =
-          static_cast<int32_t>(blocks.dilation_phases - phase < in_vector ? blocks.dilation_phases - phase : in_vector);
+      piece[lane] = static_cast<int32_t>(min(blocks.dilation_phases - phase, in_vector));
       if (piece[lane] > count - lane) piece[lane] = count - lane;
       run->count = element - phase + size * blocks.dilation_phases - run->first;
       row_length = run->at + run->count;
@@ -67,7 +68,7 @@ struct TileLanes {
   }
 };
 
-// A segment of an input channel, as the tiles of a block read it, and zeros to the end of a vector.
+// Copies a segment of an input channel, as the tiles of a block read it, and zeros to the end of a vector.
 template <class Vector, class Storage>
 void copy_tile_row(const Problem& problem, const TileLanes& lanes, const Storage* channel, int64_t segment,
                    typename Vector::Scalar* row) {
@@ -80,8 +81,8 @@ void copy_tile_row(const Problem& problem, const TileLanes& lanes, const Storage
   fill_zeros<Vector>(row + lanes.row_length, -lanes.row_length & (Vector::width - 1));
 }
 
-// The samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the next
-// one's first.
+// Gathers the samples of as many neighbouring tiles of four outputs as a vector has lanes. A tile's fifth sample is the
+// next one's first.
 template <class Vector>
 void gather_quads(const typename Vector::Scalar* row, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
@@ -106,7 +107,7 @@ void gather_quads(const typename Vector::Scalar* row, int size, typename Vector:
   }
 }
 
-// The `size` samples from each of `width` places on.
+// Gathers the `size` samples from each of `width` places on.
 template <class Vector>
 void gather_samples(const typename Vector::Scalar* const* from, int size, typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
@@ -131,7 +132,7 @@ void gather_samples(const typename Vector::Scalar* const* from, int size, typena
   }
 }
 
-// The samples of `width` tiles from lane `lane` on, undilated.
+// Gathers the samples of `width` tiles from lane `lane` on, undilated.
 template <class Vector>
 void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int size,
                   typename Vector::Scalar* samples) {
@@ -147,7 +148,7 @@ void gather_tiles(const TileLanes& lanes, int lane, const typename Vector::Scala
   gather_samples<Vector>(from, size, samples);
 }
 
-// The same of fewer tiles, of as many input channels as fill the lanes. Their rows lie `row_distance` apart.
+// Gathers those of fewer tiles, of as many input channels as fill the lanes. Their rows lie `row_distance` apart.
 template <class Vector>
 void gather_channels(const TileLanes& lanes, int64_t tiles, const typename Vector::Scalar* rows, int64_t row_distance,
                      int size, typename Vector::Scalar* samples) {
@@ -159,12 +160,12 @@ void gather_channels(const TileLanes& lanes, int64_t tiles, const typename Vecto
   gather_samples<Vector>(from, size, samples);
 }
 
-// The same with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.
+// Gathers them with dilation: neighbouring phases are neighbours in the row, and lie in pieces of a vector.
 template <class Vector>
 void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scalar* rows, int64_t phases, int size,
                    typename Vector::Scalar* samples) {
   constexpr int width = Vector::width;
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   for (int l = 0; l < end; l += lanes.piece[lane + l]) {
     const typename Vector::Scalar* from = rows + lanes.row_at[lane + l];
     const int piece = lanes.piece[lane + l];
@@ -178,13 +179,13 @@ void gather_phases(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
-// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them: every
+// Asks for the cache lines that the outputs of `width` tiles go to, ahead of the transform that makes them. Every
 // output channel begins far from the last one, where no hardware prefetcher looks.
 template <class Storage>
 void prefetch_outputs(const TileLanes& lanes, int lane, int width, int64_t outputs, int64_t phases,
                       const Storage* output) {
   constexpr int64_t line = 64 / sizeof(Storage);
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   const int tiles_per_line = static_cast<int>(outputs < line ? line / outputs : 1);
   for (int l = 0; l < end; l += phases == 1 ? tiles_per_line : lanes.piece[lane + l]) {
     const Storage* const to = output + lanes.output_at[lane + l];
@@ -242,7 +243,7 @@ void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scal
   if constexpr (QuadVector<Vector>) {
     if (outputs <= 4) return scatter_quads<Vector>(lanes, lane, samples, outputs, distance, output);
   }
-  const int end = lanes.count - lane < width ? lanes.count - lane : width;
+  const int end = static_cast<int>(min(lanes.count - lane, width));
   for (int64_t i = 0; i < outputs; i += width) {
     typename Vector::Register r[width];
 #pragma GCC unroll 16
@@ -255,7 +256,8 @@ void scatter_tiles(const TileLanes& lanes, int lane, const typename Vector::Scal
   }
 }
 
-// Outputs of lanes [lane, lane + piece), whose phases are neighbours; `left` outputs lie before the end of the sample.
+// Writes the outputs of lanes [lane, lane + piece), whose phases are neighbours. `left` outputs lie before the end of
+// the sample.
 template <class Vector, class Storage>
 void scatter_piece(const typename Vector::Scalar* samples, int lane, int piece, int64_t outputs, int64_t left,
                    int64_t phases, int64_t distance, Storage* to) {

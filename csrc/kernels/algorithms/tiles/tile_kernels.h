@@ -1,4 +1,4 @@
-// The entry points of the tile algorithm: each gives a runner (tiles.h) its share of the work.
+// The entry points of the tile algorithm each give a runner (tiles.h) its share of the work.
 #pragma once
 
 #include "kernels/rows/bias.h"

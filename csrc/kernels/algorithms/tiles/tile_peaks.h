@@ -1,16 +1,17 @@
-// What the outputs of a block of tiles see. While rows are copied, the largest magnitude of all input channels of the
-// group is kept for each position; afterwards the largest under the taps of each output tells which tiles must not be
-// transformed (seen_peaks.h).
+// Peaks tell what the outputs of a block of tiles see. While rows are copied, the largest magnitude of all input
+// channels of the group is kept for each position. Afterwards the largest under the taps of each output tells which
+// tiles must not be transformed (seen_peaks.h).
 //
 // Where filters of whole numbers meet samples of whole numbers, sums are whole numbers too, and only a direct sum gives
-// them exactly. So for groups with such filters the same is kept of the distances to the nearest whole number: an
-// output that sees nothing else than zeros of these is one of whole numbers.
+// them exactly. So for groups with such filters the distances to the nearest whole number are kept in the same way. An
+// output that sees nothing but zeros among these distances sees whole numbers alone.
 //
 // Some segments of a strided row may lack the last tap, and no output sees what that tap would read there. They are
 // kept apart from the others.
 #pragma once
 
 #include "kernels/algorithms/transforms/seen_peaks.h"
+#include "kernels/core/integers.h"
 #include "kernels/numbers/filter_kinds.h"
 #include "tile_gather.h"
 #include "tile_plan.h"
@@ -21,7 +22,7 @@ namespace {
 inline float distance_from_whole(float x) { return x - __builtin_rintf(x); }
 inline double distance_from_whole(double x) { return x - __builtin_rint(x); }
 
-// The block's peaks for one group, as one slot sees them.
+// Holds the peaks of the block for one group, as one slot sees them.
 template <class Vector, class Storage>
 class TilePeaks {
   using Scalar = typename Vector::Scalar;
@@ -44,7 +45,7 @@ class TilePeaks {
     }
   }
 
-  // A segment of a channel's row, zeros behind its end.
+  // Adds a segment of a channel's row, with zeros behind its end.
   void add(const TileLanes& lanes, int64_t segment, const Scalar* row) {
     const int kind = lacks_a_tap(segment) ? 1 : 0;
     add_peaks<Vector>(row, lanes.row_length, peaks_[kind]);
@@ -65,8 +66,8 @@ class TilePeaks {
     }
   }
 
-  // Raises the flags of the block's tiles that a direct sum has to compute; `flags` are the group's, and
-  // `spare` has room for as many rows as there are kinds. Returns whether the transform is left any tile of the block.
+  // Raises the flags of the block's tiles that a direct sum has to compute. `flags` are the group's, and `spare` has
+  // room for as many rows as there are kinds. Returns whether the transform is left any tile of the block.
   bool flag_tiles(const TileLanes& lanes, char* flags, Scalar* spare) const {
     Scalar* const seen = windows(lanes, peaks_, spare);
     bool any_left = false;
@@ -97,7 +98,7 @@ class TilePeaks {
     for (int64_t i = 0; i < lanes.row_length + width; i += width) Vector::store(row + i, Vector::zero());
   }
 
-  // The largest of what each output sees, at the element that its first tap reads.
+  // Returns the largest of what each output sees, at the element that its first tap reads.
   Scalar* windows(const TileLanes& lanes, Scalar* const* kept, Scalar* spare) const {
     Scalar* const both[2] = {spare, spare + blocks_.row_distance};
     for (int i = 0; i < kinds_; ++i) {
@@ -111,18 +112,18 @@ class TilePeaks {
 
   int64_t outputs_of(const TileRun& run) const { return run.count - (blocks_.taps - 1) * blocks_.dilation_phases; }
 
-  // body(tile, begin, end) for the outputs [begin, end) of each tile, all phases, that the run has samples for.
+  // Calls body(tile, begin, end) for the outputs [begin, end) of each tile, all phases, that the run has samples for.
   template <class Body>
   void for_each_tile(const TileRun& run, const Body& body) const {
     const int64_t distance = blocks_.outputs * blocks_.dilation_phases;
     const int64_t last = run.first + outputs_of(run);
     for (int64_t begin = run.first; begin < last; begin += distance) {
-      body(begin / distance, begin, begin + distance < last ? begin + distance : last);
+      body(begin / distance, begin, min(begin + distance, last));
     }
   }
 
-  // May the tiles of the outputs [begin, end) be transformed? Outputs past the last one are not there, but their
-  // samples are.
+  // Says whether the tiles of the outputs [begin, end) may be transformed. Outputs past the last one are not there, but
+  // their samples are.
   bool is_even(const TileRun& run, int64_t begin, int64_t end, const Scalar* seen) const {
     const int64_t at = run.at + begin - run.first;
     const int64_t samples = end - begin + (blocks_.taps - 1) * blocks_.dilation_phases;
@@ -132,7 +133,7 @@ class TilePeaks {
       if (largest == largest && !(other <= largest)) largest = other;
     }
     const int64_t length = plan_.problem.output_length;
-    const int64_t outputs = (end < length ? end : length) - begin;
+    const int64_t outputs = min(end, length) - begin;
     if (outputs <= 0 || largest == 0) return true;
     return !is_uneven(largest, smallest_of<Vector>(seen + at, outputs), largest_ratio<Storage>(blocks_.transform));
   }
@@ -143,7 +144,7 @@ class TilePeaks {
       const TileRun& run = lanes.runs[r];
       for_each_tile(run, [&](int64_t tile, int64_t begin, int64_t end) {
         const int64_t length = plan_.problem.output_length;
-        const int64_t outputs = (end < length ? end : length) - begin;
+        const int64_t outputs = min(end, length) - begin;
         if (outputs <= 0 || smallest_of<Vector>(seen + run.at + begin - run.first, outputs) != 0) return;
         raise_flag(flags + run.sample * blocks_.tiles_per_phase + tile, whole_tile);
       });

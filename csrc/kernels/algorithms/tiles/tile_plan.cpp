@@ -25,12 +25,12 @@ constexpr int64_t min_shared_bytes = 4 * 1024 * 1024;
 constexpr int64_t max_shared_bytes = 16 * 1024 * 1024;
 constexpr int64_t shared_slot_bytes = 2 * 1024 * 1024;
 constexpr int64_t max_slot_bytes = 4 * 1024 * 1024;
-// A block has no more tiles than this, unless it is shared and Winograd's: those filters are transformed anew for each
-// block, and there are few products to hide that behind.
+// A block has no more tiles than this, unless it is shared and Winograd's. The filters of shared blocks are transformed
+// anew for each block, and Winograd's transforms have few products to hide that behind.
 constexpr int64_t max_usual_tiles = 256;
 constexpr int64_t max_row_bytes = 256 * 1024;
-// With filters in the lanes: transformed filters of a panel and a block of input channels; at least so many channels,
-// or sums would be loaded and stored more often than anything is multiplied.
+// With filters in the lanes, these are the transformed filters of a panel and a block of input channels. There are at
+// least so many channels, or sums would be loaded and stored more often than anything is multiplied.
 constexpr int64_t panel_filter_bytes = 768 * 1024;
 constexpr int64_t min_panel_channels = 8;
 
@@ -58,7 +58,9 @@ class TilePlanner {
     tiles_.ahead = usable ? ahead : FiltersAhead::nothing;
   }
 
-  Answer<TilePlan> plan() {
+  // Returns what the blocks cost, or why there are none. The number of slots has no part in it, nor then in choices
+  // made by it.
+  Answer<double> price() {
     if (!cut_into_tiles(p_, shape_, plan_.rows, tiles_)) {
       return Declined{shape_.taps > 0 ? "each phase of the stride would need two or three taps, as many as the tile has"
                                       : "taps are single, longer than the tile, or longer than the outputs"};
@@ -69,11 +71,18 @@ class TilePlanner {
     }
     if (!choose_register_tiles()) return Declined{"output channels do not fill whole vectors"};
     if (!choose_blocks()) return Declined{"a block of tiles would not fit in the cache"};
-    const double cost = tile_cost(plan_);  // the same for any number of slots, as then are the choices made by it
+    plan_.cost = tile_cost(plan_);
+    return plan_.cost;
+  }
+
+  // Returns the plan of blocks that have a price.
+  const TilePlan& plan() {
     if (!shares_tiles(tiles_)) divide_blocks_among_slots();
     plan_.slots = static_cast<int>(std::min<int64_t>(slots_, plan_.task_count));
     lay_out_workspace();
-    return Planned<TilePlan>{plan_, cost};
+    plan_.fallback = plan_fallback(plan_);
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + plan_.fallback.workspace_bytes);
+    return plan_;
   }
 
  private:
@@ -106,7 +115,7 @@ class TilePlanner {
     return false;
   }
 
-  // Tiles that a full register tile covers.
+  // Returns how many tiles a full register tile covers.
   int64_t column() const { return register_tiles_.columns[plan_.tile_rows] * width_; }
 
   void set_block(int64_t tiles) {
@@ -115,8 +124,8 @@ class TilePlanner {
     tiles_.block_count = ceil_div(tiles_.tile_count, tiles_.block_tiles);
   }
 
-  // Filters in the lanes take any number of tiles. So few that a vector has room for those of several input channels
-  // lie without gaps, and are transformed side by side.
+  // Filters in the lanes take any number of tiles. Where there are so few that a vector has room for those of several
+  // input channels, they lie without gaps, and are transformed side by side.
   void set_panel_block(int64_t tiles) {
     const int64_t few = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tiles_.tile_count)));
     if (few < width_ && group_in_ % (width_ / few) == 0) {
@@ -129,7 +138,7 @@ class TilePlanner {
     }
   }
 
-  // A register tile reads a few lines of every channel: where channels lie a multiple of many lines apart, those fall
+  // A register tile reads a few lines of every channel. Where channels lie a multiple of many lines apart, those fall
   // into few sets of the first-level cache.
   void spread_over_cache_sets() {
     if (tiles_.block_tiles % (8 * line_) != 0) return;
@@ -146,7 +155,8 @@ class TilePlanner {
     plan_.channel_block_count = ceil_div(tiles_.channels, plan_.channel_block);
   }
 
-  // At most `tile_rows`, and with several slots no more than `slot_tile_rows`, which keep them busy.
+  // A block has at most `tile_rows` register tiles, and with several slots no more than `slot_tile_rows`, which keep
+  // them busy.
   void set_out_block(int64_t tile_rows, int64_t slot_tile_rows) {
     const auto block = [&](int64_t rows) {
       return even_block(plan_.tile_row_count, std::clamp<int64_t>(rows, 1, plan_.tile_row_count));
@@ -174,8 +184,9 @@ class TilePlanner {
     return row_buffer_elements() * element_ <= max_row_bytes;
   }
 
-  // The tiles of a task of its own, and the channels, which say in what order sums are taken: alike where slots share
-  // tiles. Tiles are whole columns of register tiles as long as L2 holds a block; at least one.
+  // Returns the tiles of a task of its own. It chooses the channels at a time, too, which say in what order sums are
+  // taken, so that they are alike where slots share tiles. Tiles are whole columns of register tiles, at least one, as
+  // long as L2 holds a block.
   int64_t choose_channels_at_a_time() {
     tiles_.channels_at_a_time = group_in_;
     const auto outputs = [&](int64_t count) { return output_bytes(count, plan_.tile_row_count); };
@@ -205,7 +216,7 @@ class TilePlanner {
     plan_.task_count = p_.groups * tiles_.block_count;
   }
 
-  // By the share of all vectors of tiles that the busiest slot takes.
+  // Prices the slowest slot, by the share of all vectors of tiles that it takes.
   double slowest_slot_cost() const {
     const int64_t vectors = ceil_div(tiles_.tile_count, width_);
     const int64_t block = tiles_.block_tiles / width_;
@@ -220,7 +231,7 @@ class TilePlanner {
   int64_t max_shared() const { return std::clamp<int64_t>(weight_bytes(), min_shared_bytes, max_shared_bytes); }
 
   bool choose_shared_blocks() {
-    // A line less than fits, which may be added below.
+    // This is a line less than fits, because a line may be added below.
     const int64_t max_tiles = is_fourier(tiles_.transform) ? max_usual_tiles : largest_tile_block - line_;
     int64_t tiles = std::min(max_shared() / input_bytes(1), max_tiles);
     tiles = tiles >= column() ? tiles / column() * column() : tiles / width_ * width_;
@@ -253,7 +264,7 @@ class TilePlanner {
 
   // Divides the output channels of shared tiles into tasks of at most `tile_rows` register tiles.
   bool share_tiles(int64_t tile_rows) {
-    // As few groups as keep all slots busy: their tiles may stay in the second-level cache.
+    // As few groups are shared as keep all slots busy, so that their tiles may stay in the second-level cache.
     const int64_t wanted = slots_ > 1 ? slots_ * tasks_per_slot : 1;
     const int64_t max_groups = std::max<int64_t>(max_shared() / input_bytes(tiles_.block_tiles), 1);
     tiles_.shared_groups = std::min({ceil_div(wanted, plan_.tile_row_count), max_groups, p_.groups});
@@ -263,13 +274,14 @@ class TilePlanner {
     return row_buffer_elements() * element_ <= max_row_bytes;
   }
 
-  // Rows of the input channels whose tiles share a vector, each with room to load vectors at its end.
+  // Returns the distance between rows of input channels whose tiles share a vector, each with room to load vectors at
+  // its end.
   int64_t row_distance() const {
     return rounded_up(block_row_elements(p_, tiles_, tiles_.block_tiles), width_) + 2 * width_;
   }
   int64_t row_buffer_elements() const { return tiles_.channels_together * row_distance(); }
 
-  // All transformed filters.
+  // Returns the bytes of all transformed filters.
   int64_t weight_bytes() const {
     return p_.groups * shape_.products * tiles_.channels * plan_.tile_row_count * plan_.tile_rows * element_;
   }
@@ -310,13 +322,10 @@ class TilePlanner {
         slot.reserve((std::max<int64_t>(plan_.rows.segment_count * shape_.size, width_) + samples) * width_ * element_);
     tiles_.row_distance = row_distance();
     tiles_.slot_rows_at = slot.reserve(row_buffer_elements() * element_);
-    // Peaks and fractions for each group, then spare rows.
+    // Each group has peaks and fractions. Spare rows follow.
     tiles_.slot_peaks_at =
         slot.reserve((2 * tiles_.shared_groups + 1) * peak_kinds(plan_) * tiles_.row_distance * element_);
     lay_out_slots(workspace, slot.end() + cache_line_bytes, plan_);
-
-    plan_.fallback = plan_fallback(plan_);
-    plan_.workspace_bytes = std::max(plan_.workspace_bytes, tiles_.fallback_at + plan_.fallback.workspace_bytes);
   }
 
   const Problem& p_;
@@ -336,7 +345,15 @@ class TilePlanner {
 Answer<TilePlan> plan_tiles(const Problem& problem, const ForwardVariant& variant,
                             const InstructionSet& instruction_set, int slots, TileTransform transform,
                             TileBlocking blocking, FiltersAhead ahead) {
-  return TilePlanner(problem, variant, instruction_set, slots, transform, blocking, ahead).plan();
+  TilePlanner planner(problem, variant, instruction_set, slots, transform, blocking, ahead);
+  const Answer<double> cost = planner.price();
+  if (!cost) return Declined{cost.why_not()};
+  return planner.plan();
+}
+
+Answer<double> tiles_price(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
+                           int slots, TileTransform transform, TileBlocking blocking, FiltersAhead ahead) {
+  return TilePlanner(problem, variant, instruction_set, slots, transform, blocking, ahead).price();
 }
 
 }  // namespace tapconv::kernels

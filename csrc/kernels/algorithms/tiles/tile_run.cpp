@@ -32,7 +32,7 @@ void bring_all_filters_into_lanes(const TilePlan& plan, const ForwardOperands& o
 
 namespace {
 
-// Does a task of the fallback write outputs that tiles must not compute?
+// Says whether a task of the fallback writes outputs that tiles must not compute.
 bool is_flagged(const TilePlan& plan, int64_t number, const char* flags, const FilterKind* kinds) {
   const TileBlocks& tiles = plan.tiles;
   const DirectPlan& direct = plan.fallback;

@@ -1,15 +1,18 @@
 // Convolution by tiles: rows are cut into overlapping tiles, tiles and filters are transformed (transforms.h), and the
 // convolution becomes one matrix product of (output channels x input channels) with (input channels x tiles) for each
-// product of the transform. Those are direct sums with one tap, which direct/register_tile.h computes.
+// product of the transform. Those are direct sums with one tap, which direct/register_tile.h computes, whose register
+// budget holds here.
 //
 // Tiles are numbered through the phases of the dilation (outputs t, t + dilation, ... form an undilated row of their
-// own), then along the row, then through the samples. A block of tiles is transformed for all input channels, then
-// multiplied and transformed back for one block of output channels after the other.
+// own), then along the row, then through the samples. Loop order: a block of tiles is transformed for all input
+// channels, then multiplied and transformed back for one block of output channels after the other, so that transformed
+// tiles and sums stay in L2.
 #pragma once
 
 #include "kernels/algorithms/direct/direct.h"
 #include "kernels/algorithms/transforms/tile_transforms.h"
 #include "kernels/algorithms/transforms/transforms.h"
+#include "kernels/core/integers.h"
 #include "kernels/instruction_sets/kernel_table.h"
 #include "kernels/rows/rows.h"
 #include "kernels/rows/write_output.h"
@@ -40,7 +43,7 @@ class TileRunner {
         transform_(transform_functions<Vector>(plan.tiles.transform)),
         products_(shape_of(plan.tiles.transform).products),
         slot_(slot) {
-    char* const own = workspace() + plan.slots_at + static_cast<size_t>(slot) * plan.slot_bytes;
+    char* const own = slot_memory(plan, workspace(), slot);
     inputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_inputs_at);
     outputs_ = reinterpret_cast<Scalar*>(own + blocks_.slot_outputs_at);
     weight_ = reinterpret_cast<Scalar*>(own + blocks_.slot_weight_at);
@@ -52,7 +55,7 @@ class TileRunner {
 
   void locate(int64_t block) { lanes_.locate(plan_, plan_.tiles, block, width); }
 
-  // Filters of register tile `unit`, counted over all groups, transformed ahead for all blocks of tiles.
+  // Transforms the filters of register tile `unit`, counted over all groups, ahead for all blocks of tiles.
   void transform_weight_ahead(int64_t unit) {
     const int64_t group = unit / plan_.tile_row_count;
     const int64_t tile = unit % plan_.tile_row_count;
@@ -64,14 +67,14 @@ class TileRunner {
     bring_into_lanes<Vector, Storage>(plan_, operands_, vector, samples_);
   }
 
-  // Everything for one block of tiles and one group.
+  // Does everything for one block of tiles and one group.
   void run(int64_t task) {
     const int64_t group = task / blocks_.block_count;
     locate(task % blocks_.block_count);
     Peaks peaks = peaks_of(slot_, group);
     peaks.clear(lanes_);
     for (int64_t first = 0; first < group_in_; first += blocks_.channels_at_a_time) {
-      const int64_t last = smaller(first + blocks_.channels_at_a_time, group_in_);
+      const int64_t last = min(first + blocks_.channels_at_a_time, group_in_);
       transform_inputs(group, first, last, {inputs_, first, last - first}, peaks);
       // Where the direct sum computes every tile of the block, products would be thrown away.
       if (last == group_in_ && !peaks.flag_tiles(lanes_, flags_of(group), spare_rows())) return;
@@ -82,13 +85,14 @@ class TileRunner {
     }
   }
 
-  // Input channels of the tiles that all slots share, counted over all groups by those whose tiles share a vector.
+  // Transforms input channels of the tiles that all slots share, counted over all groups by those whose tiles share a
+  // vector.
   void transform_shared_inputs(int64_t first, int64_t last) {
     first *= blocks_.channels_together;
     last *= blocks_.channels_together;
     while (first < last) {
       const int64_t group = first / group_in_;
-      const int64_t end = smaller((group + 1) * group_in_, last);
+      const int64_t end = min((group + 1) * group_in_, last);
       const int64_t channel = first - group * group_in_;
       Peaks peaks = peaks_of(slot_, group);
       char& has_peaks = has_peaks_of(slot_, group);
@@ -110,7 +114,7 @@ class TileRunner {
     all.flag_tiles(lanes_, flags_of(group), spare_rows());
   }
 
-  // A block of output channels for the tiles that all slots share.
+  // Computes a block of output channels for the tiles that all slots share.
   void multiply_shared(int64_t task) {
     const int64_t group = task / plan_.out_block_count;
     const int64_t out_block = task % plan_.out_block_count;
@@ -127,19 +131,19 @@ class TileRunner {
     }
     const Scalar* const filters = plan_.packed_ahead ? filters_from(group, first) : weight_;
     for (int64_t channel = 0; channel < group_in_; channel += blocks_.channels_at_a_time) {
-      const int64_t end = smaller(channel + blocks_.channels_at_a_time, group_in_);
+      const int64_t end = min(channel + blocks_.channels_at_a_time, group_in_);
       multiply(out_block, channel, end, shared_inputs(group), filters);
     }
     transform_outputs(group, out_block);
   }
 
  private:
-  // Everything for one panel of output channels and the tiles that all slots share.
+  // Does everything for one panel of output channels and the tiles that all slots share.
   void multiply_panel(int64_t group, int64_t number) {
     const Share panel = panel_of(number, plan_.tile_row_count, group_out_, width);
     const FilterLanes<Isa, Vector> lanes(plan_, lanes_, offsets_, outputs_, samples_);
     for (int64_t channel = 0; channel < group_in_; channel += plan_.channel_block) {
-      const int64_t end = smaller(channel + plan_.channel_block, group_in_);
+      const int64_t end = min(channel + plan_.channel_block, group_in_);
       Scalar* const filters = plan_.packed_ahead ? filters_from(group, number) + channel * plan_.tile_rows : weight_;
       if (!plan_.packed_ahead) {
         transform_filters<Vector, Storage>(plan_, operands_, group, number, {channel, end}, filters, samples_);
@@ -156,14 +160,14 @@ class TileRunner {
     }
   }
 
-  // Transformed tiles of some input channels of a group: [product][segment][channel][tile].
+  // Inputs are transformed tiles of some input channels of a group, [product][segment][channel][tile].
   struct Inputs {
     Scalar* tiles;
     int64_t first;  // channel
     int64_t count;
   };
 
-  // Channels [first, last) of the group.
+  // Transforms channels [first, last) of the group.
   void transform_inputs(int64_t group, int64_t first, int64_t last, const Inputs& inputs, Peaks& peaks) {
     const ActivationStrides& strides = problem_.input_strides;
     const Storage* channel =
@@ -207,8 +211,8 @@ class TileRunner {
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
       const int64_t position = run.first * problem_.stride - problem_.padding_left;
-      const int64_t begin = position > 0 ? position : 0;
-      const int64_t end = smaller(position + run.count * problem_.stride, problem_.input_length);
+      const int64_t begin = max(position, 0);
+      const int64_t end = min(position + run.count * problem_.stride, problem_.input_length);
       const Storage* const samples = channel + run.sample * problem_.input_strides.batch;
       for (int64_t i = begin; i < end; i += line) __builtin_prefetch(samples + i);
     }
@@ -218,9 +222,9 @@ class TileRunner {
   void multiply(int64_t out_block, int64_t first_channel, int64_t last_channel, const Inputs& inputs,
                 const Scalar* weight) {
     constexpr RegisterTiles tiles = register_tiles(Isa::register_count);
-    const int64_t vectors = (lanes_.count + width - 1) / width;
+    const int64_t vectors = ceil_div(lanes_.count, width);
     const int64_t max_columns = tiles.columns[plan_.tile_rows];
-    const int64_t column_tiles = (vectors + max_columns - 1) / max_columns;
+    const int64_t column_tiles = ceil_div(vectors, max_columns);
     const int64_t first = first_tile(out_block);
     const int64_t last = first_tile(out_block + 1);
     const int64_t block_out = first_out(first);
@@ -243,7 +247,7 @@ class TileRunner {
         for (int64_t s = 0; s < runs; ++s) {
           for (int64_t channel = first_channel; channel < end; channel += plan_.channel_block) {
             call.rows = product_inputs + (s * inputs.count + channel - inputs.first) * blocks_.block_tiles + lane;
-            call.pair_count = smaller(plan_.channel_block, end - channel);
+            call.pair_count = min(plan_.channel_block, end - channel);
             call.accumulate = s > 0 || channel > 0;
             const bool ends = channel + plan_.channel_block >= end;
             const Scalar* const next = !ends ? call.rows + plan_.channel_block * blocks_.block_tiles
@@ -270,7 +274,7 @@ class TileRunner {
     }
   }
 
-  // Tiles that slots share lie beyond the second-level cache, in pieces of one column of register tiles: those of the
+  // Tiles that slots share lie beyond the second-level cache, in pieces of one column of register tiles. Those of the
   // next call come closer while this one multiplies.
   void prefetch_rows(const Scalar* row, int count, int64_t tiles) const {
     constexpr int64_t line = 64 / sizeof(Scalar);
@@ -314,7 +318,8 @@ class TileRunner {
     }
   }
 
-  // An output channel whose sums go between those of other phases: they are put in order in the buffer of rows first.
+  // Writes an output channel whose sums go between those of other phases. They are put in order in the buffer of rows
+  // first.
   template <class To>
   void transform_spread(const Scalar* outputs, int64_t channel, To* output) {
     for (int lane = 0; lane < lanes_.count; lane += width) {
@@ -323,14 +328,14 @@ class TileRunner {
     }
     for (int r = 0; r < lanes_.run_count; ++r) {
       const TileRun& run = lanes_.runs[r];
-      const int64_t count = smaller(run.count - (blocks_.taps - 1), problem_.output_length - run.first);
+      const int64_t count = min(run.count - (blocks_.taps - 1), problem_.output_length - run.first);
       write_sums<Vector>(plan_, {rows_ + run.at, 0, channel, 1, run.first, count}, run.sample, output);
     }
   }
 
-  int64_t first_tile(int64_t out_block) const { return smaller(out_block * plan_.out_block, plan_.tile_row_count); }
+  int64_t first_tile(int64_t out_block) const { return min(out_block * plan_.out_block, plan_.tile_row_count); }
   int64_t first_out(int64_t tile) const { return share_of(tile, plan_.tile_row_count, group_out_).first; }
-  // Filters of all register tiles of a group, from this one on.
+  // Returns the filters of all register tiles of a group, from this one on.
   Scalar* filters_from(int64_t group, int64_t tile) const {
     return static_cast<Scalar*>(operands_.packed_weight) + group * products_ * blocks_.weight_plane +
            tile * blocks_.weight_tile;
@@ -340,15 +345,15 @@ class TileRunner {
                 group % blocks_.shared_groups * products_ * blocks_.input_plane,
             0, group_in_};
   }
-  // What the slot has seen of the shared groups lies group by group; a task of its own sees one.
+  // Returns what the slot has seen. The peaks of the shared groups lie group by group; a task of its own sees one.
   Peaks peaks_of(int slot, int64_t group) const {
-    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot) * plan_.slot_bytes;
+    char* const own = slot_memory(plan_, workspace(), slot);
     Scalar* const rows = reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at);
     return {plan_, rows + group % blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance,
             filter_kinds()[problem_.out_channels + group] == FilterKind::whole};
   }
   Scalar* spare_rows() const {
-    char* const own = workspace() + plan_.slots_at + static_cast<size_t>(slot_) * plan_.slot_bytes;
+    char* const own = slot_memory(plan_, workspace(), slot_);
     return reinterpret_cast<Scalar*>(own + blocks_.slot_peaks_at) +
            blocks_.shared_groups * 2 * peak_kinds(plan_) * blocks_.row_distance;
   }
@@ -360,7 +365,6 @@ class TileRunner {
   }
   const FilterKind* filter_kinds() const { return reinterpret_cast<const FilterKind*>(workspace() + blocks_.kinds_at); }
   char* workspace() const { return static_cast<char*>(operands_.workspace); }
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
   const TilePlan& plan_;
   const Problem& problem_;

@@ -1,13 +1,13 @@
 // Fourier transforms of real samples, one transform for each vector lane.
 //
-// Decimation in time, two at a time: the spectra of the even and the odd samples are combined by one butterfly for each
-// pair of frequencies k and N/2 - k. The forward butterfly takes six multiply-adds and no other operation, by drawing
-// the larger of sine and cosine out of the rotation: with cosine >= sine and r = sine / cosine, o * exp(-i angle) is
-// cosine * ((re + r im) + (im - r re) i), whose outer factor joins the additions that follow. All factors are computed
-// at compile time in double precision. A spectrum takes as much room as the samples: the real part of frequency k is
-// element k, the imaginary part element N - k; those of frequencies 0 and N/2 are zero by definition. So a butterfly
-// puts its results where it found what it combines, and the spectra of the halves need no room of their own: a
-// transform that fits in the first-level cache stays there.
+// The transforms decimate in time, two at a time: the spectra of the even and the odd samples are combined by one
+// butterfly for each pair of frequencies k and N/2 - k. The forward butterfly takes six multiply-adds and no other
+// operation, because the larger of sine and cosine is drawn out of the rotation: with cosine >= sine and r = sine /
+// cosine, o * exp(-i angle) is cosine * ((re + r im) + (im - r re) i), whose outer factor joins the additions that
+// follow. All factors are computed at compile time in double precision. A spectrum takes as much room as the samples:
+// the real part of frequency k is element k, the imaginary part element N - k; those of frequencies 0 and N/2 are zero
+// by definition. So a butterfly puts its results where it found what it combines, and the spectra of the halves need no
+// room of their own: a transform that fits in the first-level cache stays there.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 namespace tapconv::kernels {
 namespace {
 
-// sin and cos of angles up to pi / 4, by their series.
+// Returns the sine or cosine of angles up to pi / 4, by their series.
 constexpr double series(double first, double square, int next) {
   double sum = 0;
   double term = first;
@@ -28,7 +28,7 @@ constexpr double series(double first, double square, int next) {
 
 constexpr double pi = 3.14159265358979323846;
 
-// The rotation by 2 pi k / n, 0 < k < n / 4.
+// The rotation is by 2 pi k / n, where 0 < k < n / 4.
 struct Rotation {
   double larger;    // of cosine and sine
   double quotient;  // of the smaller by the larger
@@ -57,7 +57,8 @@ struct Rotations {
 template <class Scalar, int N>
 inline constexpr Rotations<Scalar, N> rotations{};
 
-// Up to this size a transform is laid out without loops or calls; above, the code would outgrow the instruction cache.
+// Up to this size a transform is laid out without loops or calls. Above it, the code would outgrow the instruction
+// cache.
 inline constexpr int largest_unrolled = 16;
 
 template <class Vector, int N>
@@ -83,7 +84,7 @@ struct RealFourier {
     }
   }
 
-  // Not scaled: N times the samples. The spectrum is lost.
+  // The result is not scaled: it is N times the samples. The spectrum is lost.
   [[gnu::always_inline]] static void inverse_inline(Register* spectrum, Scalar* samples, ptrdiff_t step) {
     if constexpr (N / 2 <= largest_unrolled) {
       Register even[N / 2];
@@ -127,7 +128,7 @@ struct RealFourier {
     for (int k = eighth + 1; k < quarter; ++k) butterfly(k, true);
   }
 
-  // The way back, doubled.
+  // Undoes the combination, and doubles the spectra of the halves.
   [[gnu::always_inline]] static void separate(const Register* spectrum, Register* even, Register* odd) {
     const Register first = spectrum[0];
     const Register middle = spectrum[N / 2];

@@ -1,7 +1,7 @@
-// Which numbers may be transformed together. A transform's rounding error is relative to the largest number that it
-// touches, while an output of a convolution sees only the samples under its taps, and a direct sum's error is relative
-// to those. So numbers are transformed together only where the largest of them is not much larger than the largest that
-// each result sees; what else there is goes to direct sums.
+// This file says which numbers may be transformed together. A transform's rounding error is relative to the largest
+// number that it touches, while an output of a convolution sees only the samples under its taps, and a direct sum's
+// error is relative to those. So numbers are transformed together only where the largest of them is not much larger
+// than the largest that each result sees. What else there is goes to direct sums.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,23 @@
 namespace tapconv::kernels {
 namespace {
 
-// How many times as large as the largest number that a result sees any number of its transform may be. Fourier
-// transforms lose up to 8.6 roundings of the largest number, Winograd's up to 21 (docs/algorithms.md, which states the
-// bound that follows). Types that are rounded to fewer bits than sums have leave room for as much more.
+// No number of a transform may be more than so many times as large as the largest number that a result sees. Fourier
+// transforms lose up to 8.6 roundings of the largest number, Winograd's up to 21 (docs/algorithms.md states the bound
+// that follows). Types that are rounded to fewer bits than sums have leave room for as much more.
 template <class Storage>
 constexpr ComputeType<Storage> largest_ratio(TileTransform transform) {
   const int whole = is_fourier(transform) ? 8 : 4;
   return static_cast<ComputeType<Storage>>(sizeof(Storage) == sizeof(ComputeType<Storage>) ? whole : 64 * whole);
 }
 
-// Is `largest`, the largest magnitude of a transform, too large for a result that sees at the most `seen`? True for NaN
-// and infinity.
+// Says whether `largest`, the largest magnitude of a transform, is too large for a result that sees at the most `seen`.
+// It is for NaN and infinity.
 template <class Scalar>
 bool is_uneven(Scalar largest, Scalar seen, Scalar ratio) {
   return !(largest <= largest_sample<Scalar>) || !(largest <= ratio * seen);
 }
 
-// peaks[i] becomes the larger magnitude of itself and row[i], for `count` elements rounded up to whole vectors.
+// Raises peaks[i] to the magnitude of row[i] where that is larger, for `count` elements rounded up to whole vectors.
 template <class Vector>
 void add_peaks(const typename Vector::Scalar* row, int64_t count, typename Vector::Scalar* peaks) {
   for (int64_t i = 0; i < count; i += Vector::width) {
@@ -37,9 +37,9 @@ void add_peaks(const typename Vector::Scalar* row, int64_t count, typename Vecto
   }
 }
 
-// Each of `count` magnitudes becomes the largest of `taps` ones, itself and those that follow it `apart` elements from
-// each other; nothing stands behind the last. In place, by windows of twice the length each time. There is room for a
-// vector behind the last element.
+// Each of `count` magnitudes becomes the largest of `taps` ones: itself and those that follow it `apart` elements from
+// each other. Nothing stands behind the last one. It is done in place, by windows of twice the length each time. There
+// is room for a vector behind the last element.
 template <class Vector>
 void slide_peaks(typename Vector::Scalar* peaks, int64_t count, int64_t taps, int64_t apart) {
   for (int64_t have = 1; have < taps;) {
@@ -52,7 +52,7 @@ void slide_peaks(typename Vector::Scalar* peaks, int64_t count, int64_t taps, in
   }
 }
 
-// The largest and the smallest of `count` magnitudes, at least one.
+// Finds the largest and the smallest of `count` magnitudes, at least one.
 template <class Vector>
 typename Vector::Scalar largest_of(const typename Vector::Scalar* magnitudes, int64_t count) {
   constexpr int width = Vector::width;

@@ -1,4 +1,4 @@
-// Which transforms the tile algorithm has: data that the planner and the algorithm share.
+// The transforms that the tile algorithm has, as data that the planner and the algorithm share.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ constexpr const TileTransformShape& shape_of(TileTransform transform) {
 
 constexpr bool is_fourier(TileTransform transform) { return static_cast<int>(transform) < fourier_transform_count; }
 
-// Winograd rounds two to three times as coarsely as a direct sum: unasked, it is kept from float64, which nobody
+// Winograd rounds two to three times as coarsely as a direct sum. Unasked, it is kept from float64, which nobody
 // chooses for its speed. A request allows what it names.
 constexpr bool is_allowed(TileTransform transform, const Problem& problem) {
   switch (problem.algorithm) {

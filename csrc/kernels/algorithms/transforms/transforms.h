@@ -1,9 +1,9 @@
 // The transforms of the tile algorithm. Each turns a convolution of one tile of `size` samples with a filter into
-// `products` independent multiplications:  outputs = output(input(samples) * weight(taps)).
+// `products` independent multiplications: outputs = output(input(samples) * weight(taps)).
 //
 // Every vector lane holds a tile (or a filter) of its own, so a transform is plain vertical code. Samples lie as
-// [sample][lane]; products lie `plane` elements apart, so that the same product of all tiles forms a matrix. The last
-// product of a tile goes to `last`: its plane may hold fewer channels (TileBlocks::last_product_segments), and where it
+// [sample][lane]. Products lie `plane` elements apart, so that the same product of all tiles forms a matrix. The last
+// product of a tile goes to `last`, whose plane may hold fewer channels (TileBlocks::last_product_segments). Where it
 // holds none for this tile, `last` is null. A Fourier transform needs all products, and puts the last in line.
 #pragma once
 
@@ -16,12 +16,12 @@
 namespace tapconv::kernels {
 namespace {
 
-// The real Fourier transform of `Size` samples. A filter of K taps fills the first Size - K + 1 outputs.
+// This is the real Fourier transform of `Size` samples. A filter of K taps fills the first Size - K + 1 outputs.
 //
-// Zero and half frequency are real: one product each. Between them a product of complex numbers takes three of real
-// ones (Gauss): with k1 = (a + b) c, k2 = a (d - c), k3 = b (c + d) the product (a + bi)(c + di) is (k1 - k3) + (k1 +
-// k2) i. Source of tiling by short transforms: overlap-save, as in every signal processing text; of the three products:
-// Mathieu, Henaff and LeCun 2013 for spectra in networks, Gauss for the trick.
+// Zero and half frequency are real and take one product each. Between them a product of complex numbers takes three of
+// real ones: with k1 = (a + b) c, k2 = a (d - c), k3 = b (c + d) the product (a + bi)(c + di) is (k1 - k3) + (k1 + k2)
+// i. Tiling by short transforms is overlap-save, as in every signal processing text. Spectra in networks come from
+// Mathieu, Henaff and LeCun 2013, the three products from Gauss.
 template <class Vector, int Size>
 struct FourierTransform {
   using Scalar = typename Vector::Scalar;
@@ -82,7 +82,7 @@ struct FourierTransform {
   }
 };
 
-// Run-time choice among the transforms.
+// Plans choose a transform at run time, by these functions.
 template <class Scalar>
 struct TransformFunctions {
   void (*input)(const Scalar* samples, Scalar* to, ptrdiff_t plane, Scalar* last);

@@ -1,8 +1,8 @@
-// The Toom-Cook transforms of short tiles, which convolutional networks know as Winograd's F(4, 3) and F(4, 2): four
-// outputs of three taps from six products, or of two taps from five, the least there can be. Samples and taps are
-// polynomials, evaluated at all points but one and at infinity (their highest coefficient: the product of the last
-// tap); the outputs are interpolated from the products. This is the transposed form, that of a correlation: the samples
-// take the transposed interpolation and the outputs the transposed evaluation.
+// The Toom-Cook transforms of short tiles, which convolutional networks know as Winograd's F(4, 3) and F(4, 2). They
+// make four outputs of three taps from six products, or of two taps from five, which is the least there can be. Samples
+// and taps are polynomials, evaluated at all points but one and at infinity (their highest coefficient: the product of
+// the last tap), and the outputs are interpolated from the products. This is the transposed form, that of a
+// correlation: the samples take the transposed interpolation and the outputs the transposed evaluation.
 //
 // Rounding grows with the points. For three taps, at 0, 1, -1, 1/2, -2, it is two to three times that of a direct sum,
 // a third less than at the customary 0, 1, -1, 2, -2; for two taps, at 0, 1, -1, 1/2, a little less than two times.
@@ -24,7 +24,7 @@ struct WinogradTwoTaps {
   using Register = typename Vector::Register;
   static constexpr int width = Vector::width;
 
-  // Each point's polynomial is the product of (x - other points): with differences d_i = x^(i+2) - x^i they share
+  // Each point's polynomial is the product of (x - other points). With the differences d_i = x^(i+2) - x^i they share
   // parts.
   [[gnu::noinline]] static void input(const Scalar* samples, Scalar* to, ptrdiff_t plane, Scalar* last) {
     Register x[5];
@@ -42,7 +42,7 @@ struct WinogradTwoTaps {
     if (last != nullptr) Vector::store(last, Vector::subtract_product(d2, half, d1));
   }
 
-  // The taps' polynomial at the points, divided by what the sample's polynomial is there.
+  // Evaluates the polynomial of the taps at the points, divided by what that of the sample is there.
   [[gnu::noinline]] static void weight(const Scalar* taps, Scalar* to, ptrdiff_t plane) {
     const Register w0 = Vector::load(taps);
     const Register w1 = Vector::load(taps + width);
@@ -54,7 +54,7 @@ struct WinogradTwoTaps {
     Vector::store(to + 4 * plane, w1);
   }
 
-  // Powers of the points times the products.
+  // Adds up powers of the points times the products.
   [[gnu::noinline]] static void output(const Scalar* from, ptrdiff_t plane, Scalar bias, Scalar* samples) {
     Register p[5];
 #pragma GCC unroll 5
@@ -123,7 +123,7 @@ struct WinogradThreeTaps {
     const Register start = Vector::broadcast(bias);
     const Register even = Vector::add(Vector::add(p[1], p[2]), start);
     const Register odd = Vector::add(Vector::subtract(p[1], p[2]), start);
-    // sum + p3 / 2^i + p4 * (-2)^i
+    // Returns sum + p3 / 2^i + p4 * (-2)^i.
     const auto add_powers = [&](Register sum, double half_power, double two_power) {
       const Register with_half = Vector::multiply_add(Vector::broadcast(static_cast<Scalar>(half_power)), p[3], sum);
       return Vector::multiply_add(Vector::broadcast(static_cast<Scalar>(two_power)), p[4], with_half);
