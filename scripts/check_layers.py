@@ -14,6 +14,7 @@ FLOORS = [
     ["kernels/problem.h"],
     ["kernels/core/forward_variant.h"],
     ["kernels/numbers"],
+    ["kernels/prices"],
     ["kernels/instruction_sets"],
     ["kernels/core"],
     ["kernels/simd"],

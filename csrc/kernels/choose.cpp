@@ -7,15 +7,11 @@
 #include "kernels/algorithms/few_outputs/few_outputs_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
 #include "kernels/core/blocking.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "plan_memory.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// Planning tiles takes microseconds: time that a problem whose direct sum takes hardly longer cannot win back.
-constexpr double worth_planning_tiles = 30000;
-// What vectors of output channels have to save over dot products, by estimates that are only so good.
-constexpr double worth_out_lanes = 0.95;
 
 Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots) {
@@ -41,8 +37,10 @@ Plan choose_without_out_lanes(const Question& q) {
     }
   }
   if (q.problem.algorithm == AlgorithmRequest::direct) return best->plan;
+  // Planning tiles takes microseconds, time that a problem whose direct sum takes hardly longer cannot win back.
   // Prepared tiles are asked at once, because planning them takes little.
-  if (best->cost < worth_planning_tiles && !has_prepared_tiles(q)) return best->plan;
+  const ChoicePrices& price = q.instruction_set.prices->choices;
+  if (best->cost < price.worth_planning_tiles && !has_prepared_tiles(q)) return best->plan;
   const Answer<Plan> transformed = cheapest_transforms(q);
   return transformed && transformed->cost < best->cost ? transformed->plan : best->plan;
 }
@@ -59,7 +57,8 @@ Plan choose_automatically(const Question& q) {
   if (chosen.algorithm != Algorithm::direct && !is_wide_dot) return chosen;
   const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
   if (!lanes) return chosen;
-  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(lanes->plan) < worth_out_lanes * dot_cost(chosen.dot)
+  const double margin = q.instruction_set.prices->choices.worth_out_lanes;
+  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(lanes->plan) < margin * dot_cost(chosen.dot)
                                       : lanes->cost < direct_cost(chosen.direct);
   return is_cheaper ? Plan(lanes->plan) : chosen;
 }

@@ -1,13 +1,11 @@
 // The choice among transforms and ways of blocking, for filters as they are and for filters prepared before the call.
 #include <utility>
 
+#include "kernels/instruction_sets/instruction_set.h"
 #include "tile_plan.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// What shared tiles have to save over others, by estimates that are only so good.
-constexpr double worth_sharing = 0.95;
 
 constexpr Declined no_transform = {"no transform is allowed"};
 
@@ -56,7 +54,7 @@ Answer<TilePlan> plan_tiles_by_filters(const Problem& problem, const ForwardVari
   if (layout.lanes) return plan(TileBlocking::filter_lanes);
   Answer<TilePlan> best = plan(TileBlocking::private_tiles);
   const Answer<TilePlan> shared = plan(TileBlocking::shared_tiles);
-  if (!best || (shared && shared->cost < worth_sharing * best->cost)) best = shared;
+  if (!best || (shared && shared->cost < instruction_set.prices->choices.worth_sharing * best->cost)) best = shared;
   if (!best || !shared || slots == 1 || best->plan.task_count >= 2 * slots) return best;
   // Too few blocks to keep all slots busy: the other way of blocking gives the same sums. The cost stays the one that
   // does not depend on the slots.
