@@ -10,15 +10,17 @@ namespace tapconv::kernels {
 struct KernelTable;
 
 struct InstructionSet {
-  const char* name;                      // "avx512", "avx2", "portable", ...: what TAPCONV_ISA takes
-  const char* description;               // the processor features it needs, for people
-  int vector_bytes;                      // one register
-  int register_count;                    // vector registers
-  bool multiplies_bfloat16_pairs;        // adds up two products of bfloat16 numbers in each 32-bit lane
-  bool multiplies_bfloat16_matrices;     // multiplies matrices of 16 by 32 and 32 by 16 bfloat16 numbers
-  bool (*available)();                   // does this machine have it?
-  const KernelTable* (*table)();         // entry points
-  const Prices* prices = &usual_prices;  // of this machine, or others that costs are to be estimated with
+  const char* name;                   // "avx512", "avx2", "portable", ...: what TAPCONV_ISA takes
+  const char* description;            // the processor features it needs, for people
+  int vector_bytes;                   // one register
+  int register_count;                 // vector registers
+  bool multiplies_bfloat16_pairs;     // adds up two products of bfloat16 numbers in each 32-bit lane
+  bool multiplies_bfloat16_matrices;  // multiplies matrices of 16 by 32 and 32 by 16 bfloat16 numbers
+  bool (*available)();                // does this machine have it?
+  const KernelTable* (*table)();      // entry points
+
+  // Those of this machine, or others that costs are to be estimated by.
+  const Prices* prices = &usual_prices;
 };
 
 // Every instruction set compiled into this library, the best on this processor first; the last is "portable", which
