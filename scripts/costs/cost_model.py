@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
-from timings import Way
+from timings import Way, by_work
 
 # Errors are logarithms. Beyond this they count by their size rather than by its square, so that a way that was timed
 # wrong, or that the model does not see through, bends the others little.
@@ -44,11 +44,7 @@ class CostModel:
         self.log_seconds = np.log(np.array([way.seconds for way in ways], dtype=float))
         self.machines = sorted({way.machine.name for way in ways})
         self.machine = np.array([self.machines.index(way.machine.name) for way in ways])
-        # Many transforms of one algorithm weigh as much as another's single way to do the same work.
-        counts: dict[tuple[object, str], int] = {}
-        for way in ways:
-            counts[way.work, way.algorithm] = counts.get((way.work, way.algorithm), 0) + 1
-        self.weights = np.array([counts[way.work, way.algorithm] ** -0.5 for way in ways])
+        self.weights = weights_of(ways)
 
     def log_costs(self, values: np.ndarray) -> np.ndarray:
         return np.log(np.maximum(self.constant + self.times @ values, TINY))
@@ -87,6 +83,18 @@ class CostModel:
         return Fit(prices, dict(zip(self.machines, np.exp(log_units).tolist(), strict=True)))
 
 
+def weights_of(ways: Sequence[Way]) -> np.ndarray:
+    """Many transforms of one algorithm weigh as much as another's single way to do the same work, and a way weighs less
+    the slower it is beside the fastest one: it will hardly be chosen, whatever its error."""
+    weights = {}
+    for group in by_work(ways).values():
+        fastest = min(way.seconds or math.inf for way in group)
+        for way in group:
+            alike = sum(other.algorithm == way.algorithm for other in group)
+            weights[way] = fastest / (way.seconds or math.inf) / math.sqrt(alike)
+    return np.array([weights[way] for way in ways])
+
+
 def tempered(errors: np.ndarray) -> np.ndarray:
     """Numbers whose squares are those of small errors, and grow like the size of large ones."""
     roots = np.sqrt(1 + (errors / LARGE_ERROR) ** 2)
@@ -98,12 +106,9 @@ def share_of(layer: str, shares: int) -> int:
     return zlib.crc32(layer.encode()) % shares
 
 
-def errors_left_out(ways: Sequence[Way], shares: int, hold: float) -> Iterable[tuple[Way, float]]:
-    """Each way with its error by prices that were fitted without the layers of its share."""
-    for share in range(shares):
-        kept = [way for way in ways if share_of(way.layer, shares) != share]
-        out = [way for way in ways if share_of(way.layer, shares) == share]
-        if not kept or not out:
-            continue
-        fit = CostModel(kept).fit(hold)
-        yield from ((way, fit.error(way)) for way in out)
+def fits_left_out(ways: Sequence[Way], shares: int, hold: float) -> list[Fit]:
+    """For each share, the fit to all layers but those in it."""
+    kept = [[way for way in ways if share_of(way.layer, shares) != share] for share in range(shares)]
+    if not all(kept):
+        raise ValueError(f"there are too few layers to leave out one in {shares}")
+    return [CostModel(others).fit(hold) for others in kept]

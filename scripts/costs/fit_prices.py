@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from cost_model import CostModel, Fit, errors_left_out
+from cost_model import CostModel, Fit, fits_left_out, share_of
 from timings import Way, by_work, choice, read_timings
 
 
@@ -52,38 +52,40 @@ def print_errors(errors: Mapping[str, Iterable[tuple[Way, float]]]) -> None:
         print(f"{', '.join(row):64} {max(len(table.get(row, [])) for table in tables):6}{shown}")
 
 
-def print_choices(ways: Sequence[Way], old: Mapping[str, float], new: Mapping[str, float]) -> None:
-    behind: dict[str, list[float]] = {"before": [], "after": []}
+def print_choices(ways: Sequence[Way], prices: Mapping[str, Callable[[Way], Mapping[str, float]]]) -> None:
+    """What is chosen by the present prices, by the new ones, and by others, any of which may depend on the layer."""
+    behind: dict[str, list[float]] = {name: [] for name in prices}
     changes: list[tuple[float, str]] = []
     others: list[str] = []
     for (machine, layer, direction, part), group in by_work(ways).items():
         if not any(way.rule == "direct" and way.cost is not None for way in group):
             continue
         what = f"{machine}: {layer} {direction}" + (f" part {part}" if part >= 0 else "")
-        before, after = choice(group, old), choice(group, new)
+        before, after, *more = (choice(group, prices_of(group[0])) for prices_of in prices.values())
         if not before.chosen:
             planned = next((way.name for way in group if way.chosen), "another way")
             others.append(f"{what}: {planned} is planned, where by the costs here it would be {before.name}")
             continue
-        change = f"{what}: {before.name} -> {after.name}"
-        if before.seconds is None or after.seconds is None:
-            others.append(f"{change}, which was not timed")
+        untimed = [way.name for way in (before, after, *more) if way.seconds is None]
+        if before.seconds is None or after.seconds is None or untimed:
+            others.append(f"{what}: {before.name} -> {', '.join(untimed)}, which was not timed")
             continue
         fastest = min(way.seconds for way in group if way.automatic and way.seconds is not None)
-        behind["before"].append(math.log(before.seconds / fastest))
-        behind["after"].append(math.log(after.seconds / fastest))
+        for logs, chosen in zip(behind.values(), (before, after, *more), strict=True):
+            logs.append(math.log((chosen.seconds or fastest) / fastest))
         if after is not before:
             times = f"{before.seconds * 1e3:.4g} ms -> {after.seconds * 1e3:.4g} ms"
-            changes.append((before.seconds / after.seconds - 1, f"{change}, {times}"))
+            change = f"{what}: {before.name} -> {after.name}, {times}"
+            changes.append((before.seconds / after.seconds - 1, change))
     print(f"\n{len(changes)} choices change; a gain is speed")
     for gain, change in sorted(changes, reverse=True):
         print(f"{100 * gain:+7.1f} %  {change}")
     for other in others:
         print(f"{'':9}  {other}")
-    for when, logs in behind.items():
+    for name, logs in behind.items():
         far = sum(log > math.log(1.1) for log in logs)
         mean = 100 * (math.exp(float(np.mean(logs))) - 1) if logs else 0.0
-        print(f"{when}: {mean:.2f} % behind the fastest in the mean of {len(logs)}, {far} of them more than 10 %")
+        print(f"{name}: {mean:.2f} % behind the fastest in the mean of {len(logs)}, {far} of them more than 10 %")
 
 
 def cpp_column(prices: Mapping[str, float]) -> str:
@@ -121,21 +123,31 @@ def report(options: argparse.Namespace) -> None:
         raise ValueError("no way that was timed has a price, on a machine that is not left out")
     model = CostModel(fitted)
     before, after = model.at(model.old), model.fit(options.hold)
+    without = fits_left_out(fitted, options.shares, options.hold)
+
+    def fit_without(way: Way) -> Fit:
+        return without[share_of(way.layer, options.shares)]
+
     new = {name: rounded(value) if name in model.names else value for name, value in after.prices.items()}
     print_prices(fitted, after)
     errors = {
         "before": [(way, before.error(way)) for way in fitted],
         "after": [(way, after.error(way)) for way in fitted],
-        "left out": list(errors_left_out(fitted, options.shares, options.hold)),
+        "left out": [(way, fit_without(way).error(way)) for way in fitted],
     }
     others = [way for way in shown if way not in set(fitted)]
     if others:
         # What a cost is in seconds is a machine's own, and no matter of the prices.
-        for when, prices in (("before", before.prices), ("after", after.prices)):
-            units = CostModel(others).at(prices)
-            errors[when] += [(way, units.error(way)) for way in others]
+        for when, fit in (("before", before), ("after", after)):
+            of_others = CostModel(others).at(fit.prices)
+            errors[when] += [(way, of_others.error(way)) for way in others]
     print_errors(errors)
-    print_choices(every, before.prices, new)
+    prices: dict[str, Callable[[Way], Mapping[str, float]]] = {
+        "before": lambda way: before.prices,
+        "after": lambda way: new,
+        "left out": lambda way: fit_without(way).prices,
+    }
+    print_choices(every, prices)
     if options.prices:
         options.prices.write_text("".join(f"{name} {value:g}\n" for name, value in new.items()), encoding="utf-8")
     if options.write:
