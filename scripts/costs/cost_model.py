@@ -101,14 +101,15 @@ def tempered(errors: np.ndarray) -> np.ndarray:
     return np.sign(errors) * LARGE_ERROR * np.sqrt(2 * (roots - 1))
 
 
-def share_of(layer: str, shares: int) -> int:
-    """Which share a layer belongs to, the same in every run."""
-    return zlib.crc32(layer.encode()) % shares
-
-
-def fits_left_out(ways: Sequence[Way], shares: int, hold: float) -> list[Fit]:
-    """For each share, the fit to all layers but those in it."""
-    kept = [[way for way in ways if share_of(way.layer, shares) != share] for share in range(shares)]
-    if not all(kept):
-        raise ValueError(f"there are too few layers to leave out one in {shares}")
-    return [CostModel(others).fit(hold) for others in kept]
+def fits_left_out(ways: Sequence[Way], shares: int, hold: float) -> dict[str, Fit]:
+    """For each layer, a fit to the others but for those in the same share, one of so many as are about equal and the
+    same in every run."""
+    layers = sorted({way.layer for way in ways}, key=lambda layer: zlib.crc32(layer.encode()))
+    if len(layers) < 2:
+        raise ValueError(f"one layer, {layers[0]}, is too few to leave any out; time more of them")
+    fits = {}
+    for share in range(min(shares, len(layers))):
+        out = set(layers[share::shares])
+        fit = CostModel([way for way in ways if way.layer not in out]).fit(hold)
+        fits.update(dict.fromkeys(out, fit))
+    return fits

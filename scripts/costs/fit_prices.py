@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from cost_model import CostModel, Fit, fits_left_out, share_of
+from cost_model import CostModel, Fit, fits_left_out
 from timings import Way, by_work, choice, read_timings
 
 
@@ -108,7 +108,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="print the new prices as C++, ready to paste")
     parser.add_argument("--prices", type=Path, help="write the new prices to this file, for time_ways --prices")
     parser.add_argument("--hold", type=float, default=1.0, help="how firmly prices stay what they are; 1 by default")
-    parser.add_argument("--shares", type=int, default=5, help="the share left out to validate is one in so many; 5")
+    parser.add_argument("--shares", type=int, default=5, help="one layer in so many is left out at a time; 5")
     parser.add_argument(
         "--leave-out", default="", help="fit without machines with this in their names, and validate by them"
     )
@@ -123,17 +123,13 @@ def report(options: argparse.Namespace) -> None:
         raise ValueError("no way that was timed has a price, on a machine that is not left out")
     model = CostModel(fitted)
     before, after = model.at(model.old), model.fit(options.hold)
-    without = fits_left_out(fitted, options.shares, options.hold)
-
-    def fit_without(way: Way) -> Fit:
-        return without[share_of(way.layer, options.shares)]
-
+    left_out = fits_left_out(fitted, options.shares, options.hold)
     new = {name: rounded(value) if name in model.names else value for name, value in after.prices.items()}
     print_prices(fitted, after)
     errors = {
         "before": [(way, before.error(way)) for way in fitted],
         "after": [(way, after.error(way)) for way in fitted],
-        "left out": [(way, fit_without(way).error(way)) for way in fitted],
+        "left out": [(way, left_out[way.layer].error(way)) for way in fitted],
     }
     others = [way for way in shown if way not in set(fitted)]
     if others:
@@ -145,7 +141,7 @@ def report(options: argparse.Namespace) -> None:
     prices: dict[str, Callable[[Way], Mapping[str, float]]] = {
         "before": lambda way: before.prices,
         "after": lambda way: new,
-        "left out": lambda way: fit_without(way).prices,
+        "left out": lambda way: left_out.get(way.layer, after).prices,
     }
     print_choices(every, prices)
     if options.prices:
