@@ -70,7 +70,10 @@ def print_choices(ways: Sequence[Way], prices: Mapping[str, Callable[[Way], Mapp
         if before.seconds is None or after.seconds is None or untimed:
             others.append(f"{what}: {before.name} -> {', '.join(untimed)}, which was not timed")
             continue
-        fastest = min(way.seconds for way in group if way.automatic and way.seconds is not None)
+        fastest, name = min((way.seconds, way.name) for way in group if way.automatic and way.seconds is not None)
+        if after.rule == "takes_precedence" and after.seconds > 1.1 * fastest:
+            lost = 100 * (after.seconds / fastest - 1)
+            others.append(f"{what}: {after.name} is taken by a rule, {lost:.0f} % behind {name}")
         for logs, chosen in zip(behind.values(), (before, after, *more), strict=True):
             logs.append(math.log((chosen.seconds or fastest) / fastest))
         if after is not before:
