@@ -44,6 +44,15 @@ struct Options {
   Rounds rounds{5, most_rounds, 0.2};
 };
 
+double number_of(const std::string& option, const char* value) {
+  char* end = nullptr;
+  const double number = std::strtod(value, &end);
+  if (end == value || *end != '\0' || !(number >= 0)) {
+    throw std::runtime_error(option + " wants a number that is not negative, and was given '" + value + "'");
+  }
+  return number;
+}
+
 Options options_of(int count, char** arguments) {
   Options options;
   for (int i = 1; i < count; ++i) {
@@ -63,9 +72,9 @@ Options options_of(int count, char** arguments) {
     } else if (argument == "--prices") {
       options.prices = value;
     } else if (argument == "--rounds") {
-      options.rounds.least = std::atoi(value);
+      options.rounds.least = static_cast<int>(number_of(argument, value));
     } else if (argument == "--seconds") {
-      options.rounds.seconds = std::atof(value);
+      options.rounds.seconds = number_of(argument, value);
     } else {
       throw std::runtime_error("there is no option " + argument +
                                "; there are --isa, --layer, --direction, --prices, --rounds and --seconds");

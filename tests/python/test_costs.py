@@ -236,6 +236,7 @@ def test_what_the_program_is_told_wrong_is_named(time_ways, tmp_path):
         ((), "usage"),
         (("--what", 1, shapes), "--what"),
         (("--direction", "sideways", shapes), "grad_weight"),
+        (("--rounds", "many", shapes), "'many'"),
         (("--prices", tmp_path / "prices", shapes), "direct.nothing"),
         ((tmp_path / "missing.csv",), "missing.csv"),
     ]:
