@@ -15,6 +15,7 @@ FLOORS = [
     ["kernels/problem.h"],
     ["kernels/core/forward_variant.h"],
     ["kernels/numbers"],
+    ["kernels/prices"],
     ["kernels/instruction_sets"],
     ["kernels/core"],
     ["kernels/simd"],
@@ -61,6 +62,7 @@ DOORS = {
     "kernels": [
         "kernels/problem.h",
         "kernels/conv1d.h",
+        "kernels/causal/causal.h",
         "kernels/packed/packed_weight.h",
         "kernels/overlap_save.h",
         "kernels/explain.h",

@@ -85,6 +85,8 @@ run_ctest() {
 run_pytest() {
   # The C++ program that the Python tests hand TorchScript files to.
   export TAPCONV_JIT_RUNNER=$root/$build/tests/ops/jit_runner
+  # And the one that times ways to compute a layer.
+  export TAPCONV_TIME_WAYS=$root/$build/tests/costs/time_ways
   say "Editable install"
   TAPCONV_BUILD_DIR=$build python -m pip install --quiet --no-deps --no-build-isolation -e .
   local instruction_sets instruction_set

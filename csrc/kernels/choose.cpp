@@ -6,16 +6,11 @@
 #include "kernels/algorithms/few_outputs/few_outputs_cost.h"
 #include "kernels/algorithms/grad_weight/grad_weight_cost.h"
 #include "kernels/core/blocking.h"
+#include "kernels/instruction_sets/instruction_set.h"
 #include "plan_memory.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// Planning tiles takes microseconds, which a problem cannot win back whose direct sum takes hardly longer.
-constexpr double worth_planning_tiles = 30000;
-// Vectors of output channels are taken if they cost less than this part of what dot products cost. The estimates are no
-// better than that.
-constexpr double worth_out_lanes = 0.95;
 
 Plan nothing_to_do(const Problem& problem, const ForwardVariant& variant, const InstructionSet& instruction_set,
                    int slots) {
@@ -41,8 +36,10 @@ Plan choose_without_out_lanes(const Question& q) {
     }
   }
   if (q.problem.algorithm == AlgorithmRequest::direct) return *best;
+  // Planning tiles takes microseconds, time that a problem whose direct sum takes hardly longer cannot win back.
   // Prepared tiles are asked at once, because planning them takes little.
-  if (best->cost() < worth_planning_tiles && !has_prepared_tiles(q)) return *best;
+  const ChoicePrices& price = q.instruction_set.prices->choices;
+  if (best->cost() < price.worth_planning_tiles && !has_prepared_tiles(q)) return *best;
   const Answer<Plan> transformed = cheapest_transforms(q);
   return transformed && transformed->cost() < best->cost() ? *transformed : *best;
 }
@@ -59,7 +56,8 @@ Plan choose_automatically(const Question& q) {
   if (chosen.algorithm != Algorithm::direct && !is_wide_dot) return chosen;
   const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
   if (!lanes) return chosen;
-  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(*lanes) < worth_out_lanes * dot_cost(chosen.dot)
+  const double margin = q.instruction_set.prices->choices.worth_out_lanes;
+  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(*lanes) < margin * dot_cost(chosen.dot)
                                       : lanes->cost < chosen.cost();
   return is_cheaper ? Plan(*lanes) : chosen;
 }

@@ -18,13 +18,10 @@ constexpr int64_t min_taps = 128;
 // several. Results must not depend on the number of threads, and such short blocks are not worth it anyway.
 constexpr int64_t min_size = 128;
 
-// Measured on large transforms of torch's library, in units of core/cost.h: one row of a transform by size *
-// log2(size), beyond what the second-level cache holds too; a sample copied; a product of two spectra by frequency.
-constexpr double transform = 0.85;
-constexpr double far_transform = 1.25;
-constexpr int64_t near_size = 1 << 17;
-constexpr double sample = 2;
-constexpr double product = 2;
+const LargeTransformPrices& prices() {
+  static const LargeTransformPrices& of_this_processor = prices_of(this_processor()).large_transforms;
+  return of_this_processor;
+}
 
 // Results of the longest row: outputs, or positions of the gradient by the input.
 int64_t row_results(const Problem& p, Direction direction, const OverlapSave& blocks) {
@@ -83,10 +80,12 @@ Plan plan_of(const Problem& p, Direction direction, const InstructionSet& set) {
 
 double block_row_cost(int64_t size) {
   const double samples = static_cast<double>(size);
-  return samples * (sample + (size > near_size ? far_transform : transform) * std::log2(samples));
+  const LargeTransformPrices& price = prices();
+  const double transform = samples > price.near_samples ? price.far_transform : price.transform;
+  return samples * (price.sample + transform * std::log2(samples));
 }
 
-double block_product_cost(int64_t size) { return product * static_cast<double>(size / 2 + 1); }
+double block_product_cost(int64_t size) { return prices().product * static_cast<double>(size / 2 + 1); }
 
 OverlapSave cheapest_overlap_save(const Problem& p, Direction direction) {
   const int64_t common = std::gcd(p.stride, p.dilation);

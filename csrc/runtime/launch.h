@@ -4,7 +4,7 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/Tensor.h>
 
-#include "kernels/causal/causal_call.h"
+#include "kernels/causal/causal.h"
 #include "kernels/conv1d.h"
 #include "kernels/explain.h"
 

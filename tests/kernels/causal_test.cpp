@@ -77,7 +77,7 @@ struct Case {
 
 std::string describe(const Case& c) {
   const CausalCall& call = c.call;
-  return std::string(format_of(call.data_type).name) + " by " + format_of(call.weight_type).name + " (" +
+  return std::string(name_of(call.data_type)) + " by " + name_of(call.weight_type) + " (" +
          std::to_string(call.batch) + ", " + std::to_string(call.channels) + ", " + std::to_string(call.length) +
          ") width " + std::to_string(call.width) + ", order " + std::to_string(c.order) + ", state of " +
          std::to_string(call.state_length) + " in order " + std::to_string(c.state_order) +
@@ -298,7 +298,7 @@ TEST_P(Causal, divides_long_signals) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Causal,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& info) { return std::string(format_of(info.param).name); });
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 // What overflows, vanishes or is no number, as torch's silu has it.
 TEST(CausalSilu, takes_every_number) {

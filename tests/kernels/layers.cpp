@@ -1,8 +1,11 @@
 #include "layers.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+
+#include "numbers.h"
 
 namespace tapconv::kernels::test {
 namespace {
@@ -31,23 +34,57 @@ PaddingMode padding_mode_of(const std::string& name) {
   throw std::runtime_error("no padding mode is called \"" + name + "\"");
 }
 
-Problem problem_of(const std::vector<std::string>& fields) {
-  const auto number = [&](size_t i) { return std::atol(fields.at(i).c_str()); };
-  Problem p{};
-  p.data_type = DataType::float32;
-  p.batch = number(3);
-  p.in_channels = number(4);
-  p.input_length = number(5);
-  p.out_channels = number(6);
-  p.kernel_size = number(7);
-  p.stride = number(8);
-  p.padding_left = p.padding_right = number(9);
-  if (const size_t colon = fields[9].find(':'); colon != std::string::npos) {
-    p.padding_right = std::atol(fields[9].c_str() + colon + 1);
+// A line, whose fields are found by the names of the columns.
+class Row {
+ public:
+  Row(const std::string& path, const std::vector<std::string>& names, std::vector<std::string> fields)
+      : path_(path), names_(names), fields_(std::move(fields)) {}
+
+  bool has(const char* column) const { return std::ranges::find(names_, column) != names_.end(); }
+
+  const std::string& text(const char* column) const {
+    const size_t at = static_cast<size_t>(std::ranges::find(names_, column) - names_.begin());
+    if (at >= fields_.size()) {
+      throw std::runtime_error(path_ + ": a line has no column '" + column +
+                               "'. Lists of layers have the columns of tapconv/shapes.csv.");
+    }
+    return fields_[at];
   }
-  p.dilation = number(10);
-  p.groups = number(11);
-  p.padding_mode = padding_mode_of(fields[13]);
+
+  int64_t number(const char* column) const { return std::atol(text(column).c_str()); }
+
+  DataType data_type() const {
+    if (!has("dtype")) return DataType::float32;
+    const std::string& name = text("dtype");
+    for (const DataType type : {DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16}) {
+      if (name == name_of(type)) return type;
+    }
+    throw std::runtime_error(path_ + ": the type '" + name + "' is none of float32, float64, bfloat16 and float16");
+  }
+
+ private:
+  const std::string& path_;
+  const std::vector<std::string>& names_;
+  const std::vector<std::string> fields_;
+};
+
+Problem problem_of(const Row& row) {
+  Problem p{};
+  p.data_type = row.data_type();
+  p.batch = row.number("N");
+  p.in_channels = row.number("C_in");
+  p.input_length = row.number("L");
+  p.out_channels = row.number("C_out");
+  p.kernel_size = row.number("kernel");
+  p.stride = row.number("stride");
+  const std::string& padding = row.text("padding");
+  p.padding_left = p.padding_right = row.number("padding");
+  if (const size_t colon = padding.find(':'); colon != std::string::npos) {
+    p.padding_right = std::atol(padding.c_str() + colon + 1);
+  }
+  p.dilation = row.number("dilation");
+  p.groups = row.number("groups");
+  p.padding_mode = padding_mode_of(row.text("padding_mode"));
   p.output_length =
       (p.input_length + p.padding_left + p.padding_right - p.dilation * (p.kernel_size - 1) - 1) / p.stride + 1;
   const int64_t group_in = p.in_channels / p.groups;
@@ -64,10 +101,11 @@ std::vector<Layer> layers_of(const std::string& path) {
   if (!file) throw std::runtime_error("cannot read " + path);
   std::vector<Layer> layers;
   std::string line;
-  std::getline(file, line);  // names of the columns
+  std::getline(file, line);
+  const std::vector<std::string> names = fields_of(line);
   while (std::getline(file, line)) {
-    const std::vector<std::string> fields = fields_of(line);
-    layers.push_back({fields.at(0), problem_of(fields)});
+    const Row row(path, names, fields_of(line));
+    layers.push_back({row.text("name"), row.has("kind") ? row.text("kind") : "published", problem_of(row)});
   }
   return layers;
 }

@@ -6,21 +6,8 @@
 #include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
-namespace {
 
-constexpr double folded_vector = 3;  // a segment of one sample and channel where rows are folded by vectors
-
-// A transform whose samples and spectrum outgrow the first-level cache takes so many times as long.
-constexpr double large_transform = 1.15;
-constexpr int64_t near_transform_bytes = 32 * 1024;
-
-// A cache line of filters that were packed or transformed before the call, each time that it is read: from beyond the
-// second-level cache, and beyond what one core may expect of the third.
-constexpr double near_packed_line = 10;
-constexpr double far_packed_line = 20;
-constexpr double far_packed_bytes = 16e6;
-
-}  // namespace
+const Prices& prices_of(const Call& call) { return *call.instruction_set->prices; }
 
 int64_t width_of(const Call& call) {
   return call.instruction_set->vector_bytes / compute_bytes(call.problem.data_type);
@@ -62,17 +49,21 @@ double strided_samples(const RowPlan& plan) {
 double copied_rows_cost(const RowPlan& plan) {
   const Problem& p = plan.problem;
   const double pieces = static_cast<double>(p.batch * p.in_channels * plan.rows.segment_count);
-  return pieces * (plan.folded && folds_by_vectors(p, width_of(plan)) ? folded_vector : row_piece);
+  const RowPrices& price = prices_of(plan).rows;
+  return pieces * (plan.folded && folds_by_vectors(p, width_of(plan)) ? price.folded_vector : price.piece);
 }
 
 double fourier_work(const Call& call, int size) {
-  const bool is_large = 2 * size * call.instruction_set->vector_bytes > near_transform_bytes;
-  return (is_large ? large_transform : 1) * size * std::log2(size);
+  const CachePrices& price = prices_of(call).caches;
+  const bool is_large = 2 * size * call.instruction_set->vector_bytes > price.near_transform_bytes;
+  return (is_large ? price.large_transform : 1) * size * std::log2(size);
 }
 
-double packed_line(double lines) {
+double packed_line(const CachePrices& price, double lines) {
   const double bytes = lines * cache_line_bytes;
-  return bytes > far_packed_bytes ? far_packed_line : bytes > near_filter_bytes ? near_packed_line : 0;
+  return bytes > price.far_packed_bytes    ? price.far_packed_line
+         : bytes > price.near_filter_bytes ? price.near_packed_line
+                                           : 0;
 }
 
 }  // namespace tapconv::kernels

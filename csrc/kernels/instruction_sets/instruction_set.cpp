@@ -146,10 +146,12 @@ constexpr auto known_sets = std::to_array<InstructionSet>({
 
 auto sets_of_this_processor() {
   auto sets = known_sets;
+  const ProcessorClass processor = this_processor();
+  for (InstructionSet& set : sets) set.prices = &prices_of(processor);
 #ifdef TAPCONV_HAVE_AVX512_BF16
   // Intel's processors start one product of bfloat16 pairs in two cycles and two multiply-adds of float32 in each,
   // which is twice as many products in a second; AMD's start as many of both.
-  if (__builtin_cpu_is("intel")) {
+  if (processor == ProcessorClass::intel) {
     const auto pairs = std::ranges::find(sets, true, &InstructionSet::multiplies_bfloat16_pairs);
     std::iter_swap(pairs, pairs + 1);
   }

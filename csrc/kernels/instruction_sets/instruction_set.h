@@ -3,6 +3,8 @@
 
 #include <span>
 
+#include "kernels/prices/prices.h"
+
 namespace tapconv::kernels {
 
 struct KernelTable;
@@ -16,6 +18,9 @@ struct InstructionSet {
   bool multiplies_bfloat16_matrices;  // multiplies matrices of 16 by 32 and 32 by 16 bfloat16 numbers
   bool (*available)();                // does this machine have it?
   const KernelTable* (*table)();      // entry points
+
+  // Those of this machine, or others that costs are to be estimated by.
+  const Prices* prices = &usual_prices;
 };
 
 // Returns every instruction set compiled into this library, the best on this processor first. The last is "portable",

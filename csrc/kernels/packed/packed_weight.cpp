@@ -23,9 +23,6 @@
 namespace tapconv::kernels {
 namespace {
 
-// A transform with more products is taken if it costs less than this part of what one with fewer costs.
-constexpr double worth_more_memory = 0.95;
-
 Problem with_contiguous_weight(Problem p) {
   p.weight_strides = {p.in_channels / p.groups * p.kernel_size, p.kernel_size, 1};
   return p;
@@ -45,7 +42,7 @@ Answer<TilePlan> choose_filters(const Problem& p, const DirectPlan& direct, cons
     for (const bool lanes : {false, true}) {
       const Answer<TilePlan> answer = plan_tiles_by_filters(p, variant, instruction_set, slots, {transform, lanes});
       const int products = shape_of(transform).products;
-      const double wanted = products > max_products ? worth_more_memory : 1;
+      const double wanted = products > max_products ? instruction_set.prices->choices.worth_more_memory : 1;
       if (!answer || (best && answer->cost >= wanted * best->cost)) continue;
       best = answer;
       max_products = products;

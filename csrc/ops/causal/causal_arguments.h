@@ -7,7 +7,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "kernels/causal/causal_call.h"
+#include "kernels/causal/causal.h"
 
 namespace tapconv::ops {
 

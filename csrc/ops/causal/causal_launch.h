@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "kernels/causal/causal_call.h"
+#include "kernels/causal/causal.h"
 
 namespace tapconv::ops {
 

@@ -5,20 +5,9 @@
 #include "kernels/instruction_sets/instruction_set.h"
 
 namespace tapconv::kernels {
-namespace {
-
-// By size * log2(size), with the copies to and from lanes; more for wide vectors, of which fewer stay in the
-// first-level cache; and by size.
-constexpr double depthwise_transform = 2.3;
-constexpr double depthwise_transform_byte = 0.025;
-constexpr double depthwise_product = 3.2;
-constexpr double depthwise_dilated_sample = 0.6;
-constexpr double depthwise_narrow_line = 25;  // of outputs that are narrowed, and as many inputs widened
-
-}  // namespace
-
 double depthwise_tile_cost(const DepthwiseTilePlan& plan) {
   const Problem& p = plan.problem;
+  const DepthwiseTilePrices& price = prices_of(plan).depthwise_tiles;
   const DepthwiseTiles& cut = plan.depthwise;
   const int size = shape_of(cut.transform).size;
   const double transform = fourier_work(plan, size);
@@ -31,13 +20,12 @@ double depthwise_tile_cost(const DepthwiseTilePlan& plan) {
   const double forth = (blocks + parts - 1) / (one_row ? static_cast<double>(width) : 1);
   const double transforms = rows * (blocks + forth) + parts;
   const double products = rows * blocks * parts * size;
-  const double transform_factor = depthwise_transform + depthwise_transform_byte * plan.instruction_set->vector_bytes;
+  const double transform_factor = price.transform + price.transform_byte * plan.instruction_set->vector_bytes;
   // Phases of a dilation are copied sample by sample.
   const double dilated = cut.dilation_phases > 1 ? input_elements(p) + output_elements(p) : 0;
-  return static_cast<double>(cut.lane_groups) *
-             (transform_factor * transform * transforms + depthwise_product * products) +
-         depthwise_dilated_sample * dilated +
-         (computes_in_own_type(p.data_type) ? 0 : depthwise_narrow_line * lines_of(p, output_elements(p)));
+  return static_cast<double>(cut.lane_groups) * (transform_factor * transform * transforms + price.product * products) +
+         price.dilated_sample * dilated +
+         (computes_in_own_type(p.data_type) ? 0 : price.narrow_line * lines_of(p, output_elements(p)));
 }
 
 }  // namespace tapconv::kernels

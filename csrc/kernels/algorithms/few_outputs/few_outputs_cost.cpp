@@ -7,23 +7,9 @@
 #include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
-namespace {
-
-// A handful of outputs takes as long as reading the weights, a cache line of them from anywhere beyond the first level.
-// By vector of weights: a dot product, times the line and its columns; an output of a tile whose lanes are channels.
-// Fitted to 125 layers on AVX-512 and 80 on AVX2, where the cheaper one is slower than the other by 10 % at the most.
-constexpr double weight_line = 6;
-constexpr double dot_weight = 0.7;
-constexpr double dot_far_weight = 0.25;
-constexpr double far_weight_bytes = 8e6;
-constexpr double near_column_bytes = 40e3;
-constexpr double out_lane_time = 0.35;
-constexpr double out_lane_call = 8000;
-
-}  // namespace
-
 double out_lane_cost(const OutLanePlan& plan) {
   const Problem& p = plan.problem;
+  const DirectPrices& direct = prices_of(plan).direct;
   const RegisterTiles& tiles = register_tiles(plan.instruction_set->register_count);
   const int64_t vectors = ceil_div(p.out_channels / p.groups, width_of(plan));
   const int64_t column_tiles = ceil_div(vectors, tiles.columns[plan.tile_rows]);
@@ -34,40 +20,42 @@ double out_lane_cost(const OutLanePlan& plan) {
   const double weight_lines = lines_of(p, static_cast<double>(p.out_channels) * pairs);
   return copied_rows_cost(plan) +
          static_cast<double>(p.batch * p.groups) * static_cast<double>(column_tiles * plan.tile_row_count) *
-             (step * pairs + direct_call * static_cast<double>(plan.channel_block_count)) +
-         direct_input_line * lines_of(p, input_elements(p)) + direct_strided_sample * strided_samples(plan) +
-         static_cast<double>(p.batch - 1) * packed_line(weight_lines) * weight_lines;
+             (step * pairs + direct.call * static_cast<double>(plan.channel_block_count)) +
+         direct.input_line * lines_of(p, input_elements(p)) + direct.strided_sample * strided_samples(plan) +
+         static_cast<double>(p.batch - 1) * packed_line(prices_of(plan).caches, weight_lines) * weight_lines;
 }
 
 double dot_cost(const DotPlan& plan) {
   const Problem& p = plan.problem;
+  const FewOutputPrices& price = prices_of(plan).few_outputs;
   const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
   const double length = static_cast<double>(p.in_channels / p.groups * p.kernel_size);
   const double vectors = lines_of(p, static_cast<double>(p.out_channels) * length) * cache_line_bytes / vector_bytes;
-  const double line = weight_line * vector_bytes / cache_line_bytes;
+  const double line = price.weight_line * vector_bytes / cache_line_bytes;
   const double rows = dot_rows(plan.instruction_set->register_count);
-  double cost = lines_of(p, static_cast<double>(p.out_channels) * length) * cache_line_bytes > far_weight_bytes
-                    ? dot_far_weight * line * vectors
+  double cost = lines_of(p, static_cast<double>(p.out_channels) * length) * cache_line_bytes > price.far_weight_bytes
+                    ? price.dot_far_weight * line * vectors
                     : 0;
   for (int64_t left = p.batch * p.output_length; left > 0; left -= dot_columns) {
     const double columns = static_cast<double>(std::min<int64_t>(left, dot_columns));
     // Columns that outgrow the first-level cache are read again for every few rows.
     const double column_bytes = columns * length * static_cast<double>(compute_bytes(p.data_type));
-    const double beyond = std::clamp((column_bytes - near_column_bytes) / near_column_bytes, 0.0, 1.0);
-    cost += vectors * (dot_weight * (line + columns) + beyond * line * columns / rows);
+    const double beyond = std::clamp((column_bytes - price.near_column_bytes) / price.near_column_bytes, 0.0, 1.0);
+    cost += vectors * (price.dot_weight * (line + columns) + beyond * line * columns / rows);
   }
   return cost;
 }
 
 double out_lane_cost_with_weights(const OutLanePlan& plan) {
   const Problem& p = plan.problem;
+  const FewOutputPrices& price = prices_of(plan).few_outputs;
   const double vector_bytes = static_cast<double>(plan.instruction_set->vector_bytes);
   const double weights = static_cast<double>(p.out_channels) * static_cast<double>(p.in_channels / p.groups) *
                          static_cast<double>(p.kernel_size);
   const double vectors = lines_of(p, weights) * cache_line_bytes / vector_bytes;
-  const double line = weight_line * vector_bytes / cache_line_bytes;
+  const double line = price.weight_line * vector_bytes / cache_line_bytes;
   const double tiles = static_cast<double>(p.batch * plan.tile_row_count);
-  return out_lane_call + copied_rows_cost(plan) + tiles * vectors * (line + out_lane_time * plan.tile_rows);
+  return price.out_lane_call + copied_rows_cost(plan) + tiles * vectors * (line + price.out_lane_time * plan.tile_rows);
 }
 
 }  // namespace tapconv::kernels

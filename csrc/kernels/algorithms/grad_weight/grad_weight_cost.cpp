@@ -6,12 +6,6 @@
 #include "kernels/instruction_sets/register_tiles.h"
 
 namespace tapconv::kernels {
-namespace {
-
-// Rows are loaded at any offset, one load for each multiply-add.
-constexpr double grad_weight_time_lane_product = 2.5;
-
-}  // namespace
 
 double grad_weight_sweep_cost(const Problem& p, int64_t pairs, const InstructionSet& instruction_set) {
   const GradWeightTiles& tiles = grad_weight_tiles(instruction_set.register_count);
@@ -28,15 +22,15 @@ namespace {
 
 double channel_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t pairs = p.in_channels / p.groups * p.kernel_size;
-  return 1.1 * static_cast<double>(p.batch * p.output_length) * static_cast<double>(p.groups) *
-         grad_weight_sweep_cost(p, pairs, instruction_set);
+  return instruction_set.prices->grad_weight.channel_lane_product * static_cast<double>(p.batch * p.output_length) *
+         static_cast<double>(p.groups) * grad_weight_sweep_cost(p, pairs, instruction_set);
 }
 
 }  // namespace
 
 double time_lane_cost(const Problem& p, const InstructionSet& instruction_set) {
   const int64_t vectors = ceil_div(p.output_length, instruction_set.vector_bytes / compute_bytes(p.data_type));
-  return grad_weight_time_lane_product * static_cast<double>(p.batch * p.out_channels) *
+  return instruction_set.prices->grad_weight.time_lane_product * static_cast<double>(p.batch * p.out_channels) *
          static_cast<double>(p.in_channels / p.groups * p.kernel_size) * static_cast<double>(vectors);
 }
 

@@ -3,13 +3,11 @@
 #include <limits>
 #include <span>
 
+#include "kernels/instruction_sets/instruction_set.h"
 #include "tile_plan.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// Shared tiles are taken if they cost less than this part of what others cost. The estimates are no better than that.
-constexpr double worth_sharing = 0.95;
 
 // Returns the cheapest plan of all transforms that the problem's request allows, blocked in one of these ways.
 Answer<TilePlan> cheapest(std::span<const TileBlocking> blockings, const Problem& problem,
@@ -76,7 +74,7 @@ Answer<TilePlan> plan_tiles_by_filters(const Problem& problem, const ForwardVari
   if (layout.lanes) return plan(TileBlocking::filter_lanes);
   Answer<TilePlan> best = plan(TileBlocking::private_tiles);
   const Answer<TilePlan> shared = plan(TileBlocking::shared_tiles);
-  if (!best || (shared && shared->cost < worth_sharing * best->cost)) best = shared;
+  if (!best || (shared && shared->cost < instruction_set.prices->choices.worth_sharing * best->cost)) best = shared;
   if (best && has_too_few_blocks(*best, slots)) take_if_more_blocks(shared, *best);
   return best;
 }

@@ -26,48 +26,12 @@ double panel_sweep_calls(const TilePlan& plan) {
   return static_cast<double>(plan.tile_row_count * plan.channel_block_count * tile_groups(plan));
 }
 
-constexpr double tile_product = 1.03;
-constexpr double winograd_product = 1.1;
-constexpr double shared_winograd_product = 1.03;
-constexpr double tile_call = 45;
-// By size * log2(size) of a Fourier transform.
-constexpr double tile_input = 1.6;
-constexpr double tile_output = 2.8;
-constexpr double tile_filter = 3.2;
-// By size of a Winograd transform.
-constexpr double winograd_input = 12;
-constexpr double winograd_output = 2.5;
-constexpr double winograd_filter = 10;
-// A vector of tiles or of filters whatever its size: calls, prefetches, the ends of copies; and a product of a filter,
-// which goes to a place of its own.
-constexpr double tile_vector = 11;
-constexpr double filter_vector = 50;
-constexpr double lane_filter_vector = 15;  // whose taps were brought into the lanes before the call
-constexpr double filter_product = 0.8;
-// By sample of a vector and by piece that it is put together from.
-constexpr double tile_gather_piece = 1.2;
-constexpr double tile_scatter_piece = 0.4;
-constexpr double tile_input_line = 17;
-constexpr double tile_output_line = 32;
-constexpr double tile_strided_sample = 2;
-constexpr double tile_strided_output = 2;  // put in order, then written one by one
-// A cache line of transformed tiles that are shared, beyond the second-level cache.
-constexpr double shared_tile_line = 5;
-// A line of any block of tiles beyond it, for each time that it is read.
-constexpr double far_tile_line = 3.5;
-constexpr double far_shared_winograd_line = 1;  // prefetched
-// A line of sums beyond it, with filters in the lanes, for each block of input channels that is added to them.
-constexpr double far_sum_line = 6;
-// A cache line of filters that were transformed ahead, for each time that it is written or read: beyond the
-// second-level cache, and beyond what one core may expect of the third.
-constexpr double near_filter_line = 1.8;
-constexpr double far_filter_line = 12;
-constexpr double far_filter_bytes = 8e6;
-
 }  // namespace
 
 double tile_cost(const TilePlan& plan) {
   const Problem& p = plan.problem;
+  const TilePrices& price = prices_of(plan).tiles;
+  const CachePrices& caches = prices_of(plan).caches;
   const TileBlocks& tiles = plan.tiles;
   const TileTransformShape& shape = shape_of(tiles.transform);
   const int64_t width = width_of(plan);
@@ -82,63 +46,65 @@ double tile_cost(const TilePlan& plan) {
 
   const bool lanes = has_filter_lanes(tiles);
   const bool shared_winograd = tiles.blocking == TileBlocking::shared_tiles && !is_fourier(tiles.transform);
-  const double product = is_fourier(tiles.transform) ? tile_product
-                         : shared_winograd           ? shared_winograd_product
-                                                     : winograd_product;
+  const double product = is_fourier(tiles.transform) ? price.product
+                         : shared_winograd           ? price.shared_winograd_product
+                                                     : price.winograd_product;
   const double sweep = lanes ? panel_sweep_cost(plan) : sweep_cost(plan, block_vectors);
   const double calls = lanes ? panel_sweep_calls(plan) : sweep_calls(plan, block_vectors);
-  const double products = sweeps * (product * sweep * channels + tile_call * calls);
+  const double products = sweeps * (product * sweep * channels + price.call * calls);
   const double inputs =
       vectors * channels * static_cast<double>(p.groups) / static_cast<double>(tiles.channels_together);
   const double output_vectors = lanes ? static_cast<double>(tiles.tile_count) / static_cast<double>(width) : vectors;
   const double outputs = output_vectors * static_cast<double>(p.out_channels);
   const double filters = channels * static_cast<double>(p.out_channels) / static_cast<double>(width);
   const double transformed = plan.packed_ahead ? 0 : shares_tiles(tiles) ? blocks : 1;  // times, of all filters
-  const double filter = tiles.ahead == FiltersAhead::in_lanes ? lane_filter_vector : filter_vector;
-  double cost = products + tile_vector * (inputs + outputs) + filter * filters * transformed;
+  const double filter = tiles.ahead == FiltersAhead::in_lanes ? price.lane_filter_vector : price.filter_vector;
+  double cost = products + price.vector * (inputs + outputs) + filter * filters * transformed;
   if (is_fourier(tiles.transform)) {
-    cost += transform * (tile_input * inputs + tile_output * outputs + tile_filter * filters * transformed) +
-            filter_product * shape.products * filters * transformed;
+    cost += transform * (price.input * inputs + price.output * outputs + price.filter * filters * transformed) +
+            price.filter_product * shape.products * filters * transformed;
   } else {
-    cost +=
-        shape.size * (winograd_input * inputs + winograd_output * outputs + winograd_filter * filters * transformed);
+    cost += shape.size * (price.winograd_input * inputs + price.winograd_output * outputs +
+                          price.winograd_filter * filters * transformed);
   }
   if (tiles.dilation_phases > 1) {
     const double pieces = 1 + std::min<double>(width, width / static_cast<double>(tiles.dilation_phases));
-    cost += pieces * (tile_gather_piece * inputs * shape.size +
-                      tile_scatter_piece * outputs * static_cast<double>(tiles.outputs));
+    cost += pieces * (price.gather_piece * inputs * shape.size +
+                      price.scatter_piece * outputs * static_cast<double>(tiles.outputs));
   }
-  cost += tile_input_line * lines_of(p, input_elements(p)) + tile_output_line * lines_of(p, output_elements(p)) +
-          tile_strided_sample * strided_samples(plan);
-  if (!writes_in_order(p, plan.variant)) cost += tile_strided_output * output_elements(p);
-  cost += row_piece * static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
+  cost += price.input_line * lines_of(p, input_elements(p)) + price.output_line * lines_of(p, output_elements(p)) +
+          price.strided_sample * strided_samples(plan);
+  if (!writes_in_order(p, plan.variant)) cost += price.strided_output * output_elements(p);
+  cost += prices_of(plan).rows.piece *
+          static_cast<double>(p.batch * (p.in_channels * plan.rows.segment_count + p.out_channels));
   if (shares_tiles(tiles)) {
     const double block = static_cast<double>(p.groups * tiles.block_tiles) * channels * shape.products;
     const double lines = lines_of(p, block);
-    if (lines * cache_line_bytes > near_filter_bytes) cost += shared_tile_line * lines * blocks;
+    if (lines * cache_line_bytes > caches.near_filter_bytes) cost += price.shared_line * lines * blocks;
   }
   const double tile_lines = lines_of(p, static_cast<double>(tiles.block_tiles) * channels * shape.products);
   const double held = static_cast<double>(tiles.channels_at_a_time) / static_cast<double>(p.in_channels / p.groups);
-  if ((shares_tiles(tiles) ? 1 : held) * tile_lines * cache_line_bytes > near_filter_bytes) {
-    cost += (shared_winograd ? far_shared_winograd_line : far_tile_line) * tile_lines * static_cast<double>(p.groups) *
-            blocks * static_cast<double>(tiles.tile_reads);
+  if ((shares_tiles(tiles) ? 1 : held) * tile_lines * cache_line_bytes > caches.near_filter_bytes) {
+    cost += (shared_winograd ? price.far_shared_winograd_line : price.far_line) * tile_lines *
+            static_cast<double>(p.groups) * blocks * static_cast<double>(tiles.tile_reads);
   }
   if (lanes) {
     const double block = static_cast<double>(ceil_div(tiles.tile_count, tiles.block_count)) * shape.products;
     const double sum_lines = lines_of(p, block * plan.tile_rows);
     const double filter_lines = lines_of(p, static_cast<double>(plan.channel_block * plan.tile_rows) * shape.products);
-    if ((sum_lines + filter_lines) * cache_line_bytes > near_filter_bytes) {
-      cost += far_sum_line * sum_lines * blocks *
+    if ((sum_lines + filter_lines) * cache_line_bytes > caches.near_filter_bytes) {
+      cost += price.far_sum_line * sum_lines * blocks *
               static_cast<double>(p.groups * plan.tile_row_count * plan.channel_block_count);
     }
   }
   const double filter_lines = lines_of(p, static_cast<double>(p.out_channels) * channels * shape.products);
   const double filter_bytes = filter_lines * cache_line_bytes;
-  if (filter_bytes > near_filter_bytes) {
+  if (filter_bytes > caches.near_filter_bytes) {
     if (plan.packed_ahead) {
-      cost += packed_line(filter_lines) * filter_lines * blocks;
+      cost += packed_line(caches, filter_lines) * filter_lines * blocks;
     } else if (!shares_tiles(tiles)) {
-      cost += (filter_bytes > far_filter_bytes ? far_filter_line : near_filter_line) * filter_lines * (1 + blocks);
+      cost += (filter_bytes > price.far_filter_bytes ? price.far_filter_line : price.near_filter_line) * filter_lines *
+              (1 + blocks);
     }
   }
   return cost;
