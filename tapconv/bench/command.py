@@ -12,11 +12,14 @@ from tapconv.bench import peers, report
 from tapconv.bench.compare import Row, compare
 from tapconv.bench.measure import measure_limits
 from tapconv.bench.run import Run
+from tapconv.bench.stream import run_stream
 from tapconv.shapes import load_layers
 
 
 def run_bench(options: argparse.Namespace) -> int:
     """Times the layers that the options choose, prints the tables, and writes JSON, Markdown and plots."""
+    if options.stream:
+        return run_stream(options)
     try:
         layers = load_layers(options.csv, options.names)
     except (OSError, ValueError) as error:

@@ -19,6 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: against torch alone (default: %(default)s)"
     )
     parser.add_argument("--train", action="store_true", help="time forward and backward together, against torch")
+    parser.add_argument(
+        "--stream", action="store_true", help="time steps of streams and decoders instead, in float32 on one thread"
+    )
     parser.add_argument("--csv", type=Path, default=SHAPES_PATH, help="layers to time (default: the list inside)")
     parser.add_argument("--peers", choices=PEERS, nargs="+", default=list(PEERS), help="default: all installed")
     parser.add_argument("--repetitions", type=int, default=9, help="rounds for each layer (default: %(default)s)")

@@ -77,9 +77,9 @@ struct Case {
 
 std::string describe(const Case& c) {
   const CausalCall& call = c.call;
-  return std::string(name_of(call.data_type)) + " by " + name_of(call.weight_type) + " (" +
-         std::to_string(call.batch) + ", " + std::to_string(call.channels) + ", " + std::to_string(call.length) +
-         ") width " + std::to_string(call.width) + ", order " + std::to_string(c.order) + ", state of " +
+  return std::string(name_of(call.data_type)) + " by " + name_of(call.weight_type) + " (" + std::to_string(call.batch) +
+         ", " + std::to_string(call.channels) + ", " + std::to_string(call.length) + ") width " +
+         std::to_string(call.width) + ", order " + std::to_string(c.order) + ", state of " +
          std::to_string(call.state_length) + " in order " + std::to_string(c.state_order) +
          (call.silu ? ", silu" : "") + (c.has_bias ? ", bias" : "") + (c.has_state ? ", state" : "") +
          (call.updates_state ? " updated" : "") + (c.has_sequences ? ", sequences" : "") + (c.is_ring ? ", ring" : "") +

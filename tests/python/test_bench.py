@@ -11,6 +11,7 @@ from tapconv.bench import peers
 from tapconv.bench.compare import Row, compare
 from tapconv.bench.measure import MachineLimits, Timing, interleave, measure_limits
 from tapconv.bench.peers import torch_layer
+from tapconv.bench.steps import STEPS
 from tapconv.demo.layers import shortened
 from tapconv.shapes import load_layers
 
@@ -155,3 +156,18 @@ def test_command_with_nothing_to_time(capsys):
     pytest.importorskip("matplotlib")
     assert main(["bench", "no-such-layer"]) == 2
     assert "no-such-layer" in capsys.readouterr().err
+
+
+@pytest.mark.once
+def test_steps_of_streams(tmp_path, capsys):
+    """Every step computes the same by every candidate, and the table has them all."""
+    for step in STEPS:
+        torch.manual_seed(1)
+        outputs = {name: call() for name, call in step.candidates().items()}
+        assert torch.allclose(outputs["tapconv"], outputs["torch"], atol=1e-3, rtol=1e-4), str(step)
+    assert main(["bench", "--stream", "SEANet", "LFM2", "--repetitions", "2", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "SEANet: 64 -> 32 k=3, 1 samples" in printed and "torch / tapconv" in printed
+    steps = [row["step"] for row in json.loads((tmp_path / "stream.json").read_text())]
+    assert len(steps) == sum("SEANet" in str(step) or "LFM2" in str(step) for step in STEPS)
+    assert main(["bench", "--stream", "no such step", "--output", str(tmp_path)]) == 2
