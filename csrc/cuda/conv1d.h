@@ -1,5 +1,5 @@
-// The CUDA kernels' front door, and the only header that the layers above include. It needs neither CUDA nor a tensor
-// library. Plans are plain C++ and are made without a device. Only the functions that take a stream touch one.
+// This is the CUDA kernels' front door, and the only header that the layers above include. It needs neither CUDA nor a
+// tensor library. Plans are plain C++ and are made without a device. Only the functions that take a stream touch one.
 #pragma once
 
 #include <cstddef>

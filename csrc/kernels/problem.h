@@ -39,7 +39,7 @@ constexpr const char* name_of(PaddingMode mode) {
   return "unknown";
 }
 
-// What the caller allows the planner to choose: anything, sums in plain order only, or one family of transforms only.
+// The caller allows the planner to choose anything, sums in plain order only, or one family of transforms only.
 enum class AlgorithmRequest : uint8_t { automatic, direct, fft, winograd };
 
 constexpr const char* name_of(AlgorithmRequest request) {
@@ -71,7 +71,7 @@ constexpr const char* name_of(Direction direction) {
   return "unknown";
 }
 
-// Distances between neighbours, in elements. They may be zero (expanded tensors) and need not be sorted.
+// These distances between neighbours are in elements. They may be zero (expanded tensors) and need not be sorted.
 struct ActivationStrides {
   int64_t batch;
   int64_t channel;
@@ -116,12 +116,12 @@ struct Problem {
 
 constexpr bool has_no_outputs(const Problem& p) { return p.batch == 0 || p.out_channels == 0 || p.output_length == 0; }
 
-// Padded positions between the first and the last that any output reads.
+// Returns how many padded positions there are between the first and the last that any output reads, both included.
 constexpr int64_t positions_read(const Problem& p) {
   return (p.output_length - 1) * p.stride + (p.kernel_size - 1) * p.dilation + 1;
 }
 
-// Multiplications and additions of one pass over the problem, in any direction.
+// Returns the multiplications and additions of one pass over the problem, in any direction.
 constexpr double operations_of(const Problem& p) {
   return 2.0 * static_cast<double>(p.batch) * static_cast<double>(p.out_channels) *
          static_cast<double>(p.output_length) * static_cast<double>(std::max<int64_t>(p.in_channels / p.groups, 1)) *

@@ -28,7 +28,8 @@ def test_includes_that_run_downward_pass(tmp_path):
         tmp_path,
         {
             "kernels/core/tasks.h": "#include <vector>\n",
-            "runtime/launch.h": '#include <ATen/Parallel.h>\n#include "kernels/core/tasks.h"\n',
+            "kernels/conv1d.h": '#include "kernels/core/tasks.h"\n',
+            "runtime/launch.h": '#include <ATen/Parallel.h>\n#include "kernels/conv1d.h"\n',
             "composed/spectra.h": '#include "runtime/launch.h"\n',
             "ops/dispatch/cpu.cpp": '#include "composed/spectra.h"\n#include "cpu.h"\n',
             "ops/dispatch/cpu.h": "",
@@ -60,6 +61,10 @@ def test_includes_that_run_downward_pass(tmp_path):
         (
             {"kernels/core/tasks.h": "#include <ATen/Parallel.h>\n"},
             "kernels/core/tasks.h includes <ATen/Parallel.h>, and kernels is free of torch",
+        ),
+        (
+            {"ops/dispatch/cuda.cpp": '#include "cuda/plans/planner.h"\n', "cuda/plans/planner.h": ""},
+            "ops/dispatch/cuda.cpp includes cuda/plans/planner.h, which is no door of cuda: cuda/conv1d.h",
         ),
         ({"nn/module.cpp": '#include "ops/gone.h"\n'}, "nn/module.cpp includes ops/gone.h, which does not exist"),
         ({"ops/misc/thing.cpp": ""}, "ops/misc/thing.cpp stands in no layer"),

@@ -1,6 +1,6 @@
-// Overlap-save (kernels/overlap_save.h) made of operators of torch alone, each on all blocks at once. It is for devices
-// that are fed whole tensors, as GPUs are. Gathering the blocks is one strided view, because the phases of the stride
-// and of the dilation, the blocks and the samples each lie at constant distances.
+// Overlap-save (kernels/overlap_save.h) is made here of operators of torch alone, each on all blocks at once. It is for
+// devices that are fed whole tensors, as GPUs are. Gathering the blocks is one strided view, because the phases of the
+// stride and of the dilation, the blocks and the samples each lie at constant distances.
 //
 // Unlike the one for the CPU it does not look at the numbers: a NaN or an infinity reaches every output of its block,
 // and so does the rounding of large numbers. device_evenness.h says whether a call may come here.

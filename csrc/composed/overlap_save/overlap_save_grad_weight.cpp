@@ -32,7 +32,7 @@ at::Tensor zeros(at::IntArrayRef shape, at::ScalarType type) {
   return tensor.zero_();
 }
 
-// The gradient of one output in one block.
+// Holds the gradient of one output in one block.
 template <class Scalar>
 struct Gradient {
   double magnitude = 0;  // the sum of magnitudes

@@ -22,9 +22,10 @@ struct RowLayout {
   int64_t row_length;        // of all segments: an odd number of cache lines, so that rows spread over all cache sets
 };
 
+inline constexpr int64_t max_taps_folded_by_vectors = 16;
+
 // Says whether rows that hold all samples one after the other (RowPlan::folded) are copied by vectors, a sample for
 // each tap at a time. Otherwise they are copied piece by piece, which takes several times longer.
-inline constexpr int64_t max_taps_folded_by_vectors = 16;
 constexpr bool folds_by_vectors(const Problem& problem, int64_t width) {
   return problem.output_length <= width && problem.kernel_size <= max_taps_folded_by_vectors &&
          problem.padding_mode == PaddingMode::zeros && problem.stride * problem.input_strides.time == 1;

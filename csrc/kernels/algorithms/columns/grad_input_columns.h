@@ -1,4 +1,4 @@
-// The input gradient of a handful of outputs, as in streaming and in deep layers of U-Nets.
+// This is the input gradient of a handful of outputs, as in streaming and in deep layers of U-Nets.
 //
 // The weights of an output channel are one row of (in_channel, tap) columns, side by side. Each output adds its
 // gradient times that row to its own row of sums, so lanes are full whatever the length, and all weights are read once,

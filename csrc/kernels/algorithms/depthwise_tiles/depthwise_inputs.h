@@ -66,7 +66,7 @@ class DepthwiseInputs {
     for (; next_block_ < end; ++next_block_) transform(next_block_);
   }
 
-  // The largest magnitudes of a block in the ring, lane by lane: of all its samples, and of pieces of them.
+  // Gives the largest magnitudes of a block in the ring, lane by lane: of all its samples, and of pieces of them.
   class BlockPeaks {
    public:
     Register all() const { return load(all_); }

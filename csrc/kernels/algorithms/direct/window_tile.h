@@ -34,7 +34,7 @@ struct WindowCall {
   bool accumulate;  // add to what the output holds, instead of starting from the bias
 };
 
-// Returns vector j of the row, beginning `shift` elements later, for j in [0, Count).
+// Gives vector j of the row, beginning `shift` elements later, for j in [0, Count).
 template <class Vector, int Count>
 class LoadedRow {
  public:

@@ -1,4 +1,4 @@
-// The two micro-kernels of the weight gradient. Both add a tile of
+// This file has the two micro-kernels of the weight gradient. Both add a tile of
 //
 //   sum over t of row[offset[pair] + t] * grad_output[out_channel][t]
 //

@@ -1,6 +1,7 @@
-// The weight gradient by tiles. It is a convolution too, of the input with the gradient as its filter. So tiles of the
-// input are transformed like those of the forward sum, tiles of grad_output like filters, and their products are added
-// up over all tiles before anything is transformed back. The way back is taken once for each filter, not for each tile.
+// The weight gradient is computed by tiles here. It is a convolution too, of the input with the gradient as its filter.
+// So tiles of the input are transformed like those of the forward sum, tiles of grad_output like filters, and their
+// products are added up over all tiles before anything is transformed back. The way back is taken once for each filter,
+// not for each tile.
 //
 // Lanes are tiles for the input and output channels for the gradient, which makes every product of the transform one
 // sum over tiles of the form that grad_weight_tile.h computes, whose register budget holds here. Loop order: each call
