@@ -34,6 +34,7 @@ FLOORS = [
     ["kernels/lowering"],
     ["kernels/overlap_save.h", "kernels/overlap_save.cpp"],
     ["kernels/packed"],
+    ["kernels/borders"],
     ["kernels/explain.h", "kernels/explain.cpp"],
     ["cuda/conv1d.h"],
     ["cuda/kernels"],
