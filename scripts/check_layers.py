@@ -50,6 +50,7 @@ FLOORS = [
     ["ops/schema"],
     ["ops/dispatch"],
     ["ops/packed"],
+    ["ops/context"],
     ["nn"],
 ]
 FLOOR_OF = {place: number for number, places in enumerate(FLOORS) for place in places}
