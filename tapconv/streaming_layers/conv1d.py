@@ -73,10 +73,13 @@ def conv1d_stream_state(
     return torch.zeros(batch, channels, left, dtype=dtype, device=device)
 
 
-def _smaller(a: int, b: int) -> int:
-    if torch.jit.is_scripting():
-        return min(a, b)
-    return torch.sym_min(a, b)  # type: ignore[no-any-return]  # keeps lengths symbolic that a compiler has not bound
+def _following(x: Tensor, state: Tensor, consumed: int) -> Tensor:
+    """The next state: what is left of the last one and of the chunk behind the first `consumed` samples."""
+    if not torch.jit.is_scripting() and torch.compiler.is_compiling():
+        # Asks for no comparison of lengths, which the graph would be bound to.
+        return torch.cat([state, x], 2)[:, :, consumed:].clone()
+    of_state = min(consumed, state.shape[2])
+    return torch.cat([state[:, :, of_state:], x[:, :, consumed - of_state :]], 2)
 
 
 def _outputs(
@@ -137,9 +140,7 @@ def conv1d_stream(
     check_reach("conv1d_stream", stride, weight.shape[2], dilation)
     check_chunk("conv1d_stream", x, state, weight.shape[1] * groups)
     y = _outputs(x, state, weight, bias, stride, dilation, groups, algorithm)
-    consumed = y.shape[2] * stride
-    of_state = _smaller(consumed, state.shape[2])
-    return y, torch.cat([state[:, :, of_state:], x[:, :, consumed - of_state :]], 2)
+    return y, _following(x, state, y.shape[2] * stride)
 
 
 def conv1d_stream_flush(

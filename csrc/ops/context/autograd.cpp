@@ -1,4 +1,5 @@
 // The derivative of conv1d_context by input, weight, bias and both borders.
+#include <ATen/functorch/DynamicLayer.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
@@ -150,7 +151,8 @@ at::Tensor conv1d_context(const SymContextCall& call) {
   const bool by_kernels = attributes && (input.device().is_cpu() || input.device().is_meta()) &&
                           reads_borders(left, right, *attributes) && kernels_take(input, weight, bias, *attributes) &&
                           !has_tangent(input, weight, bias, left, right);
-  if (!by_kernels) return conv1d_of_joined(call);
+  // Transforms of torch.func refuse functions with a derivative of this form.
+  if (!by_kernels || at::functorch::maybeCurrentDynamicLayer()) return conv1d_of_joined(call);
   if (!torch::autograd::compute_requires_grad(input, weight, bias, left, right)) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return call_conv1d_context(call);
