@@ -2,7 +2,9 @@
 
 import itertools
 import random
+import re
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -62,17 +64,18 @@ def test_chunks_make_the_whole(groups, padding):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str)
 def test_depthwise_layers_give_the_same_bits(dtype):
-    """With plain sums, and filters of up to 16 taps, as the document has it."""
-    for kernel_size, stride, dilation, multiplier in itertools.product([1, 3, 4, 9, 16], [1, 2], [1, 2], [1, 2]):
+    """With plain sums, filters of up to four taps, and an output channel for each input channel: docs/streaming.md."""
+    for kernel_size, stride, dilation, channels in itertools.product([1, 2, 3, 4], [1, 2], [1, 2], [1, 3, 24]):
         if stride > dilation * (kernel_size - 1) + 1:
             continue
-        signal = torch.randn(2, 24, 200).to(dtype)
-        weight, bias = torch.randn(24 * multiplier, 1, kernel_size).to(dtype), torch.randn(24 * multiplier).to(dtype)
-        reach = dilation * (kernel_size - 1)
-        whole = tapconv.conv1d(signal, weight, bias, stride, (reach, 0), dilation, 24, algorithm="direct")
-        for chunks in divisions(200, 5, seed=kernel_size):
-            output = streamed(signal, chunks, weight, bias, stride, dilation, 24, "causal", "direct")
-            assert torch.equal(output, whole), (kernel_size, stride, dilation, multiplier, chunks)
+        for length, unit in ((200, 1), (3000, 15)):
+            signal, weight = torch.randn(2, channels, length).to(dtype), torch.randn(channels, 1, kernel_size).to(dtype)
+            bias, reach = torch.randn(channels).to(dtype), dilation * (kernel_size - 1)
+            whole = tapconv.conv1d(signal, weight, bias, stride, (reach, 0), dilation, channels, algorithm="direct")
+            for counts in divisions(length // unit, 3, seed=kernel_size):
+                chunks = [unit * count for count in counts]
+                output = streamed(signal, chunks, weight, bias, stride, dilation, channels, "causal", "direct")
+                assert torch.equal(output, whole), (kernel_size, stride, dilation, channels, length, chunks)
 
 
 def test_an_output_comes_with_its_last_sample():
@@ -272,3 +275,12 @@ def test_wrong_states():
         tapconv.conv1d_stream_state(1, 4, 3, padding=(-1, 0))
     with pytest.raises(ValueError, match="Invalid padding string 'reflect'"):
         tapconv.conv1d_stream_state(1, 4, 3, padding="reflect")
+
+
+@pytest.mark.once
+def test_the_documents_examples():
+    text = (Path(__file__).parents[2] / "docs" / "streaming.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        exec(program, {})
