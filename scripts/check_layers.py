@@ -37,6 +37,7 @@ FLOORS = [
     ["kernels/lowering"],
     ["kernels/overlap_save.h", "kernels/overlap_save.cpp"],
     ["kernels/packed"],
+    ["kernels/borders"],
     ["kernels/explain.h", "kernels/explain.cpp"],
     ["cuda/conv1d.h"],
     ["cuda/kernels"],
@@ -53,6 +54,7 @@ FLOORS = [
     ["ops/causal"],
     ["ops/dispatch"],
     ["ops/packed"],
+    ["ops/context"],
     ["nn"],
 ]
 FLOOR_OF = {place: number for number, places in enumerate(FLOORS) for place in places}

@@ -13,6 +13,7 @@ from tapconv import flop_formulas as flop_formulas  # registers them
 from tapconv import inductor_fallbacks, onnx_export
 from tapconv._library import PACKAGE_FOLDER
 from tapconv.causal_conv1d import causal_conv1d_fn, causal_conv1d_update, causal_conv1d_varlen_states
+from tapconv.context import conv1d_context
 from tapconv.conversion import Report, convert, report, revert
 from tapconv.defaults import default_algorithm, get_default_algorithm
 from tapconv.explanation import explain
@@ -20,6 +21,13 @@ from tapconv.functional import conv1d, conv_transpose1d
 from tapconv.modules import Conv1d, ConvTranspose1d, LazyConv1d
 from tapconv.packed import conv1d_packed, pack_weight
 from tapconv.rerouting import disable, enable, enabled
+from tapconv.streaming_layers.conv1d import conv1d_stream, conv1d_stream_, conv1d_stream_flush, conv1d_stream_state
+from tapconv.streaming_layers.conv_transpose1d import (
+    conv_transpose1d_stream,
+    conv_transpose1d_stream_flush,
+    conv_transpose1d_stream_state,
+)
+from tapconv.streaming_layers.modules import StreamingConv1d, StreamingConvTranspose1d
 
 inductor_fallbacks.register()
 onnx_export.register()
@@ -56,14 +64,24 @@ __all__ = [
     "ConvTranspose1d",
     "LazyConv1d",
     "Report",
+    "StreamingConv1d",
+    "StreamingConvTranspose1d",
     "__version__",
     "causal_conv1d_fn",
     "causal_conv1d_update",
     "causal_conv1d_varlen_states",
     "cmake_prefix_path",
     "conv1d",
+    "conv1d_context",
     "conv1d_packed",
+    "conv1d_stream",
+    "conv1d_stream_",
+    "conv1d_stream_flush",
+    "conv1d_stream_state",
     "conv_transpose1d",
+    "conv_transpose1d_stream",
+    "conv_transpose1d_stream_flush",
+    "conv_transpose1d_stream_state",
     "convert",
     "default_algorithm",
     "disable",

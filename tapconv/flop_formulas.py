@@ -20,6 +20,11 @@ def _conv1d(input: Shape, weight: Shape, *_: object, out_shape: Shape, **__: obj
     return 2 * math.prod(out_shape) * math.prod(weight[1:])
 
 
+@register_flop_formula(torch.ops.tapconv.conv1d_context)
+def _conv1d_context(input: Shape, weight: Shape, *_: object, out_shape: Shape, **__: object) -> int:
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
 @register_flop_formula(torch.ops.tapconv.conv1d_packed)
 def _conv1d_packed(input: Shape, packed: Shape, weight: Shape, *_: object, out_shape: Shape, **__: object) -> int:
     return 2 * math.prod(out_shape) * math.prod(weight[1:])

@@ -15,6 +15,7 @@ _ours = torch.ops.tapconv
 _OPERATORS = (
     _ours.conv1d.default,
     _ours.conv1d.out,
+    _ours.conv1d_context.default,
     _ours.conv1d_grad_input.default,
     _ours.conv1d_grad_weight.default,
     _ours.conv1d_grad_weight_bias.default,

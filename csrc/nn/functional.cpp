@@ -57,6 +57,14 @@ at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, const at::Tenso
                               symbolic({stride, padding, dilation, groups, padding_mode, algorithm}), out);
 }
 
+at::Tensor conv1d_context(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                          const std::optional<at::Tensor>& left, const std::optional<at::Tensor>& right,
+                          at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups,
+                          std::string_view algorithm) {
+  return ops::call_conv1d_context(
+      {input, weight, bias, left, right, symbolic({stride, padding, dilation, groups, "zeros", algorithm})});
+}
+
 at::Tensor pack_weight(const at::Tensor& weight, const PackingOptions& options) {
   return ops::call_pack_weight(weight, {options.stride, options.dilation, options.groups, options.input_length,
                                         options.batch, options.algorithm});

@@ -23,7 +23,7 @@ def blocks(language):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("program", blocks("python"), ids=["package", "library", "conversion", "packed"])
+@pytest.mark.parametrize("program", blocks("python"), ids=["package", "library", "conversion", "packed", "streaming"])
 def test_python(program):
     # The relative path in it is relative to the folder that holds the package.
     subprocess.run([sys.executable, "-c", program], check=True, cwd=PACKAGE_FOLDER.parent)

@@ -1,4 +1,4 @@
-// tapconv::conv1d and tapconv::conv_transpose1d: the convolution and its transpose as functions.
+// tapconv::conv1d, tapconv::conv1d_context and tapconv::conv_transpose1d: the convolution and its transpose as functions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -69,6 +69,21 @@ TAPCONV_API at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, con
                                    const std::optional<at::Tensor>& bias = {}, at::IntArrayRef stride = 1,
                                    at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
                                    std::string_view padding_mode = "zeros", std::string_view algorithm = "auto");
+
+/// The convolution of a signal that goes on beside the input: samples of `left` and `right` take the place of padding,
+/// without a copy of the signal. Differentiable by all five tensors.
+///
+/// @param left      before the first sample; of the input's shape but for the length. The last `padding_left` samples are
+///                  read; what it lacks against that is zeros
+/// @param right     after the last sample, of which the first `padding_right` are read
+/// @param padding   how many samples beside the input are read: one number for both ends, or two: left and right
+/// @param algorithm as for conv1d, and so are all others
+/// @throws c10::Error for a border of another shape, type or device than the input needs, and where conv1d throws one
+TAPCONV_API at::Tensor conv1d_context(const at::Tensor& input, const at::Tensor& weight,
+                                      const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& left,
+                                      const std::optional<at::Tensor>& right, at::IntArrayRef stride = 1,
+                                      at::IntArrayRef padding = 0, at::IntArrayRef dilation = 1, int64_t groups = 1,
+                                      std::string_view algorithm = "auto");
 
 /// What `pack_weight` is told beside the weight.
 struct PackingOptions {

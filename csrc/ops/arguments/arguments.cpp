@@ -96,12 +96,6 @@ bool channels_fit(const Int& in_channels, const Int& out_channels, const Attribu
          holds(c10::sym_eq(in_channels % groups, zero)) && holds(c10::sym_eq(out_channels % groups, zero));
 }
 
-kernels::ActivationStrides activation_strides(const at::Tensor& tensor) {
-  const at::IntArrayRef strides = tensor.strides();
-  if (strides.size() == 2) return {.batch = 0, .channel = strides[0], .time = strides[1]};
-  return {.batch = strides[0], .channel = strides[1], .time = strides[2]};
-}
-
 template <typename Int>
 bool bias_fits(const std::optional<at::Tensor>& bias, const at::Tensor& input, const Int& out_channels) {
   if (!bias || !bias->defined()) return true;
@@ -289,6 +283,12 @@ AttributesOf<Int> understood_or_raised(const RawAttributesOf<Int>& raw, const ch
 Attributes understand_or_raise(const RawAttributes& raw, const char* name) { return understood_or_raised(raw, name); }
 SymAttributes understand_or_raise(const SymRawAttributes& raw, const char* name) {
   return understood_or_raised(raw, name);
+}
+
+kernels::ActivationStrides activation_strides(const at::Tensor& tensor) {
+  const at::IntArrayRef strides = tensor.strides();
+  if (strides.size() == 2) return {.batch = 0, .channel = strides[0], .time = strides[1]};
+  return {.batch = strides[0], .channel = strides[1], .time = strides[2]};
 }
 
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,

@@ -76,6 +76,8 @@ Sizes<Int> grad_weight_sizes(const at::Tensor& grad_output, const at::Tensor& in
 Attributes understand_or_raise(const RawAttributes& raw, const char* name);
 SymAttributes understand_or_raise(const SymRawAttributes& raw, const char* name);
 
+kernels::ActivationStrides activation_strides(const at::Tensor& tensor);
+
 // What the kernels are asked. Each tensor plays its role; its strides are taken from it.
 kernels::Problem problem_of(const Sizes<int64_t>& sizes, const Attributes& attributes, const at::Tensor& output,
                             const at::Tensor& input, const at::Tensor& weight);

@@ -28,6 +28,11 @@ at::Tensor call_conv_transpose1d(const at::Tensor& input, const at::Tensor& weig
   return op(input, weight, bias, attributes);
 }
 
+at::Tensor call_conv1d_context(const SymContextCall& call) {
+  static const RegisteredOperator<decltype(call_conv1d_context)> op("tapconv::conv1d_context");
+  return op(call);
+}
+
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
                                   const c10::SymInt& input_length, const SymRawAttributes& attributes) {
   static const RegisteredOperator<decltype(call_conv1d_grad_input)> op("tapconv::conv1d_grad_input");

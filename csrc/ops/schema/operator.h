@@ -14,6 +14,7 @@
 #include <tuple>
 
 #include "ops/arguments/attributes.h"
+#include "ops/arguments/context_call.h"
 #include "ops/arguments/packed_call.h"
 #include "ops/arguments/role.h"
 
@@ -49,6 +50,9 @@ at::Tensor& call_conv1d_out(const at::Tensor& input, const at::Tensor& weight, c
 at::Tensor call_conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,
                                  const std::optional<at::Tensor>& bias, const TransposedAttributes& attributes);
 
+// tapconv::conv1d_context: conv1d whose padding is samples of borders.
+at::Tensor call_conv1d_context(const SymContextCall& call);
+
 at::Tensor call_conv1d_grad_input(const at::Tensor& grad_output, const at::Tensor& weight,
                                   const c10::SymInt& input_length, const SymRawAttributes& attributes);
 
@@ -75,10 +79,11 @@ at::Tensor call_conv1d_packed_weight_padding(const at::Tensor& input, const at::
                                              const WordedAttributes& attributes);
 
 // The overloads that torch.ops finds for bare ints: see schema.cpp.
-inline constexpr std::array<const char*, 9> operators_for_plain_numbers = {
+inline constexpr std::array<const char*, 10> operators_for_plain_numbers = {
     "conv1d.ints",
     "conv1d.padding_ints",
     "conv1d.out_ints",
+    "conv1d_context.ints",
     "conv_transpose1d.ints",
     "conv1d_grad_input.ints",
     "conv1d_grad_weight.ints",

@@ -32,6 +32,9 @@ TORCH_LIBRARY(tapconv, m) {
   define("conv_transpose1d",
          "(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=1, SymInt[1] padding=0, "
          "SymInt[1] output_padding=0, SymInt groups=1, SymInt[1] dilation=1) -> Tensor");
+  define("conv1d_context",
+         "(Tensor input, Tensor weight, Tensor? bias, Tensor? left, Tensor? right, SymInt[1] stride=1, "
+         "SymInt[1] padding=0, SymInt[1] dilation=1, SymInt groups=1, *, str algorithm=\"auto\") -> Tensor");
   define("conv1d_grad_input",
          "(Tensor grad_output, Tensor weight, SymInt input_length, SymInt[1] stride=1, SymInt[1] padding=0, "
          "SymInt[1] dilation=1, SymInt groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> Tensor");

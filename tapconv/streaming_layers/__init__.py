@@ -1,0 +1,1 @@
+"""Convolutions of signals that arrive chunk by chunk: as functions of a state, and as modules that keep it."""
