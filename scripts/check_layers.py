@@ -64,6 +64,7 @@ DOORS = {
     "kernels": [
         "kernels/problem.h",
         "kernels/conv1d.h",
+        "kernels/borders/bordered.h",
         "kernels/causal/causal.h",
         "kernels/packed/packed_weight.h",
         "kernels/overlap_save.h",

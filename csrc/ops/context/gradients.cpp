@@ -8,8 +8,8 @@
 #include <array>
 #include <vector>
 
-#include "kernels/borders/border_parts.h"
-#include "kernels/core/blocking.h"
+#include "kernels/borders/bordered.h"
+#include "kernels/core/integers.h"
 #include "ops/arguments/arguments.h"
 #include "ops/arguments/borders.h"
 #include "ops/schema/operator.h"
