@@ -154,7 +154,7 @@ TEST_P(Borders, of_long_signals_stand_where_the_padding_would) { expect_oracle(l
 
 INSTANTIATE_TEST_SUITE_P(, Borders,
                          testing::Values(DataType::float32, DataType::float64, DataType::bfloat16, DataType::float16),
-                         [](const auto& type) { return std::string(format_of(type.param).name); });
+                         [](const auto& type) { return std::string(name_of(type.param)); });
 
 // Every output belongs to one part, which has all samples that the output reads, and what is gathered of a divided
 // problem is no more than the outputs at its ends read.

@@ -70,6 +70,8 @@ bool is_possible(const Problem& problem) {
 
 int one_in() { return std::max(number_in_environment("TAPCONV_TEST_ONE_IN", 1), 1); }
 
+bool reaches(int64_t count, int64_t least) { return one_in() > 1 || count > least; }
+
 std::vector<Problem> share_of(const std::vector<Problem>& problems, const char* list) {
   static std::map<std::string, int> calls;
   // GoogleTest hands out its tests to shards in turn.

@@ -34,6 +34,9 @@ std::string describe(const Problem& problem);
 // where an emulator takes ten times as long. Then each call of a list takes every so-many-th problem, from one further
 // on than the call before, so that the data types and directions that ask for a list have different shares of it.
 int one_in();
+
+// Did a test meet more of something than `least`? The whole of a list has to, a share of it need not.
+bool reaches(int64_t count, int64_t least);
 std::vector<Problem> share_of(const std::vector<Problem>& problems, const char* list = __builtin_FUNCTION());
 
 }  // namespace tapconv::kernels::test
