@@ -235,5 +235,5 @@ def conv1d_stream_(
         rows = exec_mask[:, None, None]
         state.copy_(torch.where(rows, _following(x, state, samples), state))
         return y.masked_fill_(~rows, 0.0)
-    state.copy_(_following(x, state, samples))
+    torch.ops.tapconv.push_samples_(state, x)
     return y
