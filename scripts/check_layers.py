@@ -65,6 +65,7 @@ DOORS = {
         "kernels/problem.h",
         "kernels/conv1d.h",
         "kernels/borders/bordered.h",
+        "kernels/borders/push_samples.h",
         "kernels/causal/causal.h",
         "kernels/packed/packed_weight.h",
         "kernels/overlap_save.h",

@@ -24,6 +24,7 @@ _OPERATORS = (
     _ours.conv1d_packed.weight,
     _ours.is_packed_from.default,
     _ours.pack_weight.default,
+    _ours.push_samples_.default,
     _ours.unpack_weight.default,
 )
 

@@ -78,8 +78,9 @@ def _following(x: Tensor, state: Tensor, consumed: int) -> Tensor:
     if not torch.jit.is_scripting() and torch.compiler.is_compiling():
         # Asks for no comparison of lengths, which the graph would be bound to.
         return torch.cat([state, x], 2)[:, :, consumed:].clone()
-    of_state = min(consumed, state.shape[2])
-    return torch.cat([state[:, :, of_state:], x[:, :, consumed - of_state :]], 2)
+    if consumed >= state.shape[2]:
+        return x[:, :, consumed - state.shape[2] :].clone()
+    return torch.cat([state, x], 2)[:, :, consumed:]
 
 
 def _outputs(
@@ -232,12 +233,7 @@ def conv1d_stream_(
     y = _outputs(x, state, weight, bias, stride, dilation, groups, algorithm)
     if exec_mask is not None:
         rows = exec_mask[:, None, None]
-        following = torch.cat([state, x], 2)[:, :, samples:]
-        state.copy_(torch.where(rows, following, state))
+        state.copy_(torch.where(rows, _following(x, state, samples), state))
         return y.masked_fill_(~rows, 0.0)
-    if samples >= kept:
-        state.copy_(x[:, :, samples - kept :])
-    elif samples > 0:
-        state[:, :, : kept - samples] = state[:, :, samples:].clone()
-        state[:, :, kept - samples :] = x
+    torch.ops.tapconv.push_samples_(state, x)
     return y

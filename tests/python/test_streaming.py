@@ -133,6 +133,27 @@ def test_in_place(kernel_size, stride, dilation, chunk):
     assert torch.equal(state, signal[..., 80 - reach :])
 
 
+def test_samples_are_pushed_behind_a_state_of_any_layout():
+    for dtype, kept, samples in itertools.product(
+        [torch.float64, torch.float16, torch.int64], [0, 1, 5, 50], [0, 1, 4, 90]
+    ):
+        chunk = torch.randn(3, samples, 4).mul(9).to(dtype).mT
+        for state in (torch.randn(3, 4, kept), torch.randn(4, kept, 3).permute(2, 0, 1)):
+            state = state.mul(9).to(dtype)
+            expected = torch.cat([state, chunk], 2)[:, :, samples:]
+            version = state._version
+            torch.ops.tapconv.push_samples_(state, chunk)
+            assert torch.equal(state, expected) and state._version > version
+    torch.library.opcheck(torch.ops.tapconv.push_samples_.default, (torch.randn(2, 3, 4), torch.randn(2, 3, 1)))
+    state = torch.randn(2, 3, 4)
+    with pytest.raises(RuntimeError, match="expected a state and samples of one shape"):
+        torch.ops.tapconv.push_samples_(state, torch.randn(2, 4, 1))
+    with pytest.raises(RuntimeError, match="no derivatives"):
+        torch.ops.tapconv.push_samples_(state, torch.randn(2, 3, 1, requires_grad=True))
+    with pytest.raises(RuntimeError, match="overlap"):
+        torch.ops.tapconv.push_samples_(state, state[:, :, 1:])
+
+
 def test_signals_that_are_left_out_keep_their_state():
     signal, weight = torch.randn(3, 4, 20), torch.randn(5, 4, 3)
     mask = torch.tensor([True, False, True])

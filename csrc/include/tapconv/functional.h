@@ -1,4 +1,5 @@
-// tapconv::conv1d, tapconv::conv1d_context and tapconv::conv_transpose1d: the convolution and its transpose as functions.
+// tapconv::conv1d, tapconv::conv1d_context and tapconv::conv_transpose1d: the convolution and its transpose as
+// functions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -73,8 +74,8 @@ TAPCONV_API at::Tensor& conv1d_out(at::Tensor& out, const at::Tensor& input, con
 /// The convolution of a signal that goes on beside the input: samples of `left` and `right` take the place of padding,
 /// without a copy of the signal. Differentiable by all five tensors.
 ///
-/// @param left      before the first sample; of the input's shape but for the length. The last `padding_left` samples are
-///                  read; what it lacks against that is zeros
+/// @param left      before the first sample; of the input's shape but for the length. The last `padding_left` samples
+///                  are read; what it lacks against that is zeros
 /// @param right     after the last sample, of which the first `padding_right` are read
 /// @param padding   how many samples beside the input are read: one number for both ends, or two: left and right
 /// @param algorithm as for conv1d, and so are all others

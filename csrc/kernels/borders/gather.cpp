@@ -1,13 +1,11 @@
 #include "gather.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "copy_samples.h"
 
 namespace tapconv::kernels {
 namespace {
-
-// From here on, a call of memcpy costs less than a loop over the samples.
-constexpr int64_t worth_memcpy = 32;
 
 struct Rows {
   const BorderedSignal& signal;
@@ -17,15 +15,6 @@ struct Rows {
   int64_t end;
   void* to;
 };
-
-template <class Element>
-void copy_samples(const Element* from, int64_t stride, int64_t count, Element* to) {
-  if (stride == 1 && count >= worth_memcpy) {
-    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(Element));
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
-}
 
 // Copies what `source`, whose first sample stands at position `at`, has of rows [first, last).
 template <class Element>
@@ -40,7 +29,7 @@ void copy_source(const Rows& rows, const Signal& source, int64_t at, int64_t fir
   for (int64_t row = first; row < last; ++row) {
     const int64_t n = row / rows.channels;
     const int64_t c = row % rows.channels;
-    copy_samples(samples + n * strides.batch + c * strides.channel, strides.time, count, to + row * row_length);
+    copy_samples(samples + n * strides.batch + c * strides.channel, strides.time, count, to + row * row_length, 1);
   }
 }
 

@@ -80,16 +80,9 @@ at::Tensor call_conv1d_packed_weight_padding(const at::Tensor& input, const at::
 
 // The overloads that torch.ops finds for bare ints: see schema.cpp.
 inline constexpr std::array<const char*, 10> operators_for_plain_numbers = {
-    "conv1d.ints",
-    "conv1d.padding_ints",
-    "conv1d.out_ints",
-    "conv1d_context.ints",
-    "conv_transpose1d.ints",
-    "conv1d_grad_input.ints",
-    "conv1d_grad_weight.ints",
-    "conv1d_grad_weight_bias.ints",
-    "conv1d_packed.ints",
-    "conv1d_packed.out_ints",
+    "conv1d.ints",           "conv1d.padding_ints",    "conv1d.out_ints",         "conv1d_context.ints",
+    "conv_transpose1d.ints", "conv1d_grad_input.ints", "conv1d_grad_weight.ints", "conv1d_grad_weight_bias.ints",
+    "conv1d_packed.ints",    "conv1d_packed.out_ints",
 };
 
 }  // namespace tapconv::ops

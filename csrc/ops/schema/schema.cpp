@@ -45,6 +45,7 @@ TORCH_LIBRARY(tapconv, m) {
          "(Tensor grad_output, Tensor input, SymInt kernel_size, SymInt[1] stride=1, SymInt[1] padding=0, "
          "SymInt[1] dilation=1, SymInt groups=1, *, str padding_mode=\"zeros\", str algorithm=\"auto\") -> "
          "(Tensor, Tensor)");
+  m.def("push_samples_(Tensor(a!) state, Tensor samples) -> ()", tags);
   // What is packed depends on the numbers' values.
   m.def(
       "pack_weight(Tensor weight, *, int[1] stride=1, int[1] dilation=1, int groups=1, int? input_length=None, "
