@@ -6,7 +6,7 @@
 #include <torch/library.h>
 
 #include "kernels/borders/push_samples.h"
-#include "kernels/core/integers.h"
+#include "kernels/numbers/storage.h"
 #include "ops/arguments/arguments.h"
 #include "ops/arguments/memory.h"
 #include "ops/schema/unboxed.h"
