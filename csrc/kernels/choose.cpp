@@ -57,8 +57,8 @@ Plan choose_automatically(const Question& q) {
   const Answer<OutLanePlan> lanes = plan_out_lanes(q.problem, q.instruction_set, q.slots);
   if (!lanes) return chosen;
   const double margin = q.instruction_set.prices->choices.worth_out_lanes;
-  const bool is_cheaper = is_wide_dot ? out_lane_cost_with_weights(*lanes) < margin * dot_cost(chosen.dot)
-                                      : lanes->cost < chosen.cost();
+  const bool is_cheaper =
+      is_wide_dot ? out_lane_cost_with_weights(*lanes) < margin * dot_cost(chosen.dot) : lanes->cost < chosen.cost();
   return is_cheaper ? Plan(*lanes) : chosen;
 }
 

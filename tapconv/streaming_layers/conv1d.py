@@ -205,35 +205,4 @@ def conv1d_stream_(
             then as it was.
         RuntimeError: if a derivative would be recorded.
     """
-    function = "conv1d_stream_"
-    check_weight(function, weight, stride, dilation, groups)
-    check_reach(function, stride, weight.shape[2], dilation)
-    check_chunk(function, x, state, weight.shape[1] * groups)
-    samples, kept, reach = x.shape[2], state.shape[2], dilation * (weight.shape[2] - 1)
-    if samples % stride != 0 or kept > reach or kept <= reach - stride:
-        raise ValueError(
-            f"{function}: a state that is written in place needs chunks of a multiple of the stride and "
-            f"{max(reach + 1 - stride, 0)} to {reach} samples in the state; got a chunk of {samples} samples, a stride "
-            f"of {stride} and {kept} samples in the state. conv1d_stream takes chunks of any length."
-        )
-    if exec_mask is not None and (
-        exec_mask.dtype != torch.bool or exec_mask.dim() != 1 or exec_mask.shape[0] != x.shape[0]
-    ):
-        raise ValueError(
-            f"{function}: expected an exec_mask of {x.shape[0]} booleans, got {exec_mask.dtype} of shape "
-            f"{list(exec_mask.shape)}"
-        )
-    if torch.is_grad_enabled() and (
-        x.requires_grad or state.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-    ):
-        raise RuntimeError(
-            f"{function} has no derivatives, since it changes its state in place: call it under torch.no_grad() or "
-            "torch.inference_mode(), or call conv1d_stream."
-        )
-    y = _outputs(x, state, weight, bias, stride, dilation, groups, algorithm)
-    if exec_mask is not None:
-        rows = exec_mask[:, None, None]
-        state.copy_(torch.where(rows, _following(x, state, samples), state))
-        return y.masked_fill_(~rows, 0.0)
-    torch.ops.tapconv.push_samples_(state, x)
-    return y
+    return torch.ops.tapconv.conv1d_stream_(x, state, weight, bias, stride, dilation, groups, exec_mask, algorithm)
