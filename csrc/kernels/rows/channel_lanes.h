@@ -35,6 +35,18 @@ void transpose_in(const Storage* from, int64_t lane_stride, int64_t stride, int 
       for (int i = 0; i < 4; ++i) Vector::store(to + i * width, quads[i]);
       return;
     }
+    // Four samples are loaded where three are wanted: the fourth is the next lane's, and the last lane, which has no
+    // next one, is loaded from a copy.
+    if (count == 3 && lanes == width && lane_stride > 0) {
+      const Storage last[4] = {from[(width - 1) * lane_stride], from[(width - 1) * lane_stride + 1],
+                               from[(width - 1) * lane_stride + 2], Storage{}};
+      const Storage* rows[width];
+      for (int lane = 0; lane < width; ++lane) rows[lane] = lane + 1 < width ? from + lane * lane_stride : last;
+      typename Vector::Register quads[4];
+      Vector::load_quads(rows, 0, quads);
+      for (int i = 0; i < 3; ++i) Vector::store(to + i * width, quads[i]);
+      return;
+    }
   }
   for (int64_t i = 0; i < count; i += width) {
     const int here = count - i < width ? static_cast<int>(count - i) : width;
