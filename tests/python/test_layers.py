@@ -39,6 +39,19 @@ def test_includes_that_run_downward_pass(tmp_path):
     assert check(tmp_path) == (0, "")
 
 
+def test_a_new_algorithm_stands_above_the_others(tmp_path):
+    files = {
+        "kernels/algorithms/direct/direct.h": "",
+        "kernels/algorithms/made_up/made_up.h": '#include "kernels/algorithms/direct/direct.h"\n',
+        "kernels/choose.cpp": '#include "kernels/algorithms/made_up/made_up.h"\n',
+    }
+    write(tmp_path, files)
+    assert check(tmp_path) == (0, "")
+    write(tmp_path, {"kernels/algorithms/direct/direct.h": '#include "kernels/algorithms/made_up/made_up.h"\n'})
+    including, included = (f"kernels/algorithms/{name}.h" for name in ("direct/direct", "made_up/made_up"))
+    assert check(tmp_path) == (1, f"{including} includes {included}, which stands above it\n")
+
+
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
