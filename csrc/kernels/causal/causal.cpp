@@ -4,6 +4,7 @@
 
 #include "kernels/core/blocking.h"
 #include "kernels/core/tasks.h"
+#include "kernels/core/workspace.h"
 #include "kernels/instruction_sets/kernel_table.h"
 
 namespace tapconv::kernels {
@@ -29,18 +30,16 @@ CausalPlan plan_causal(const CausalCall& call, int slots) {
   plan.time_block_count = ceil_div(call.length, plan.time_block);
   plan.task_count = plan.time_block_count * plan.channel_block_count * (call.updates_state ? 1 : call.batch);
   plan.slots = static_cast<int>(std::min<int64_t>(slots, plan.task_count));
-  plan.slots_at = cache_line_bytes;
+  plan.slots_at = workspace_with_counter().end();
   const int64_t numbers = plan.channel_block * (call.width + 1) + (1 + call.width + times_together) * widest_vector;
-  plan.slot_bytes = static_cast<size_t>(rounded_up(numbers * int64_t(sizeof(double)), cache_line_bytes));
+  plan.slot_bytes = aligned_bytes(numbers * int64_t(sizeof(double)));
   plan.workspace_bytes = plan.slots_at + static_cast<size_t>(plan.slots) * plan.slot_bytes;
   return plan;
 }
 
 void causal(const CausalPlan& plan, const CausalOperands& operands, const InstructionSet& instruction_set,
             const Parallel& parallel) {
-  const auto kernel = instruction_set.table()->causal[static_cast<int>(plan.call.data_type)];
-  run_tasks(parallel, plan.slots, plan.task_count, operands.workspace,
-            [&](int64_t first, int64_t last, int slot) { kernel(plan, operands, first, last, slot); });
+  run_all(instruction_set.table()->causal[static_cast<int>(plan.call.data_type)], plan, operands, parallel);
 }
 
 }  // namespace tapconv::kernels

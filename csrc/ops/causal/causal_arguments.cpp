@@ -158,9 +158,6 @@ at::Tensor side_by_side(const at::Tensor& x) { return x.stride(1) == 1 || x.stri
 
 kernels::CausalCall causal_call(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& state,
                                 const at::Tensor& output) {
-  const auto strides_of = [](const at::Tensor& tensor) {
-    return kernels::ActivationStrides{tensor.stride(0), tensor.stride(1), tensor.stride(2)};
-  };
   kernels::CausalCall call{};
   call.data_type = data_type_of(x.scalar_type()).value();
   call.weight_type = data_type_of(weight.scalar_type()).value();
@@ -168,14 +165,14 @@ kernels::CausalCall causal_call(const at::Tensor& x, const at::Tensor& weight, c
   call.channels = x.size(1);
   call.length = x.size(2);
   call.width = weight.size(1);
-  call.input_strides = strides_of(x);
-  call.output_strides = strides_of(output);
+  call.input_strides = activation_strides(x);
+  call.output_strides = activation_strides(output);
   call.weight_channel_stride = weight.stride(0);
   call.weight_tap_stride = weight.stride(1);
   if (state.defined()) {
     call.state_length = state.size(2);
     call.state_rows = state.size(0);
-    call.state_strides = strides_of(state);
+    call.state_strides = activation_strides(state);
   }
   return call;
 }

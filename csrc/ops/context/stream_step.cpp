@@ -1,7 +1,6 @@
 // conv1d_stream_, the step of a stream in one call: the outputs whose last samples a chunk brings, and the state moved
 // on in place. A step of a small layer takes microseconds, of which every further call would be one or two.
 #include <ATen/Functions.h>
-#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
